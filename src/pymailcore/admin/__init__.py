@@ -1,0 +1,1 @@
+"""Operations for operators: what the command line calls."""

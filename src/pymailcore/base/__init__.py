@@ -1,0 +1,1 @@
+"""Values and helpers that know no protocol: errors, ids, addresses, envelopes, buffers."""

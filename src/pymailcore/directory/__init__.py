@@ -1,0 +1,1 @@
+"""Domains, accounts, addresses, credentials: who exists and who may do what."""

@@ -1,0 +1,1 @@
+"""Resolver over dnspython with a cache."""

@@ -1,0 +1,1 @@
+"""IMAP tokenizer, grammar, commands and responses: pure and bounded."""

@@ -1,0 +1,1 @@
+"""JMAP methods, one module per data type."""

@@ -1,0 +1,1 @@
+"""JMAP requests, result references, errors and wire forms: pure."""

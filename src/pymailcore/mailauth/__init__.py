@@ -1,0 +1,1 @@
+"""Decisions of mail authentication, pure: trace headers and Authentication-Results."""

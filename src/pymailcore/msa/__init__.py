@@ -1,0 +1,1 @@
+"""The role behind smtp.server that takes mail from an account's own programs."""

@@ -1,0 +1,1 @@
+"""The role behind smtp.server that receives mail from other domains."""

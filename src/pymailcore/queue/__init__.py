@@ -1,0 +1,1 @@
+"""Durable outbound queue: retry schedule, routes, relaying, DSNs."""

@@ -1,0 +1,1 @@
+"""Trio plumbing: listeners, TLS, deadlines, worker threads, change notices, metrics, logs."""

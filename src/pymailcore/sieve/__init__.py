@@ -1,0 +1,1 @@
+"""The Sieve language, pure."""

@@ -1,0 +1,1 @@
+"""SMTP: pure cores in protocol, trio drivers beside it, without any policy."""

@@ -1,0 +1,1 @@
+"""SMTP server and client cores: pure state machines over octets."""

@@ -1,0 +1,1 @@
+"""The message store: Emails, Mailboxes, Threads, blobs, changes, queries."""

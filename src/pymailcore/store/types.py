@@ -1,0 +1,234 @@
+"""Values that the store takes and gives.
+
+Times are whole milliseconds since 1970, UTC (`_ms`), because rows of them are made by the ten thousand;
+sizes are octets; a modseq is the account's counter (RFC 7162 section 3.1; RFC 8620 section 5.1).
+"""
+
+import enum
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
+from pymailcore.store.keywords import Keywords
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+ROLES: Final = ("inbox", "drafts", "sent", "junk", "trash", "archive")
+"""Mailbox roles that every account has from its first day (RFC 8621 section 2, RFC 6154)."""
+
+
+class Transaction(Protocol):
+    """What a store operation may await; see `Database.write`.
+
+    SQL takes its arguments as `?1`, `?2`, …; a list travels as one JSON argument (`json_each`).
+    """
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        """Run one statement and give its first row, or None."""
+        ...
+
+    async def rows(self, sql: str, *args: object) -> list[Row]:
+        """Run one statement and give all its rows."""
+        ...
+
+    async def run(self, sql: str, *args: object) -> int:
+        """Run one statement and give the number of rows that it changed."""
+        ...
+
+
+class Database(Protocol):
+    """One database under all of the product's tables."""
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run an operation and return once it is on disk.
+
+        `work` awaits only its transaction, may run more than once and changes nothing else; ids and times
+        come from outside. Several operations share one commit, each under a savepoint of its own.
+        What `work` raises rolls back its own changes only, and is raised here. A cancelled caller waits for
+        the outcome, which is then delivered or, when it is Cancelled, the operation was never begun.
+
+        Raises:
+            TemporaryFailure: the disk is full, or the database cannot be written now.
+        """
+        ...
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation on one snapshot, in a thread of the store's own."""
+        ...
+
+
+class Mailbox(NamedTuple):
+    """A Mailbox with its counters. `name` is the leaf; `path` has `/` between levels.
+
+    Counters with an IMAP name count placements; those with a JMAP name count visible Emails and Threads
+    (RFC 8621 section 2), where a placement with `\\Deleted` does not exist.
+    """
+
+    id: MailboxId
+    name: str
+    path: str
+    parent: MailboxId | None
+    role: str | None
+    sort_order: int
+    subscribed: bool
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    size_octets: int
+    total_emails: int
+    unread_emails: int
+    total_threads: int
+    unread_threads: int
+
+
+class Target(NamedTuple):
+    """One place where a message is to be filed."""
+
+    account: AccountId
+    mailbox: MailboxId | str  # an id, or the role of one of the account's Mailboxes ("inbox")
+    keywords: Keywords = Keywords()
+
+
+class Appended(NamedTuple):
+    """What filing gave the new Email."""
+
+    account: AccountId
+    email: EmailId
+    thread: ThreadId
+    blob: BlobId
+    mailbox: MailboxId
+    uid_validity: int
+    uid: Uid
+    modseq: ModSeq
+    size_octets: int
+
+
+class StoredMessage(NamedTuple):
+    """A message whose octets are in packs; rows of the same transaction may name it.
+
+    `recipe` rebuilds it (`Store.rebuild`); `keys` are the blobs that a row naming it must hold by
+    `Store.hold_blobs`, or the collector takes them.
+    """
+
+    tenant: TenantId
+    digest: bytes  # address of the whole message
+    size_octets: int
+    recipe: bytes
+    keys: tuple[bytes, ...]
+
+
+class Want(enum.IntFlag):
+    """Columns of `Store.fetch` beyond uid, email, flags and modseq, which always come."""
+
+    NONE = 0
+    FACTS = 1  # size_octets, received_ms, thread
+    ENVELOPE = 2
+    BODY = 4
+    BODYSTRUCTURE = 8
+    PARTS = 16  # the packed part tree: message.structure.unpack
+
+
+class FetchRow(NamedTuple):
+    """One message of a selected Mailbox; a column that was not wanted is None (or 0)."""
+
+    uid: int
+    email: int
+    flags: int
+    extra: str  # with `flags` a store.keywords.Keywords
+    deleted: int  # 1: the placement has \\Deleted
+    modseq: int
+    size_octets: int = 0
+    received_ms: int = 0
+    thread: int = 0
+    envelope: bytes | None = None
+    body: bytes | None = None
+    bodystructure: bytes | None = None
+    parts: bytes | None = None
+
+
+class Snapshot(NamedTuple):
+    """A Mailbox as SELECT sees it."""
+
+    mailbox: Mailbox
+    uids: Sequence[int]  # array("I"), ascending
+    first_unseen: int  # sequence number, 0 when all are seen
+
+
+class MailboxDelta(NamedTuple):
+    """What happened in a Mailbox after a modseq, for a selected view (RFC 7162 section 3.2)."""
+
+    modseq: int  # the Mailbox's HIGHESTMODSEQ that this delta leads to
+    arrived: tuple[int, ...]  # UIDs, ascending
+    changed: tuple[FetchRow, ...]  # flags of messages that were there already
+    expunged: tuple[int, ...]  # UIDs
+
+
+class FlagChange(enum.Enum):
+    """How STORE combines its flags with those there (RFC 9051 section 6.4.6)."""
+
+    ADD = "+"
+    REMOVE = "-"
+    REPLACE = "="
+
+
+class Copied(NamedTuple):
+    """COPYUID of a COPY or MOVE (RFC 4315 section 3); both lists pair up by place."""
+
+    uid_validity: int
+    source: tuple[int, ...]
+    destination: tuple[int, ...]
+
+
+class EmailRow(NamedTuple):
+    """An Email as JMAP sees it; `facts` is packed, see message.facts.unpack; None when not asked for."""
+
+    id: int
+    thread: int
+    blob: BlobId
+    size_octets: int
+    received_ms: int
+    flags: int
+    extra: str
+    mailboxes: tuple[int, ...]  # without placements that have \\Deleted
+    facts: bytes | None = None
+    parts: bytes | None = None
+
+
+class Changes(NamedTuple):
+    """Ids that changed since a state (RFC 8620 section 5.2), and the state they lead to."""
+
+    old_modseq: int
+    new_modseq: int
+    more: bool
+    created: tuple[int, ...]
+    updated: tuple[int, ...]
+    destroyed: tuple[int, ...]
+    counters_only: bool = False  # Mailbox: nothing but counters changed (RFC 8621 section 2.2)
+
+
+class States(NamedTuple):
+    """The account's modseq and its states, one for each JMAP data type."""
+
+    modseq: int
+    email: int
+    mailbox: int
+    thread: int
+    identity: int
+    submission: int
+
+
+class EmailUpdate(NamedTuple):
+    """One Email/set update (RFC 8621 section 4.6); None leaves a thing as it is."""
+
+    email: EmailId
+    keywords: Keywords | None = None  # the whole new set
+    add: Keywords = Keywords()
+    remove: Keywords = Keywords()
+    mailboxes: frozenset[MailboxId] | None = None  # the whole new set
+    add_mailboxes: frozenset[MailboxId] = frozenset()
+    remove_mailboxes: frozenset[MailboxId] = frozenset()

@@ -1,0 +1,1 @@
+"""What the submission port and JMAP share: authorise the sender, complete headers, hand over."""

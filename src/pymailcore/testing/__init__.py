@@ -1,0 +1,1 @@
+"""A whole server for other people's tests."""

@@ -1,0 +1,1 @@
+"""The web pages: sign-in, the built web UI, rendered message bodies; the ASGI dispatcher."""
