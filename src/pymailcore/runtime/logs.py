@@ -1,0 +1,66 @@
+"""Logs: structured lines on standard error, with the ids of connection and transaction.
+
+Ids are bound once (`structlog.contextvars`) by the accept loop and are in every line that the tasks of that
+connection write, whatever package writes it. Control characters cannot break a line: both forms escape them.
+"""
+
+import sys
+from typing import Any, Final, cast
+
+import orjson
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from pymailcore.runtime.settings import LogSettings
+
+Logger = FilteringBoundLogger
+"""The type of a logger: `log.info("what happened", key=value)`."""
+
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def get_logger() -> Logger:
+    """Give a logger; it may be made at import, before `configure`."""
+    return cast(Logger, structlog.get_logger())
+
+
+def _dumps(value: object, **_: Any) -> str:  # noqa: ANN401 - the renderer's own arguments
+    return orjson.dumps(value, default=str).decode()
+
+
+def configure(settings: LogSettings, *, process: str = "") -> None:
+    """Set level and form of all loggers of this process.
+
+    Args:
+        process: a name that each line carries ("front-1"); empty for none.
+    """
+
+    def name_process(_logger: object, _method: str, event: Any) -> Any:  # noqa: ANN401 - structlog's types
+        event["process"] = process
+        return event
+
+    console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if process:
+        processors.append(name_process)
+    if console:
+        processors.append(
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        )
+    else:
+        processors += [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_dumps),
+        ]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,114 @@
+"""Counters of one process, and how those of several become one page.
+
+Each process counts for itself in plain memory. A process of the family that is asked for `/metrics` gathers
+the samples of all (`snapshot`) and adds them up by name and labels (`page`), which is right for counters and
+histograms, and for gauges that count things ("open connections").
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_OCTETS: Final = (1_024, 8_192, 65_536, 524_288, 1_048_576, 10_485_760, 52_428_800)
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Family(NamedTuple):
+    """One metric with its samples, as it travels between processes."""
+
+    name: str
+    kind: str
+    doc: str
+    samples: list[tuple[str, Labels, float]]
+
+
+class Metrics:
+    """Everything that is counted; made once in each process and handed to those who count.
+
+    Attributes:
+        connections: taken, by listener.
+        connections_open: open now, by listener.
+        connections_refused: by listener and reason (`prefix`, `rate`, `full`).
+        faults: exceptions of our own that ended a connection, by listener.
+        commands: protocol commands, by protocol and command.
+        logins: by protocol and outcome (`ok`, `wrong`, `throttled`).
+        messages_accepted: promised to be kept, by way (`mx`, `submission`, `jmap`, `imap`).
+        message_octets: their sizes.
+        accept_seconds: from the end of the mail data to the reply.
+        http_seconds: time of HTTP requests, by route.
+        queue_entries: recipients that wait in the outbound queue.
+        relayed: outcome of relaying, by outcome (`sent`, `later`, `failed`).
+        tls_handshakes: by listener and outcome (`ok`, `failed`).
+    """
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry(auto_describe=False)
+        self.registry = registry
+
+        def counter(name: str, doc: str, *labels: str) -> Counter:
+            return Counter(f"pymailcore_{name}", doc, labels, registry=registry)
+
+        def gauge(name: str, doc: str, *labels: str) -> Gauge:
+            return Gauge(f"pymailcore_{name}", doc, labels, registry=registry)
+
+        def histogram(name: str, doc: str, buckets: Sequence[float], *labels: str) -> Histogram:
+            return Histogram(f"pymailcore_{name}", doc, labels, registry=registry, buckets=buckets)
+
+        self.connections = counter("connections", "Connections taken.", "listener")
+        self.connections_open = gauge("connections_open", "Connections open now.", "listener")
+        self.connections_refused = counter("connections_refused", "Refused at once.", "listener", "reason")
+        self.faults = counter("faults", "Faults of our own that ended a connection.", "listener")
+        self.commands = counter("commands", "Protocol commands.", "protocol", "command")
+        self.logins = counter("logins", "Logins.", "protocol", "outcome")
+        self.messages_accepted = counter("messages_accepted", "Messages promised to be kept.", "way")
+        self.message_octets = histogram("message_octets", "Sizes of accepted messages.", _OCTETS)
+        self.accept_seconds = histogram("accept_seconds", "End of mail data to reply.", _SECONDS, "way")
+        self.http_seconds = histogram("http_seconds", "Time of HTTP requests.", _SECONDS, "route")
+        self.queue_entries = gauge("queue_entries", "Recipients that wait in the outbound queue.")
+        self.relayed = counter("relayed", "Outcome of relaying to one recipient.", "outcome")
+        self.tls_handshakes = counter("tls_handshakes", "TLS handshakes.", "listener", "outcome")
+
+    def snapshot(self) -> bytes:
+        """Give all samples of this process, packed."""
+        families = [
+            Family(
+                family.name,
+                family.type,
+                family.documentation,
+                [
+                    (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+                    for sample in family.samples
+                    if not sample.name.endswith("_created")
+                ],
+            )
+            for family in self.registry.collect()
+        ]
+        return msgspec.msgpack.encode(families)
+
+
+def page(snapshots: Sequence[bytes]) -> str:
+    """Add up the samples of several processes and write them in Prometheus' text format 0.0.4."""
+    kinds: dict[str, tuple[str, str]] = {}
+    sums: dict[str, dict[tuple[str, Labels], float]] = {}
+    for snapshot in snapshots:
+        for family in msgspec.msgpack.decode(snapshot, type=list[Family]):
+            kinds[family.name] = family.kind, family.doc
+            into = sums.setdefault(family.name, {})
+            for name, labels, value in family.samples:
+                into[name, labels] = into.get((name, labels), 0.0) + value
+    lines = []
+    for family_name, (kind, doc) in kinds.items():
+        shown = family_name + "_total" if kind == "counter" else family_name
+        lines += [f"# HELP {shown} {doc}", f"# TYPE {shown} {kind}"]
+        for (name, labels), value in sums[family_name].items():
+            inner = ",".join(f'{key}="{_escape(text)}"' for key, text in labels)
+            lines.append(f"{name}{{{inner}}} {value!r}" if inner else f"{name} {value!r}")
+    return "\n".join(lines) + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

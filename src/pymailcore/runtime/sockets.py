@@ -1,0 +1,49 @@
+"""Binding the sockets that listeners accept on."""
+
+import os
+import resource
+import socket
+from typing import Final
+
+_BACKLOG: Final = 1024
+
+
+class CannotBind(Exception):
+    """An address and port cannot be had; the text says which and why."""
+
+
+def bind_listener(host: str, port: int) -> socket.socket:
+    """Listen on a numeric address, non-blocking; an empty host means every IPv4 and IPv6 address.
+
+    Raises:
+        CannotBind: the port is taken, the address is not ours, or we may not.
+    """
+    if not host and socket.has_dualstack_ipv6():
+        family, dual, address = socket.AF_INET6, True, "::"
+    else:
+        family, dual, address = (socket.AF_INET6 if ":" in host else socket.AF_INET), False, host or "0.0.0.0"  # noqa: S104 - asked for
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        listening.bind((address, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError as fault:
+        listening.close()
+        shown = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        raise CannotBind(f"{shown}: {os.strerror(fault.errno or 0)}") from None
+    return listening
+
+
+def bound_to(listening: socket.socket) -> str:
+    """The address and port that a socket has, as `address:port`."""
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def allow_many_files() -> None:
+    """Raise the limit on open files to what we may have."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

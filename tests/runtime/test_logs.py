@@ -1,0 +1,52 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from pymailcore.runtime.logs import configure, get_logger
+from pymailcore.runtime.settings import LogSettings
+
+log = get_logger()
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def test_a_line_is_one_json_object_whatever_is_in_it(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(LogSettings(format="json"), process="front-1")
+    with structlog.contextvars.bound_contextvars(connection="c1"):
+        log.warning("strange", name="a\r\n{forged}\x1b[31m", octets=b"\xff")
+    line = capfd.readouterr().err
+    assert line.count("\n") == 1
+    entry = json.loads(line)
+    assert entry["event"] == "strange"
+    assert entry["name"] == "a\r\n{forged}\x1b[31m"
+    assert (entry["process"], entry["connection"], entry["level"]) == ("front-1", "c1", "warning")
+
+
+def test_the_console_form_shows_no_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(LogSettings(format="console"))
+    log.warning("strange", name="a\r\nforged\x1b[31m")
+    line = capfd.readouterr().err
+    assert line.count("\n") == 1
+    assert "\x1b" not in line
+
+
+def test_less_important_lines_are_left_out(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(LogSettings(level="warning", format="json"))
+    log.info("quiet")
+    assert capfd.readouterr().err == ""
+
+
+def test_faults_carry_their_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    configure(LogSettings(format="json"))
+    try:
+        raise ZeroDivisionError("by zero")
+    except ZeroDivisionError:
+        log.exception("fault")
+    entry = json.loads(capfd.readouterr().err)
+    assert "ZeroDivisionError: by zero" in entry["exception"]
