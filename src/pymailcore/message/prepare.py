@@ -2,6 +2,16 @@
 
 from dataclasses import dataclass
 
+from pymailcore.message import facts as message_facts
+from pymailcore.message import structure
+from pymailcore.message.base_subject import base_subject
+from pymailcore.message.bodies import bodies, has_attachment
+from pymailcore.message.limits import MAX_REFERENCES
+from pymailcore.message.parse import parse
+from pymailcore.message.preview import preview
+from pymailcore.message.split import split
+from pymailcore.message.wire import body_forms, envelope, envelope_values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
@@ -55,4 +65,35 @@ class Prepared:
 
 def prepare(octets: bytes) -> Prepared:
     """Parse and split one message; never raises, whatever the octets are."""
-    raise NotImplementedError
+    root, fields = parse(octets)
+    values = envelope_values(fields)
+    body, bodystructure = body_forms(root)
+    sorted_parts = bodies(root)
+    attachment = has_attachment(sorted_parts)
+    facts, sent_ms = message_facts.read_facts(
+        fields, values, preview=preview(octets, sorted_parts), has_attachment=attachment
+    )
+    skeleton, leaves, recipe = split(octets, root)
+    return Prepared(
+        size_octets=len(octets),
+        octets=octets,
+        skeleton=skeleton,
+        leaves=tuple([Leaf(octets=leaf.octets, decoded=leaf.decoded) for leaf in leaves]),
+        recipe=recipe,
+        envelope=envelope(values),
+        body=body,
+        bodystructure=bodystructure,
+        parts=structure.pack(root),
+        facts=message_facts.pack(facts),
+        message_ids=tuple(facts.message_id or ()),
+        references=_references(facts),
+        base_subject=base_subject(facts.subject or ""),
+        sent_ms=sent_ms,
+        has_attachment=attachment,
+    )
+
+
+def _references(facts: message_facts.Facts) -> tuple[str, ...]:
+    """Give the newest ids of References and In-Reply-To, each once, In-Reply-To at the end."""
+    newest = [*(facts.references or ())[-MAX_REFERENCES:], *(facts.in_reply_to or ())[:MAX_REFERENCES]]
+    return tuple(dict.fromkeys(newest))[-MAX_REFERENCES:]

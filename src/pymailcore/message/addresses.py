@@ -1,0 +1,201 @@
+"""Address lists of header fields.
+
+Standards: RFC 5322 sections 3.4 and 4.4 (obsolete syntax), RFC 6532 section 3.2, RFC 2047 section 5 (3),
+RFC 8621 sections 4.1.2.3 and 4.1.2.4.
+
+One pass over tokens; whatever is no address is given back as well as it can be. Names keep their
+encoded-words here, because ENVELOPE shows them so; `message.headers` decodes them.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from pymailcore.message.limits import MAX_ADDRESSES
+
+
+class RawAddress(NamedTuple):
+    """One mailbox: its display name (None without one), with encoded-words, and its addr-spec."""
+
+    name: str | None
+    email: str
+
+
+class RawGroup(NamedTuple):
+    """Neighbours outside of any group (`name` is None), or a named group, which may be empty."""
+
+    name: str | None
+    addresses: list[RawAddress]
+
+
+# The whole field in the two forms that nearly all mail has: `a@b` and `Some Name <a@b>`.
+_ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~.-]++"
+_SIMPLE: Final = re.compile(
+    rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*+)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
+)
+
+_TOKEN: Final = re.compile(
+    r'"((?:[^"\\]++|\\.)*+)"?'  # 1: quoted-string
+    r"|(\s++)"  # 2: white space
+    r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
+    r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
+    r"|([(<>,:;@])"  # 5: special
+    r'|([^\s"(\[<>,:;@]++)',  # 6: atoms and dots
+    re.DOTALL,
+)
+_COMMENT_MARK: Final = re.compile(r"[()]|\\.", re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+
+
+def parse_addresses(text: str, limit: int = MAX_ADDRESSES) -> list[RawGroup]:
+    """Read an unfolded address-list; never raises, takes time in proportion to the text.
+
+    Args:
+        limit: mailboxes after which the rest is passed over.
+    """
+    simple = _SIMPLE.match(text)
+    if simple:
+        name, angle, bare = simple.groups()
+        return [
+            RawGroup(
+                None, [RawAddress((name or "").strip() or None, angle) if angle else RawAddress(None, bare)]
+            )
+        ]
+    return _Reader(text, limit).read()
+
+
+class _Reader:
+    """State of one pass: the tokens of the mailbox under way, and the group that it belongs to."""
+
+    def __init__(self, text: str, limit: int) -> None:
+        self._text = text
+        self._limit = limit
+        self._groups: list[RawGroup] = []
+        self._open: RawGroup | None = None  # the group that takes mailboxes now
+        self._count = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._phrase: list[str] = []  # words and white space before an angle, unquoted
+        self._spec: list[str] = []  # the same as an addr-spec: quoted, without white space
+        self._angle: list[str] | None = None
+        self._in_angle = False
+        self._comment: str | None = None
+
+    def read(self) -> list[RawGroup]:
+        text = self._text
+        position = 0
+        end = len(text)
+        while position < end and self._count < self._limit:
+            match = _TOKEN.match(text, position)
+            if match is None:  # pragma: no cover - the last alternatives take any character
+                position += 1
+                continue
+            position = match.end()
+            kind = match.lastindex
+            if kind == 5:
+                if match[5] == "(":
+                    position = self._skip_comment(position)
+                else:
+                    self._special(match[5])
+            elif kind == 1:
+                self._word(_ESCAPE.sub(r"\1", match[1]) if "\\" in match[1] else match[1], match[0])
+            elif kind == 2:
+                if not self._in_angle:
+                    self._phrase.append(" ")
+            else:
+                self._word(match[0], match[0])
+        self._finish()
+        return self._groups
+
+    def _word(self, unquoted: str, as_written: str) -> None:
+        if self._in_angle and self._angle is not None:
+            self._angle.append(as_written)
+        elif self._angle is None:
+            self._phrase.append(unquoted)
+            self._spec.append(as_written)
+
+    def _special(self, special: str) -> None:
+        if self._in_angle:
+            self._special_in_angle(special)
+        elif special == "<":
+            if self._angle is None:
+                self._angle = []
+                self._in_angle = True
+        elif special == ",":
+            self._finish()
+        elif special == ";":
+            self._finish()
+            self._open = None
+        elif special == ":":
+            if self._angle is None and "@" not in self._spec:
+                self._open = RawGroup(_phrase(self._phrase) or "", [])
+                self._groups.append(self._open)
+                self._clear()
+        elif special == "@":
+            self._word("@", "@")
+
+    def _special_in_angle(self, special: str) -> None:
+        if self._angle is None:
+            return
+        if special == ">":
+            self._in_angle = False
+        elif special == ":":
+            self._angle.clear()  # obs-route (RFC 5322 section 4.4) is passed over
+        elif special == "@":
+            self._angle.append("@")
+        elif special == ",":
+            if "@" in self._angle[1:]:  # the closing bracket is missing
+                self._finish()
+        elif special == "<":
+            self._angle.clear()
+
+    def _skip_comment(self, position: int) -> int:
+        start = position
+        depth = 1
+        for match in _COMMENT_MARK.finditer(self._text, position):
+            if match[0] == "(":
+                depth += 1
+            elif match[0] == ")":
+                depth -= 1
+                if not depth:
+                    comment = self._text[start : match.start()].strip()
+                    if comment and (self._spec or self._angle is not None):
+                        self._comment = _ESCAPE.sub(r"\1", comment) if "\\" in comment else comment
+                    if not self._in_angle:
+                        self._phrase.append(" ")
+                    return match.end()
+        return len(self._text)
+
+    def _finish(self) -> None:
+        if self._angle is not None:
+            email = "".join(self._angle)
+            name = _phrase(self._phrase)
+        else:
+            email = "".join(self._spec)
+            if "@" in self._spec:
+                name = None
+            else:
+                email, name = _phrase(self._phrase) or "", None
+        if email or name:
+            if name is None:
+                name = self._comment
+            if self._open is None or (self._open.name is None and self._groups[-1] is not self._open):
+                self._open = RawGroup(None, [])
+                self._groups.append(self._open)
+            self._open.addresses.append(RawAddress(name, email))
+            self._count += 1
+        self._clear()
+
+
+def _phrase(pieces: list[str]) -> str | None:
+    return " ".join("".join(pieces).split()) or None
+
+
+def split_addr_spec(email: str) -> tuple[str, str]:
+    """Cut an addr-spec into its local part, without quotes, and its domain, which may be empty."""
+    localpart, at, domain = email.rpartition("@")
+    if not at:
+        localpart, domain = domain, ""
+    if len(localpart) >= 2 and localpart[0] == localpart[-1] == '"':
+        localpart = _ESCAPE.sub(r"\1", localpart[1:-1])
+    return localpart, domain

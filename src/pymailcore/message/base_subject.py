@@ -1,0 +1,64 @@
+"""The subject without what replies and forwards put around it.
+
+Standards: RFC 5256 sections 2.1 and 5 (subj-leader, subj-blob, subj-refwd, subj-trailer, subj-fwd).
+
+The algorithm removes one piece and starts again; here two indexes move towards each other, and blobs in
+a row are counted once, so that the time is linear in the subject.
+"""
+
+import re
+from typing import Final
+
+_REFWD: Final = re.compile(r"(?:re|fwd?) *+(?:\[[^\[\]]*+\] *+)?:", re.IGNORECASE)
+_BLOB: Final = re.compile(r"\[[^\[\]]*+\] *+")
+_FWD_HEADER: Final = "[fwd:"
+_FWD_TRAILER: Final = "(fwd)"
+
+
+def base_subject(subject: str) -> str:
+    """Give the base subject of a decoded, unfolded subject."""
+    text = " ".join(subject.split())
+    start, end = 0, len(text)
+    while True:
+        end = _without_trailers(text, start, end)
+        start = _without_leaders(text, start, end)
+        forwarded = (
+            text[start : start + 5].lower() == _FWD_HEADER and end - start > 5 and text[end - 1] == "]"
+        )
+        if not forwarded:
+            return text[start:end]
+        start, end = start + 5, end - 1
+
+
+def _without_trailers(text: str, start: int, end: int) -> int:
+    """Step 2: "(fwd)" and spaces at the end."""
+    while end > start:
+        if text[end - 1] == " ":
+            end -= 1
+        elif text[end - 1] == ")" and text[max(start, end - 5) : end].lower() == _FWD_TRAILER:
+            end -= 5
+        else:
+            break
+    return end
+
+
+def _without_leaders(text: str, start: int, end: int) -> int:
+    """Steps 3 to 5: spaces, "Re:" with blobs before it, and blobs that something follows."""
+    while start < end:
+        if text[start] == " ":
+            start += 1
+            continue
+        # The blobs in a row that begin here. They go all together if "Re:" follows (step 3); if not, they
+        # go one by one (step 4) as long as something remains.
+        place = last = start
+        while (blob := _BLOB.match(text, place, end)) is not None:
+            last = place
+            place = blob.end()
+        refwd = _REFWD.match(text, place, end)
+        if refwd:
+            start = refwd.end()
+            continue
+        if place < end:
+            return place
+        return last
+    return start

@@ -1,0 +1,131 @@
+"""Octets in a named charset to text; unknown names, faults and surrogates never raise.
+
+Standards: RFC 2046 section 4.1.2 (charset), RFC 2978 (registered names), RFC 6532 section 3 (UTF-8).
+
+Only codecs of text are in reach: what Python calls a codec but is none (base64, zip, punycode,
+unicode_escape) and UTF-7, whose readers can be led to see what a filter did not, are unknown here.
+"""
+
+import codecs
+import re
+from typing import Final
+
+_UTF8: Final = "utf-8"
+
+_KNOWN: Final = re.compile(
+    r"utf-8|utf8|(?:us-)?ascii|ansi_x3\.4-1968|iso646-us|"
+    r"iso-?8859-(?:[1-9]|1[013-6])(?:-[ie])?|latin-?(?:[1-9]|10)|l1|"
+    r"(?:windows|cp|x-cp)-?(?:125[0-8]|874|1251)|cp(?:437|85[0-8]|86[0-9]|737|775|932|949|950|1006|720)|"
+    r"ibm(?:437|85[0-8]|86[0-9]|037|1047)|koi8-(?:r|u|t)|"
+    r"gb2312|gbk|gb18030|x-gbk|cp936|hz-gb-2312|hz|big5|big5-hkscs|euc-(?:jp|kr|tw|cn)|euc_(?:jp|kr)|"
+    r"shift[_-]jis|sjis|x-sjis|ms_kanji|windows-31j|iso-2022-(?:jp(?:-[123]|-2004|-ext)?|kr)|"
+    r"ks_c_5601-1987|ks_c_5601|ksc5601|uhc|johab|tis-620|"
+    r"utf-16(?:le|be)?|utf-32(?:le|be)?|utf16|utf32|ucs-2|"
+    r"mac(?:intosh|roman|cyrillic|greek|turkish|iceland)?|x-mac-(?:roman|cyrillic)|ptcp154|viscii-?",
+)
+
+_ALIASES: Final = {
+    "utf8": _UTF8,
+    # RFC 2046 section 4.1.2: the default. Senders put more into it than it holds, so it is read as UTF-8.
+    "us-ascii": "ascii",
+    "ansi_x3.4-1968": "ascii",
+    "iso646-us": "ascii",
+    # What is labelled Latin-1 is Windows-1252 in practice (WHATWG Encoding section 4.2).
+    "iso-8859-1": "cp1252",
+    "iso8859-1": "cp1252",
+    "latin1": "cp1252",
+    "latin-1": "cp1252",
+    "l1": "cp1252",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "cp936": "gb18030",
+    "euc-cn": "gb18030",
+    "hz-gb-2312": "hz",
+    "x-sjis": "cp932",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "windows-31j": "cp932",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601": "cp949",
+    "euc-kr": "cp949",
+    "macintosh": "mac_roman",
+    "mac": "mac_roman",
+    "x-mac-roman": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+    "ucs-2": "utf-16",
+}
+
+
+def python_codec(label: str) -> str | None:
+    """Give the name of Python's codec for a charset name; None when the charset is not known."""
+    name = label.strip().strip("\"'").lower()
+    if name in (_UTF8, ""):
+        return _UTF8 if name else None
+    if len(name) > 40 or not _KNOWN.fullmatch(name):
+        return None
+    name = _ALIASES.get(name, name.removeprefix("x-"))
+    if name.startswith("windows-"):
+        name = "cp" + name[8:]
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return None
+
+
+def decode_strict(octets: bytes, label: str) -> str | None:
+    """Decode octets; None when the charset is unknown. What is not of the charset becomes U+FFFD."""
+    codec = python_codec(label)
+    if codec is None:
+        return None
+    if codec == "ascii":
+        return decode_8bit(octets)
+    try:
+        return without_surrogates(octets.decode(codec, "replace"))
+    except (UnicodeError, ValueError):
+        return None
+
+
+def decode_text(octets: bytes, label: str) -> tuple[str, bool]:
+    """Decode the octets of a body, and tell whether that went wrong (RFC 8621 section 4.1.4).
+
+    Returns:
+        the text, and True when the charset was unknown or its octets were not of it.
+    """
+    codec = python_codec(label or "us-ascii")
+    if codec is not None:
+        try:
+            text = octets.decode(codec)
+            return without_surrogates(text), False
+        except (UnicodeError, ValueError):
+            if codec not in ("ascii", _UTF8):
+                return _replace(octets, codec), True
+    return decode_8bit(octets), True
+
+
+def _replace(octets: bytes, codec: str) -> str:
+    try:
+        return without_surrogates(octets.decode(codec, "replace"))
+    except (UnicodeError, ValueError):
+        return decode_8bit(octets)
+
+
+def decode_8bit(octets: bytes) -> str:
+    """Decode octets without a name: UTF-8 where that is what they are, else Latin-1."""
+    try:
+        return octets.decode(_UTF8)
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
+def without_surrogates(text: str) -> str:
+    """Put U+FFFD for lone surrogates, which some codecs let pass and UTF-8 cannot carry."""
+    if text.isascii():
+        return text
+    try:
+        text.encode(_UTF8)
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

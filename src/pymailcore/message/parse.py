@@ -1,0 +1,263 @@
+"""The octets of a message to its tree of parts.
+
+Standards: RFC 5322, RFC 2045 section 5, RFC 2046 section 5.1, RFC 6532 section 3.7 (message/global).
+
+Theory: the work list holds regions of the message. A region's header is read; a multipart is cut into
+child regions at the lines that are its boundary, inside its own region only, so an outer boundary always
+ends an inner part; a message/rfc822 has one child region. Each octet is looked at once per level, and there
+are at most 50 levels. Then the tree is built from the last region to the first, children before parents.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from pymailcore.message.fields import Fields, header_end, read_fields, unfolded, without_comments
+from pymailcore.message.limits import MAX_DEPTH, MAX_PARAMETERS, MAX_PARTS
+from pymailcore.message.parameters import parse_parameters
+from pymailcore.message.structure import Part
+from pymailcore.message.wire import envelope, envelope_values
+
+_MEDIA_TYPE: Final = re.compile(
+    r"([!#$%&'*+.^_`{|}~0-9a-z-]{1,127})\s*+/\s*+([!#$%&'*+.^_`{|}~0-9a-z-]{1,127})\Z"
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}")
+_AFTER_BOUNDARY: Final = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
+_MANY_FALSE: Final = 64
+
+
+class Parsed(NamedTuple):
+    """The tree, and the fields of the message's own header."""
+
+    root: Part
+    fields: Fields
+
+
+class _Region:
+    """A part under way."""
+
+    __slots__ = (
+        "body",
+        "children",
+        "depth",
+        "encoding",
+        "end",
+        "fields",
+        "in_digest",
+        "opaque",
+        "parameters",
+        "path",
+        "prefix",
+        "start",
+        "subtype",
+        "type",
+        "whole",
+    )
+
+    def __init__(self, start: int, end: int, prefix: str, path: str, depth: int, whole: bool) -> None:
+        self.start = start
+        self.end = end
+        self.prefix = prefix  # what stands before the numbers of its children
+        self.path = path
+        self.depth = depth
+        self.whole = whole  # a message, not a part of a multipart
+        self.in_digest = False
+        self.opaque = False
+        self.children: list[_Region] = []
+        self.body = start
+        self.fields: Fields = {}
+        self.type = "text"
+        self.subtype = "plain"
+        self.parameters: dict[str, str] = {}
+        self.encoding = "7bit"
+
+
+def parse(octets: bytes) -> Parsed:
+    """Parse one message; never raises."""
+    root = _Region(0, len(octets), "", "1", 1, True)
+    work = [root]
+    order: list[_Region] = []
+    count = 1
+    while work:
+        region = work.pop()
+        order.append(region)
+        _read_header(octets, region)
+        if region.type == "multipart":
+            if region.whole:
+                region.path = f"{region.prefix}TEXT" if region.prefix else ""
+            _cut_multipart(octets, region, MAX_PARTS - count)
+        elif region.type == "message" and region.subtype in ("rfc822", "global"):
+            _open_message(region, MAX_PARTS - count)
+        if region.children:
+            count += len(region.children)
+            work.extend(reversed(region.children))
+    return Parsed(_build(octets, order), root.fields)
+
+
+def _read_header(octets: bytes, region: _Region) -> None:
+    region.body = header_end(octets, region.start, region.end)
+    fields = region.fields = read_fields(octets, region.start, region.body)
+    if region.in_digest:  # RFC 2046 section 5.1.5
+        region.type, region.subtype = "message", "rfc822"
+    raw = fields.get(b"content-type")
+    if raw is not None:
+        value, parameters = parse_parameters(unfolded(raw))
+        match = _MEDIA_TYPE.match(value.lower())
+        if match:
+            region.type, region.subtype = match.groups()
+            region.parameters = parameters
+        else:  # RFC 2045 section 5.2: what is no type is text/plain
+            region.type, region.subtype = "text", "plain"
+    raw = fields.get(b"content-transfer-encoding")
+    if raw is not None:
+        match = _TOKEN.match(without_comments(unfolded(raw)).strip().lower())
+        if match:
+            region.encoding = match[0]
+    if region.opaque:
+        region.type, region.subtype, region.parameters = "application", "octet-stream", {}
+
+
+def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
+    boundary = region.parameters.get("boundary", "").rstrip()
+    if not boundary or region.depth >= MAX_DEPTH or allowed < 1:
+        if region.depth >= MAX_DEPTH or allowed < 1:
+            _make_opaque(region)
+        return
+    delimiter = b"\n--" + boundary.encode("utf-8")
+    spans = _child_spans(octets, region.body, region.end, delimiter, allowed)
+    prefix = region.prefix
+    digest = region.subtype == "digest"
+    for number, (start, end) in enumerate(spans, start=1):
+        path = f"{prefix}{number}"
+        child = _Region(start, end, path + ".", path, region.depth + 1, False)
+        child.in_digest = digest
+        region.children.append(child)
+    if len(spans) == allowed and allowed > 0 and spans[-1][1] == region.end:
+        region.children[-1].opaque = True
+
+
+def _child_spans(octets: bytes, body: int, end: int, delimiter: bytes, allowed: int) -> list[tuple[int, int]]:
+    """Find the parts between the boundary lines; the last of `allowed` takes all that is left."""
+    spans: list[tuple[int, int]] = []
+    length = len(delimiter)
+    child = -1  # where the part under way begins
+    false_count = 0
+    exact: re.Pattern[bytes] | None = None
+    position = max(body - 1, 0)
+    while True:
+        if exact is not None:
+            found = exact.search(octets, position, end)
+            place = found.start() if found else -1
+        else:
+            place = octets.find(delimiter, position, end)
+        if place < 0:
+            break
+        match = _AFTER_BOUNDARY.match(octets, place + length, end)
+        if match is None:
+            # The boundary is only the beginning of this line: some other, longer boundary.
+            position = place + length
+            false_count += 1
+            if false_count == _MANY_FALSE:
+                exact = re.compile(re.escape(delimiter) + _AFTER_BOUNDARY.pattern)
+            continue
+        if child >= 0:
+            if len(spans) == allowed - 1:
+                break  # the limit is reached: the rest is one part
+            stop = place - 1 if place > child and octets[place - 1] == 13 else place
+            spans.append((child, max(stop, child)))
+            child = -1
+        if match[1]:
+            return spans
+        child = match.end()
+        position = max(child - 1, place + 1)
+    if child >= 0:
+        spans.append((child, end))
+    return spans
+
+
+def _open_message(region: _Region, allowed: int) -> None:
+    if region.encoding not in ("7bit", "8bit", "binary"):
+        return  # RFC 2046 section 5.2.1 forbids it; the message inside is not to be seen
+    if region.depth >= MAX_DEPTH or allowed < 1:
+        _make_opaque(region)
+        return
+    prefix = region.path + "."
+    region.children.append(_Region(region.body, region.end, prefix, f"{prefix}1", region.depth + 1, True))
+
+
+def _make_opaque(region: _Region) -> None:
+    region.type, region.subtype, region.parameters = "application", "octet-stream", {}
+
+
+def _build(octets: bytes, order: list[_Region]) -> Part:
+    built: dict[int, Part] = {}
+    for region in reversed(order):
+        children: tuple[Part, ...] = ()
+        inner = b""
+        if region.children:
+            children = tuple([built.pop(id(child)) for child in region.children])
+            if region.type == "message":
+                inner = envelope(envelope_values(region.children[0].fields))
+        built[id(region)] = _part(octets, region, children, inner)
+    return built[id(order[0])]
+
+
+def _part(octets: bytes, region: _Region, children: tuple[Part, ...], inner: bytes) -> Part:
+    fields = region.fields
+    disposition: str | None = None
+    disposition_parameters: dict[str, str] = {}
+    language: tuple[str, ...] = ()
+    content_id = description = location = md5 = None
+    for name in fields.keys() & _PART_FIELDS:
+        value = unfolded(fields[name])
+        if not value:
+            continue
+        if name == b"content-disposition":
+            value, disposition_parameters = parse_parameters(value)
+            match = _TOKEN.match(value.lower())
+            # RFC 2183 section 2.8: an unknown one is treated as attachment; what is none, too.
+            disposition = match[0] if match else "attachment"
+        elif name == b"content-id":
+            content_id = without_comments(value).strip() or None
+        elif name == b"content-description":
+            description = value
+        elif name == b"content-language":
+            tags = [
+                tag.strip() for tag in without_comments(value).split(",", MAX_PARAMETERS)[:MAX_PARAMETERS]
+            ]
+            language = tuple([tag for tag in tags if tag])
+        elif name == b"content-location":
+            location = "".join(value.split())
+        else:
+            md5 = value
+    return Part(
+        region.path,
+        region.type,
+        region.subtype,
+        region.parameters,
+        region.encoding,
+        disposition,
+        disposition_parameters,
+        content_id,
+        description,
+        language,
+        location,
+        md5,
+        region.start,
+        region.body,
+        region.end,
+        octets.count(b"\n", region.body, region.end) if region.type in ("text", "message") else 0,
+        inner,
+        children,
+    )
+
+
+_PART_FIELDS: Final = frozenset(
+    (
+        b"content-disposition",
+        b"content-id",
+        b"content-description",
+        b"content-language",
+        b"content-location",
+        b"content-md5",
+    )
+)

@@ -1,0 +1,90 @@
+"""The text in a message: transfer encoding and charset undone, HTML reduced to its words.
+
+Standards: RFC 2045 sections 6.7 and 6.8, RFC 2046 section 4.1, RFC 8621 section 4.1.4 (EmailBodyValue).
+"""
+
+import binascii
+from typing import Final
+
+from pymailcore.message.charsets import decode_text
+from pymailcore.message.html import html_to_text
+from pymailcore.message.structure import Part, walk
+from pymailcore.message.words import decode_base64
+
+__all__ = ["decode_body", "html_to_text", "searchable_text", "text_of", "text_prefix"]
+
+_MAX_ENCODED_SHARE: Final = 3  # octets that quoted-printable may take for one
+
+
+def decode_body(octets: bytes, part: Part) -> bytes:
+    """Give a part's body without its transfer encoding; as far as it goes where it is damaged."""
+    return _decoded(octets[part.body_start : part.body_end], part.encoding)
+
+
+def _decoded(encoded: bytes, encoding: str) -> bytes:
+    if encoding == "base64":
+        return decode_base64(encoded)
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(encoded)
+    return encoded
+
+
+def is_encoding_known(part: Part) -> bool:
+    """Whether `decode_body` can undo the part's transfer encoding (RFC 2045 section 6.1)."""
+    return part.encoding in ("7bit", "8bit", "binary", "base64", "quoted-printable")
+
+
+def text_of(octets: bytes, part: Part) -> tuple[str, bool]:
+    """Give the text of a part, and whether its encoding or charset was unknown or broken.
+
+    Line ends are LF, as JMAP wants them (RFC 8621 section 4.1.4).
+    """
+    text, problem = decode_text(decode_body(octets, part), part.charset or "us-ascii")
+    return text.replace("\r\n", "\n"), problem or not is_encoding_known(part)
+
+
+def text_prefix(octets: bytes, part: Part, limit_octets: int) -> str:
+    """Give the beginning of a part's text; reads about `limit_octets` of it, whatever its length."""
+    if part.encoding == "base64":
+        share = limit_octets * 3 // 2
+    elif part.encoding == "quoted-printable":
+        share = limit_octets * _MAX_ENCODED_SHARE
+    else:
+        share = limit_octets
+    end = min(part.body_end, part.body_start + share)
+    decoded = _decoded(octets[part.body_start : end], part.encoding)
+    if end < part.body_end or len(decoded) > limit_octets:
+        decoded = _whole_characters(decoded[:limit_octets])
+    return decode_text(decoded, part.charset or "us-ascii")[0]
+
+
+def _whole_characters(octets: bytes) -> bytes:
+    """Leave out a UTF-8 character that was cut at the end."""
+    for back in range(1, min(4, len(octets)) + 1):
+        octet = octets[-back]
+        if octet < 0x80:
+            return octets
+        if octet >= 0xC0:
+            return octets[:-back]
+    return octets
+
+
+def searchable_text(octets: bytes, root: Part, limit_octets: int) -> str:
+    """Give all text of a message, HTML as text, parts apart by a line end; messages inside included.
+
+    Args:
+        limit_octets: of decoded text that is looked at, over all parts; the rest is left out.
+    """
+    out: list[str] = []
+    left = limit_octets
+    for part in walk(root):
+        if part.type != "text":
+            continue
+        if left <= 0:
+            break
+        text = text_prefix(octets, part, left)
+        left -= min(part.size, left)
+        if part.subtype == "html":
+            text = html_to_text(text, limit_octets)
+        out.append(text.replace("\r\n", "\n"))
+    return "\n".join(out)

@@ -1,0 +1,86 @@
+"""Cutting a header into fields."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymailcore.message.fields import header_end, iter_fields, read_fields, unfolded, without_comments
+from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
+
+
+def end(octets: bytes) -> int:
+    return header_end(octets, 0, len(octets))
+
+
+def test_the_header_ends_behind_its_first_empty_line() -> None:
+    """RFC 5322 section 2.1."""
+    assert end(b"A: b\r\n\r\nc") == 8
+    assert end(b"A: b\n\nc\r\n\r\n") == 6
+    assert end(b"\r\nc") == 2
+    assert end(b"\nc") == 1
+    assert end(b"A: b") == 4
+    assert end(b"") == 0
+    assert end(b"A: b\r\n \r\n\r\n") == 11
+
+
+def test_fields_have_names_and_raw_values() -> None:
+    """RFC 5322 section 2.2; the blank before the colon is section 4.5."""
+    header = b"A: b\r\n c\r\nno field\r\nX-y \t:z\nEmpty:\r\n:x\r\nA:2\r\n\r\n"
+    assert [match.groups() for match in iter_fields(header, 0, len(header))] == [
+        (b"A", b" b\r\n c\r"),
+        (b"X-y", b"z"),
+        (b"Empty", b"\r"),
+        (b"A", b"2\r"),
+    ]
+    assert read_fields(header, 0, len(header))[b"a"] == b"2\r"
+
+
+def test_a_field_beyond_its_limit_is_passed_over() -> None:
+    for length, there in (
+        (MAX_FIELD_OCTETS - 1, True),
+        (MAX_FIELD_OCTETS, True),
+        (MAX_FIELD_OCTETS + 1, False),
+    ):
+        header = b"A:" + b"x" * (length - 2) + b"\nB: 1\n\n"
+        fields = read_fields(header, 0, len(header))
+        assert (b"a" in fields) is there
+        assert fields[b"b"] == b" 1"
+
+
+def test_fields_beyond_their_number_are_passed_over() -> None:
+    for count, there in ((MAX_FIELDS - 1, True), (MAX_FIELDS, True), (MAX_FIELDS + 1, False)):
+        header = b"A: 1\n" * (count - 1) + b"Z: 2\n\n"
+        assert (b"z" in read_fields(header, 0, len(header))) is there
+        assert len(list(iter_fields(header, 0, len(header)))) == min(count, MAX_FIELDS)
+
+
+def test_what_lies_beyond_the_header_limit_is_passed_over() -> None:
+    line = b"A: " + b"x" * (MAX_FIELD_OCTETS - 4) + b"\n"
+    assert len(line) == MAX_FIELD_OCTETS
+    header = line * (MAX_HEADER_OCTETS // MAX_FIELD_OCTETS) + b"Z: 2\n\n"
+    assert b"z" not in read_fields(header, 0, len(header))
+    assert b"z" in read_fields(header, MAX_FIELD_OCTETS, len(header))
+
+
+def test_unfolding_leaves_no_line_end() -> None:
+    """RFC 5322 section 2.2.3."""
+    assert unfolded(b" a\r\n b\n\tc\rd\0 \r") == "a b\tcd"
+    assert unfolded("\u20ac".encode()) == "\u20ac"
+    assert unfolded(b"\xe9") == "\u00e9"
+
+
+def test_comments_become_a_space() -> None:
+    """RFC 5322 section 3.2.2."""
+    assert without_comments("a(b(c)d\\))e") == "a e"
+    assert without_comments('a "(b)" c') == 'a "(b)" c'
+    assert without_comments('a "x\\"(b)" c') == 'a "x\\"(b)" c'
+    assert without_comments("a (b") == "a "
+    assert without_comments("a ) b (c)") == "a ) b  "
+    assert without_comments('a (b " c) d') == "a   d"
+    assert without_comments("(" * 100_000) == ""
+
+
+@given(st.binary(max_size=200))
+def test_no_octets_make_it_raise(octets: bytes) -> None:
+    read_fields(octets, 0, header_end(octets, 0, len(octets)))
+    text = without_comments(unfolded(octets))
+    assert "\n" not in text

@@ -1,0 +1,97 @@
+"""Header forms of JMAP."""
+
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymailcore.message import headers
+from pymailcore.message.headers import (
+    EmailAddress,
+    EmailAddressGroup,
+    as_addresses,
+    as_date,
+    as_grouped_addresses,
+    as_message_ids,
+    as_text,
+    as_urls,
+    split_fields,
+)
+from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
+
+
+def test_the_raw_form_is_all_behind_the_colon() -> None:
+    """RFC 8621 section 4.1.2.1."""
+    assert split_fields(b"Subject:  a\r\n b\r\nX-Y:z\nlast: \xff\r\n\r\n") == [
+        ("Subject", b"  a\r\n b"),
+        ("X-Y", b"z"),
+        ("last", b" \xff"),
+    ]
+    assert split_fields(b"A:" + b"x" * MAX_FIELD_OCTETS + b"\r\nB: c\r\n") == [("B", b" c")]
+
+
+def test_the_text_form_is_unfolded_decoded_and_nfc() -> None:
+    """RFC 8621 section 4.1.2.2."""
+    assert as_text(b" =?utf-8?Q?e=CC=81?=\r\n =?utf-8?Q?x?= ") == "\u00e9x"
+    assert as_text("e\u0301".encode()) == "\u00e9"
+    assert as_text(b"=?utf-8?Q?a=00b?=") == "ab"
+    long = "e\u0301" * MAX_NORMALISED
+    assert as_text(long.encode()) == long
+
+
+def test_the_example_of_addresses() -> None:
+    """RFC 8621 sections 4.1.2.3 and 4.1.2.4."""
+    raw = (
+        b'"  James Smythe" <james@example.com>, Friends:\r\n  jane@example.com, =?UTF-8?Q?John_Sm=C3=AEth?=\r\n'
+        b"  <john@example.com>;"
+    )
+    james = EmailAddress("James Smythe", "james@example.com")
+    jane = EmailAddress(None, "jane@example.com")
+    john = EmailAddress("John Smîth", "john@example.com")
+    assert as_addresses(raw) == [james, jane, john]
+    assert as_grouped_addresses(raw) == [
+        EmailAddressGroup(None, (james,)),
+        EmailAddressGroup("Friends", (jane, john)),
+    ]
+
+
+def test_message_ids_come_without_brackets() -> None:
+    """RFC 8621 section 4.1.2.5."""
+    assert as_message_ids(b" <a@b> (c <x@y>)\r\n <c @d>") == ["a@b", "c@d"]
+    assert as_message_ids(b" none <>") is None
+    assert as_message_ids(b"<" * 1000) is None
+    assert len(as_message_ids(b"<a@b>" * 10_001) or ()) == 10_000
+
+
+def test_dates_keep_their_zone() -> None:
+    """RFC 8621 section 4.1.2.6."""
+    expected = datetime(2020, 1, 1, 10, tzinfo=timezone(timedelta(hours=2)))
+    moment = as_date(b" Wed, 1 Jan 2020\r\n 10:00:00 +0200")
+    assert moment == expected
+    assert moment is not None
+    assert moment.utcoffset() == timedelta(hours=2)
+    assert as_date(b"x") is None
+
+
+def test_urls_come_without_brackets() -> None:
+    """RFC 8621 section 4.1.2.7; RFC 2369 section 2."""
+    assert as_urls(b" <mailto:list@host.com?subject=help> (List),\r\n <http://x/\r\n y>") == [
+        "mailto:list@host.com?subject=help",
+        "http://x/y",
+    ]
+    assert as_urls(b" NO ") is None
+
+
+@given(st.binary(max_size=120))
+def test_no_form_raises_whatever_the_octets(octets: bytes) -> None:
+    split_fields(octets)
+    as_text(octets).encode()
+    as_addresses(octets)
+    as_grouped_addresses(octets)
+    as_message_ids(octets)
+    as_date(octets)
+    as_urls(octets)
+
+
+def test_a_name_of_nothing_is_none() -> None:
+    assert headers.decoded(headers.RawAddress("=?utf-8?q??=", "a@b")) == EmailAddress(None, "a@b")
