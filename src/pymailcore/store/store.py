@@ -1,16 +1,43 @@
 """Accounts' mail: the one interface that delivery, IMAP and JMAP share."""
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
-from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, TenantId, ThreadId
-from pymailcore.message.prepare import Prepared
+import orjson
+import trio
+
+from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TemporaryFailure
+from pymailcore.base.ids import AccountId, BlobId, EmailId, IdMint, MailboxId, TenantId, ThreadId
+from pymailcore.message import facts as message_facts
+from pymailcore.message.prepare import Prepared, prepare
+from pymailcore.store import evaluate, reading
+from pymailcore.store.blobids import parse_blob, upload_blob
+from pymailcore.store.blobs import BlobGone, BlobJob, PackWriter, Piece, address_of
+from pymailcore.store.database import SqliteDatabase
+from pymailcore.store.folding import header_values
 from pymailcore.store.keywords import Keywords
+from pymailcore.store.ops import (
+    accounts,
+    append,
+    blob_rows,
+    changes,
+    emails,
+    fetch,
+    mailboxes,
+    selected,
+    threads,
+)
+from pymailcore.store.packs import Location
 from pymailcore.store.query import Filter, Sort
+from pymailcore.store.readers import ReadSide
+from pymailcore.store.recipes import address_message, pack_recipe, unpack_recipe
+from pymailcore.store.settings import StoreSettings
+from pymailcore.store.space import Space
 from pymailcore.store.types import (
     Appended,
     Changes,
     Copied,
-    Database,
     EmailRow,
     EmailUpdate,
     FetchRow,
@@ -25,6 +52,16 @@ from pymailcore.store.types import (
     Want,
 )
 
+T = TypeVar("T")
+
+SLICE_EMAILS: Final = 500
+"""Emails that one slice of a long change takes; about 5 ms."""
+
+_SHORT: Final = 64
+"""Rows that are read on the loop; more are read in a thread."""
+
+_HASH_INLINE_OCTETS: Final = 256 * 1024
+
 
 class Store:
     """Accounts, Mailboxes, Emails, blobs of one installation.
@@ -33,31 +70,59 @@ class Store:
     then tells `notify(account, modseq)` for each account that changed.
     """
 
-    database: Database
+    def __init__(
+        self,
+        database: SqliteDatabase,
+        pack_writer: PackWriter,
+        space: Space,
+        settings: StoreSettings,
+        *,
+        ids: IdMint,
+        writer_ids: IdMint,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.database = database
+        self._packs = pack_writer
+        self._space = space
+        self._settings = settings
+        self._ids = ids
+        self._writer_ids = writer_ids
+        self._now_ms = now_ms
+        self._tenant_keys: dict[TenantId, bytes] = {}
 
     # --- accounts -------------------------------------------------------------------------------
 
     async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:
         """Give an account its Mailboxes with their roles, inside the caller's transaction (directory)."""
-        raise NotImplementedError
+        await accounts.create(tx, account, tenant, self._writer_ids.new, self._now_ms())
 
     async def remove_account(self, account: AccountId) -> None:
         """Remove all mail of an account, in slices."""
-        raise NotImplementedError
+        while ids := await self.database.read(
+            functools.partial(accounts.some_emails, account=account, most=SLICE_EMAILS)
+        ):
+            await self.database.write(
+                functools.partial(
+                    emails.destroy, account=account, ids=ids, if_modseq=None, visible_only=False
+                )
+            )
+        await self.database.write(functools.partial(accounts.clear, account=account))
 
     async def states(self, account: AccountId) -> States:
         """The account's counters. Short: read on the loop."""
-        raise NotImplementedError
+        return self.database.peek(lambda tx: changes.states(tx, account))
 
     async def bump(self, tx: Transaction, account: AccountId, kind: str) -> int:
         """Take a modseq for a change of data that other packages keep ("identity", "submission")."""
-        raise NotImplementedError
+        return await changes.bump(tx, account, kind)
 
     # --- putting mail in ------------------------------------------------------------------------
 
     async def prepare(self, octets: bytes) -> Prepared:
         """Parse and split a message: on the loop when it is small, in a thread when it is not."""
-        raise NotImplementedError
+        if len(octets) <= self._settings.inline_prepare_octets:
+            return prepare(octets)
+        return await trio.to_thread.run_sync(prepare, octets)
 
     async def deliver(
         self,
@@ -82,19 +147,56 @@ class Store:
             OverQuota: an account cannot take it.
             TemporaryFailure: the disk is full or the database busy.
         """
-        raise NotImplementedError
+        if targets or also is not None:
+            self._space.require()
+        tenant_key = self._tenant_key(tenant)
+        if prepared.size_octets <= _HASH_INLINE_OCTETS:
+            recipe, pieces = address_message(tenant_key, prepared)
+        else:
+            recipe, pieces = await trio.to_thread.run_sync(address_message, tenant_key, prepared)
+        packed = pack_recipe(recipe)
+        header = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
+        keys = threads.thread_keys(
+            tenant_key, (*prepared.message_ids, *prepared.references), prepared.base_subject
+        )
+        by_account: dict[AccountId, list[Target]] = {}
+        for target in targets:
+            by_account.setdefault(target.account, []).append(target)
+        new = [
+            append.NewEmail(account, self._ids.new(), self._ids.new(), tuple(mine), keys)
+            for account, mine in sorted(by_account.items())
+        ]
+        message = StoredMessage(tenant, recipe.digest, prepared.size_octets, packed, recipe.keys)
+        addresses = [piece.key for piece in pieces]
+        locations: dict[bytes, Location] = {}
+
+        async def work(tx: Transaction) -> list[Appended]:
+            blobs = await blob_rows.claim(tx, tenant, addresses, locations, self._writer_ids.new)
+            filed: list[Appended] = []
+            for one in new:
+                filed += await append.append(tx, one, prepared, header, packed, blobs, received_ms)
+            if also is not None:
+                await also(tx, message)
+            return filed
+
+        return await self._write_blobs(tenant, pieces, locations, work)
 
     async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
         """Keep a message's blobs for a row of another package (the queue), whose id is `owner`."""
-        raise NotImplementedError
+        blobs = await blob_rows.claim(
+            tx, message.tenant, tuple(dict.fromkeys(message.keys)), {}, self._writer_ids.new
+        )
+        await blob_rows.refer(tx, owner, message.tenant, 0, blobs)
 
     async def release_blobs(self, tx: Transaction, owner: int) -> None:
         """Let go of what `hold_blobs` kept."""
-        raise NotImplementedError
+        await blob_rows.forget(tx, owner)
 
     async def rebuild(self, tenant: TenantId, recipe: bytes) -> bytes:
         """Give the exact octets of a stored message."""
-        raise NotImplementedError
+        return await self._read_octets(
+            lambda tx, side: reading.rebuild(tx, side.packs, tenant, unpack_recipe(recipe))
+        )
 
     # --- blobs ----------------------------------------------------------------------------------
 
@@ -104,7 +206,22 @@ class Store:
         Raises:
             OverQuota: the account holds too many uploads.
         """
-        raise NotImplementedError
+        self._space.require()
+        tenant = self.database.peek(lambda tx: accounts.tenant_of(tx, account))
+        tenant_key = self._tenant_key(tenant)
+        if len(octets) <= _HASH_INLINE_OCTETS:
+            key = address_of(tenant_key, octets)
+        else:
+            key = await trio.to_thread.run_sync(address_of, tenant_key, octets)
+        locations: dict[bytes, Location] = {}
+        upload = accounts.Upload(account, tenant, key, len(octets), self._ids.new(), now_ms)
+
+        async def work(tx: Transaction) -> None:
+            blobs = await blob_rows.claim(tx, tenant, [key], locations, self._writer_ids.new)
+            await accounts.add_upload(tx, upload, blobs, self._settings)
+
+        await self._write_blobs(tenant, [Piece(key, octets)], locations, work)
+        return upload_blob(key)
 
     async def blob(self, account: AccountId, blob: BlobId) -> bytes:
         """Give the octets of a blob that this account may see: an upload, an Email, a part of an Email.
@@ -112,7 +229,10 @@ class Store:
         Raises:
             NotFound: no such blob, or the account has no claim to it; the two look the same.
         """
-        raise NotImplementedError
+        claimed = parse_blob(blob)
+        return await self._read_octets(
+            lambda tx, side: reading.read_claimed(tx, side.packs, account, claimed)
+        )
 
     async def message(self, account: AccountId, email: EmailId) -> bytes:
         """Give the exact octets of an Email.
@@ -120,17 +240,20 @@ class Store:
         Raises:
             NotFound: the account has no such Email.
         """
-        raise NotImplementedError
+        octets, _ = await self._read_octets(
+            lambda tx, side: reading.read_message(tx, side.packs, email, account)
+        )
+        return octets
 
     # --- Mailboxes ------------------------------------------------------------------------------
 
     async def mailboxes(self, account: AccountId) -> list[Mailbox]:
         """All Mailboxes of an account, ordered by sort order and path."""
-        raise NotImplementedError
+        return self.database.peek(lambda tx: mailboxes.list_all(tx, account))
 
     async def mailbox_named(self, account: AccountId, path: str) -> Mailbox | None:
         """Find a Mailbox by its path; `INBOX` in any case is the one with the role inbox."""
-        raise NotImplementedError
+        return self.database.peek(lambda tx: mailboxes.named(tx, account, path))
 
     async def create_mailbox(
         self,
@@ -148,7 +271,17 @@ class Store:
             InvalidValue: the name is empty, too long, too deep or has control characters.
             OverQuota: the account has as many Mailboxes as it may.
         """
-        raise NotImplementedError
+        path = mailboxes.checked_path(path)
+        ids = [self._ids.new() for _ in path.split("/")]
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> Mailbox:
+            return await mailboxes.create(
+                tx, account, path, ids, role=role, subscribed=subscribed, sort_order=sort_order, now_ms=now_ms,
+                most=self._settings.mailboxes_per_account,
+            )  # fmt: skip
+
+        return await self.database.write(work)
 
     async def update_mailbox(
         self,
@@ -167,7 +300,18 @@ class Store:
         Raises:
             NotFound, AlreadyExists, InvalidValue: as their names say.
         """
-        raise NotImplementedError
+        if path is not None:
+            path = mailboxes.checked_path(path)
+        parent_ids = [self._ids.new() for _ in range((path or "").count("/"))]
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> None:
+            await mailboxes.update(
+                tx, account, mailbox, path=path, parent_ids=parent_ids, role=role, sort_order=sort_order,
+                subscribed=subscribed, now_ms=now_ms,
+            )  # fmt: skip
+
+        await self.database.write(work)
 
     async def remove_mailbox(self, account: AccountId, mailbox: MailboxId, *, with_emails: bool) -> None:
         """Remove a Mailbox; Emails that are in no other go with it if asked.
@@ -177,7 +321,24 @@ class Store:
             NotEmpty: it has children, or has Emails and `with_emails` is False.
             Forbidden: it is the Inbox.
         """
-        raise NotImplementedError
+        now_ms = self._now_ms()
+
+        async def look(tx: Transaction) -> list[int]:
+            await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
+            return await fetch.uids_in(tx, mailbox, None)
+
+        async def work(tx: Transaction) -> None:
+            found = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
+            uids = await fetch.uids_in(tx, mailbox, None)  # those that came meanwhile
+            if uids:
+                await selected.expunge(tx, account, mailbox, uids, marked_only=False)
+            await mailboxes.remove_row(tx, account, found, now_ms)
+
+        await self._slices(
+            await self.database.read(look),
+            lambda uids, tx: selected.expunge(tx, account, mailbox, uids, marked_only=False),
+        )
+        await self.database.write(work)
 
     # --- a selected Mailbox (IMAP) ---------------------------------------------------------------
 
@@ -187,11 +348,11 @@ class Store:
         Raises:
             NotFound: no such Mailbox.
         """
-        raise NotImplementedError
+        return await self.database.read(lambda tx: fetch.snapshot(tx, account, mailbox))
 
     async def delta(self, account: AccountId, mailbox: MailboxId, since: int) -> MailboxDelta | None:
         """What happened after a modseq; None when the change log does not reach back, or it is gone."""
-        raise NotImplementedError
+        return await self.database.read(lambda tx: fetch.delta(tx, account, mailbox, since))
 
     async def fetch(
         self,
@@ -203,7 +364,13 @@ class Store:
         limit: int = 1000,
     ) -> list[FetchRow]:
         """Rows of the messages whose UID is in a range (ends included), by UID, at most `limit`."""
-        raise NotImplementedError
+
+        async def work(tx: Transaction) -> list[FetchRow]:
+            return await fetch.fetch(tx, account, mailbox, ranges, want, limit)
+
+        if limit <= _SHORT or sum(high - low + 1 for low, high in fetch.merged(ranges)) <= _SHORT:
+            return self.database.peek(work)
+        return await self.database.read(work)
 
     async def set_flags(
         self,
@@ -224,7 +391,13 @@ class Store:
         Returns:
             The rows after the change, by UID, and the UIDs that `unchanged_since` left alone.
         """
-        raise NotImplementedError
+        done = await self._slices(
+            await self._uids(account, mailbox, ranges),
+            lambda uids, tx: selected.set_flags(
+                tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
+            ),
+        )
+        return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
 
     async def copy(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
@@ -234,19 +407,31 @@ class Store:
         Raises:
             NotFound: the destination is gone.
         """
-        raise NotImplementedError
+        return await self.database.write(lambda tx: selected.copy(tx, account, mailbox, ranges, to))
 
     async def move(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
     ) -> Copied:
         """MOVE inside one account (RFC 6851), in slices; each message is moved whole or not at all."""
-        raise NotImplementedError
+        done = await self._slices(
+            await self._uids(account, mailbox, ranges),
+            lambda uids, tx: selected.move(tx, account, mailbox, uids, to),
+        )
+        if not done:
+            done = [await self.database.read(lambda tx: selected.copied_nothing(tx, account, to))]
+        return Copied(
+            done[0].uid_validity,
+            tuple([uid for one in done for uid in one.source]),
+            tuple([uid for one in done for uid in one.destination]),
+        )
 
     async def expunge(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]] | None
     ) -> list[int]:
         r"""Remove the placements that have `\Deleted` (in the ranges); gives their UIDs, ascending."""
-        raise NotImplementedError
+        uids = await self.database.read(lambda tx: fetch.marked_uids(tx, account, mailbox, ranges))
+        done = await self._slices(uids, lambda some, tx: selected.expunge(tx, account, mailbox, some))
+        return [uid for some in done for uid in some]
 
     async def search(
         self,
@@ -255,7 +440,7 @@ class Store:
         filter: Filter,  # noqa: A002 - the word of the standard
     ) -> list[int]:
         """UIDs of the messages of one Mailbox that a filter takes, ascending."""
-        raise NotImplementedError
+        return await self.database.call(lambda side: evaluate.search(side, account, mailbox, filter))
 
     # --- Emails and Threads (JMAP) ---------------------------------------------------------------
 
@@ -263,7 +448,11 @@ class Store:
         self, account: AccountId, ids: Sequence[int], *, facts: bool = True, parts: bool = False
     ) -> list[EmailRow]:
         """Emails by id, in the order asked for; ids that the account does not have are left out."""
-        raise NotImplementedError
+
+        async def work(tx: Transaction) -> list[EmailRow]:
+            return await emails.read(tx, account, ids, facts=facts, parts=parts)
+
+        return self.database.peek(work) if len(ids) <= _SHORT else await self.database.read(work)
 
     async def query(
         self,
@@ -286,11 +475,24 @@ class Store:
         Raises:
             NotFound: the anchor is not in the result.
         """
-        raise NotImplementedError
+
+        def call(side: ReadSide) -> tuple[list[int], int, int | None, int]:
+            found, state = evaluate.query(side, account, filter, sort)
+            ids, first, count = evaluate.page(
+                found, collapse_threads=collapse_threads, position=position, limit=limit, anchor=anchor,
+                anchor_offset=anchor_offset,
+            )  # fmt: skip
+            return ids, first, count if total else None, state
+
+        return await self.database.call(call)
 
     async def threads(self, account: AccountId, ids: Sequence[int]) -> list[tuple[ThreadId, tuple[int, ...]]]:
         """Threads by id with their Emails, oldest first (RFC 8621 section 3); unknown ids are left out."""
-        raise NotImplementedError
+
+        async def work(tx: Transaction) -> list[tuple[ThreadId, tuple[int, ...]]]:
+            return await threads.read_threads(tx, account, ids)
+
+        return self.database.peek(work) if len(ids) <= _SHORT else await self.database.read(work)
 
     async def update_emails(
         self, account: AccountId, updates: Sequence[EmailUpdate], *, if_modseq: int | None = None
@@ -304,14 +506,82 @@ class Store:
         Raises:
             StateMismatch: the email state is not `if_modseq`.
         """
-        raise NotImplementedError
+        return await self.database.write(lambda tx: emails.update(tx, account, updates, if_modseq))
 
     async def destroy_emails(
         self, account: AccountId, ids: Sequence[int], *, if_modseq: int | None = None
     ) -> list[int]:
         """Remove Emails from all Mailboxes, for good; gives those that were there."""
-        raise NotImplementedError
+        return await self.database.write(lambda tx: emails.destroy(tx, account, ids, if_modseq))
 
     async def changes(self, account: AccountId, kind: str, since: int, limit: int) -> Changes | None:
         """Ids of a type ("email", "mailbox", "thread") that changed since a state; None: cannot tell."""
-        raise NotImplementedError
+        return await self.database.read(lambda tx: changes.changes(tx, account, kind, since, limit))
+
+    async def messages(
+        self, account: AccountId, ids: Sequence[int], *, most_octets: int = 4 * 1024 * 1024
+    ) -> list[tuple[int, bytes]]:
+        """Give the exact octets of many Emails in one go, as (id, octets), in the order asked for.
+
+        Emails that the account does not have are left out. Stops after the one with which `most_octets` is
+        reached, so the caller asks again for what is missing.
+        """
+
+        def call(side: ReadSide) -> list[tuple[int, bytes]]:
+            return side.snapshot(lambda tx: reading.read_messages(tx, side.packs, account, ids, most_octets))
+
+        return await self.database.call(call)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _tenant_key(self, tenant: TenantId) -> bytes:
+        key = self._tenant_keys.get(tenant)
+        if key is None:
+            key = self.database.peek(lambda tx: reading.tenant_key(tx, tenant))
+            self._tenant_keys[tenant] = key
+        return key
+
+    async def _write_blobs(
+        self,
+        tenant: TenantId,
+        pieces: Sequence[Piece],
+        locations: dict[bytes, Location],
+        work: Callable[[Transaction], Awaitable[T]],
+    ) -> T:
+        """Put blobs on disk and run an operation that names them, again if one that was known is gone."""
+        force = False
+        while True:
+            try:
+                return await self.database.submit(
+                    self._packs.put,
+                    functools.partial(
+                        BlobJob, work, tenant=tenant, pieces=pieces, locations=locations, force=force
+                    ),
+                )
+            except BlobGone:
+                if force:
+                    raise TemporaryFailure("a blob that was just written is gone") from None
+                force = True
+
+    async def _read_octets(self, work: Callable[[Transaction, ReadSide], Awaitable[T]]) -> T:
+        return await self.database.call(lambda side: side.snapshot(lambda tx: work(tx, side)))
+
+    async def _uids(
+        self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]]
+    ) -> list[int]:
+        async def work(tx: Transaction) -> list[int]:
+            await mailboxes.get(tx, account, mailbox)
+            return await fetch.uids_in(tx, mailbox, ranges)
+
+        return self.database.peek(work) if fetch.width(ranges) <= _SHORT else await self.database.read(work)
+
+    async def _slices(
+        self, uids: Sequence[int], operation: Callable[[Sequence[int], Transaction], Awaitable[T]]
+    ) -> list[T]:
+        """Run an operation on stretches of UIDs, each a transaction of its own."""
+        return await self.database.write_each(
+            [
+                functools.partial(operation, uids[start : start + SLICE_EMAILS])
+                for start in range(0, len(uids), SLICE_EMAILS)
+            ]
+        )

@@ -5,7 +5,7 @@ sizes are octets; a modseq is the account's counter (RFC 7162 section 3.1; RFC 8
 """
 
 import enum
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -22,7 +22,8 @@ ROLES: Final = ("inbox", "drafts", "sent", "junk", "trash", "archive")
 class Transaction(Protocol):
     """What a store operation may await; see `Database.write`.
 
-    SQL takes its arguments as `?1`, `?2`, …; a list travels as one JSON argument (`json_each`).
+    SQL takes its arguments as `?1`, `?2`, …; a list travels as one JSON argument (`json_each`). A statement
+    that breaks a constraint raises AlreadyExists; the operation is then to end.
     """
 
     async def row(self, sql: str, *args: object) -> Row | None:
@@ -35,6 +36,14 @@ class Transaction(Protocol):
 
     async def run(self, sql: str, *args: object) -> int:
         """Run one statement and give the number of rows that it changed."""
+        ...
+
+    async def run_many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Run one statement for each row of arguments."""
+        ...
+
+    def announce(self, account: AccountId, modseq: int) -> None:
+        """Once this is on disk, tell the listeners that the account is at this modseq."""
         ...
 
 

@@ -1,0 +1,70 @@
+"""Brings a database to the schema of this version, once, whoever comes first.
+
+Each migration is `schema/NNNN_name.sql` and runs in one transaction together with the row that says so.
+Beside the version the database keeps a floor: the oldest schema version whose code may still use it.
+"""
+
+import fcntl
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from pymailcore.base.errors import PermanentFailure
+
+VERSION: Final = 1
+"""The schema that this code knows."""
+
+FLOOR: Final = 1
+"""The oldest schema version whose code can still use a database of `VERSION`."""
+
+_NAME: Final = re.compile(r"(\d{4})_\w+\.sql\Z")
+
+
+class NewerDatabase(PermanentFailure):
+    """The database was changed by a newer version that this code cannot follow."""
+
+
+def migrations() -> list[tuple[int, str]]:
+    """All migrations as (version, SQL), ascending."""
+    found = []
+    for entry in resources.files("pymailcore.store.schema").iterdir():
+        match = _NAME.match(entry.name)
+        if match:
+            found.append((int(match[1]), entry.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def migrate(connection: apsw.Connection, lock: Path) -> None:
+    """Run the migrations that a database lacks; blocks while another process does.
+
+    Raises:
+        NewerDatabase: the floor of the database is above `VERSION`.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _migrate(connection)
+    finally:
+        os.close(descriptor)
+
+
+def _migrate(connection: apsw.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, floor INTEGER NOT NULL)"
+    )
+    row = connection.execute("SELECT max(version), max(floor) FROM schema_versions").fetchone()
+    version, floor = row if row is not None and row[0] is not None else (0, 0)
+    if floor > VERSION:
+        raise NewerDatabase(
+            f"the database has schema {version} and needs a version of pymailcore that knows schema {floor}; "
+            f"this one knows {VERSION}"
+        )
+    for number, sql in migrations():
+        if number > version:
+            with connection:
+                connection.execute(sql)
+                connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, min(number, FLOOR)))

@@ -1,0 +1,1 @@
+"""Store operations by subject: coroutines that await only their transaction."""

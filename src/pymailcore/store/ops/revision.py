@@ -1,0 +1,515 @@
+"""One revision of an account: what one modseq changes, with all counters that follow from it.
+
+Theory of operation. Every change of Emails and placements goes through here, so that counters, states and
+the change log have one place where they can be right. An operation begins a revision, loads the Emails
+concerned, changes them in memory, and finishes. `finish` compares what each touched Email contributed before
+with what it contributes now (its *footprint*) and writes the differences with few set statements: Emails,
+placements, Threads, Mailboxes, the change log, and last the account's clock. When nothing was touched it
+writes nothing and takes no modseq.
+
+An Email is visible when one of its placements lacks `\\Deleted`; only visible Emails exist for JMAP
+(RFC 8621 section 4.1.1). Becoming visible is a creation there, ceasing to be is a removal.
+
+Standards: RFC 7162 section 3.1 (mod-sequences), RFC 8620 section 5.2, RFC 8621 sections 2 (counters), 3 and 4.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
+
+import orjson
+
+from pymailcore.base.errors import NotFound
+from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.store.keywords import DRAFT, SEEN, Keywords
+from pymailcore.store.types import Transaction
+
+MESSAGES: Final = 0
+UNSEEN: Final = 1
+DELETED: Final = 2
+OCTETS: Final = 3
+TOTAL_EMAILS: Final = 4
+UNREAD_EMAILS: Final = 5
+TOTAL_THREADS: Final = 6
+UNREAD_THREADS: Final = 7
+_COUNTERS: Final = 8
+
+_LOAD_EMAILS: Final = (
+    "SELECT id, thread, size_octets, flags, extra, visible, flags_modseq, created_modseq FROM emails"
+    " WHERE account = ?1 AND id IN (SELECT value FROM json_each(?2))"
+)
+_LOAD_PLACEMENTS: Final = (
+    "SELECT email, mailbox, uid, deleted, arrived_modseq, modseq FROM placements"
+    " WHERE email IN (SELECT value FROM json_each(?1)) ORDER BY mailbox, uid"
+)
+_IN: Final = "(SELECT value FROM json_each(?1))"
+
+
+@dataclass(slots=True, eq=False)
+class Placement:
+    r"""(Mailbox, UID) of an Email; `deleted` is 1 with `\Deleted`."""
+
+    mailbox: int
+    uid: int
+    deleted: int
+    arrived: int
+    modseq: int
+
+
+class Footprint(NamedTuple):
+    """What an Email adds to the counters of Mailboxes and of its Thread."""
+
+    mailboxes: dict[int, list[int]]
+    visible: int
+    unread: int
+    unread_trash: int
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """An Email in a revision."""
+
+    id: int
+    thread: int
+    size_octets: int
+    flags: int
+    extra: str
+    visible: int
+    flags_modseq: int
+    created: int
+    placements: list[Placement] = field(default_factory=list)
+    before: Footprint | None = None
+    keywords_changed: bool = False
+
+    @property
+    def keywords(self) -> Keywords:
+        """Its keywords."""
+        return Keywords(self.flags, self.extra)
+
+
+@dataclass(slots=True)
+class _Mailbox:
+    uid_validity: int
+    uid_next: int
+    touched: bool = False  # for IMAP: its highest modseq moves
+    counts: list[int] = field(default_factory=lambda: [0] * _COUNTERS)
+
+
+@dataclass(slots=True)
+class _Thread:
+    members: int = 0
+    emails: int = 0
+    unread: int = 0
+    unread_trash: int = 0
+    list_changed: bool = False
+    pairs: dict[int, int] = field(default_factory=dict)  # Mailbox -> change of visible Emails
+
+
+def _footprint(message: Message, trash: int | None) -> Footprint:
+    unseen = 0 if message.flags & SEEN else 1
+    unread = 0 if message.flags & (SEEN | DRAFT) else 1
+    octets = message.size_octets
+    mailboxes: dict[int, list[int]] = {}
+    outside = inside = 0
+    for placement in message.placements:
+        deleted = placement.deleted
+        counts = mailboxes.get(placement.mailbox)
+        if counts is None:
+            mailboxes[placement.mailbox] = [
+                1, unseen, deleted, octets, 1 - deleted, 0 if deleted else unread, 0, 0
+            ]  # fmt: skip
+        else:
+            counts[MESSAGES] += 1
+            counts[UNSEEN] += unseen
+            counts[DELETED] += deleted
+            counts[OCTETS] += octets
+            if not deleted:
+                counts[TOTAL_EMAILS] = 1
+                counts[UNREAD_EMAILS] = unread
+        if not deleted:
+            if placement.mailbox == trash:
+                inside = 1
+            else:
+                outside = 1
+    return Footprint(mailboxes, outside | inside, outside & unread, inside & unread)
+
+
+_NOTHING: Final = Footprint({}, 0, 0, 0)
+
+
+class Revision:
+    """Changes of one account under one modseq; see the module's text."""
+
+    def __init__(self, tx: Transaction, account: AccountId, row: tuple[Any, ...]) -> None:
+        self._tx = tx
+        self.account = account
+        self.modseq: int = row[0] + 1
+        self.tenant = TenantId(row[1])
+        self.email_modseq: int = row[2]
+        self.used_octets: int = row[3]
+        self.quota_octets: int | None = row[4]
+        self._trash: int | None = row[5]
+        self.messages: dict[int, Message] = {}
+        self._touched: list[Message] = []
+        self._mailboxes: dict[int, _Mailbox] = {}
+        self._fresh: list[tuple[Message, tuple[int, int | None, int | None, int]]] = []
+        self._placed: list[tuple[Message, Placement]] = []
+        self._unplaced: list[Placement] = []
+        self._marked: list[Placement] = []
+        self._removed: list[Message] = []
+        self._threads: dict[int, _Thread] = {}
+        self._octets = 0
+        self._logged: list[tuple[int, str, int, int, int]] = []
+
+    @classmethod
+    async def begin(cls, tx: Transaction, account: AccountId) -> Self:
+        """Look the account up; on an engine with several writers this is where its row is locked.
+
+        Raises:
+            NotFound: no such account.
+        """
+        row = await tx.row(
+            "SELECT modseq, tenant, email_modseq, used_octets, quota_octets,"
+            " (SELECT id FROM mailboxes WHERE account = ?1 AND role = 'trash') FROM accounts WHERE id = ?1",
+            account,
+        )
+        if row is None:
+            raise NotFound("no such account")
+        return cls(tx, account, row)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    async def load(self, ids: list[int]) -> None:
+        """Load Emails with all their placements; ids that the account does not have are left out."""
+        listed = orjson.dumps(ids).decode()
+        rows = await self._tx.rows(_LOAD_EMAILS, self.account, listed)
+        for row in rows:
+            self.messages[row[0]] = Message(*row)
+        if len(rows) < len(ids):
+            listed = orjson.dumps([row[0] for row in rows]).decode()
+        for email, *rest in await self._tx.rows(_LOAD_PLACEMENTS, listed):
+            self.messages[email].placements.append(Placement(*rest))
+
+    async def mailbox(self, mailbox: int) -> _Mailbox:
+        """Load a Mailbox.
+
+        Raises:
+            NotFound: the account has no such Mailbox.
+        """
+        found = self._mailboxes.get(mailbox)
+        if found is None:
+            row = await self._tx.row(
+                "SELECT uid_validity, uid_next FROM mailboxes WHERE id = ?1 AND account = ?2",
+                mailbox,
+                self.account,
+            )
+            if row is None:
+                raise NotFound("no such Mailbox")
+            found = self._mailboxes[mailbox] = _Mailbox(*row)
+        return found
+
+    # --- changing -------------------------------------------------------------------------------
+
+    def _touch(self, message: Message) -> None:
+        if message.before is None:
+            message.before = _footprint(message, self._trash)
+            self._touched.append(message)
+
+    def add(self, message: Message, fixed: tuple[int, int | None, int | None, int]) -> None:
+        """Take in a new Email; it must be placed somewhere before `finish`.
+
+        Args:
+            fixed: its received_ms, sent_ms, sent_local_ms and has_attachment.
+        """
+        message.before = _NOTHING
+        message.flags_modseq = self.modseq
+        self.messages[message.id] = message
+        self._touched.append(message)
+        self._fresh.append((message, fixed))
+
+    def place(self, message: Message, mailbox: int) -> Placement:
+        """Add a placement in a Mailbox that was loaded; it gets the next UID."""
+        self._touch(message)
+        there = self._mailboxes[mailbox]
+        placement = Placement(mailbox, there.uid_next, 0, self.modseq, self.modseq)
+        there.uid_next += 1
+        there.touched = True
+        message.placements.append(placement)
+        self._placed.append((message, placement))
+        return placement
+
+    def unplace(self, message: Message, placement: Placement) -> None:
+        """Take a placement away; an Email without any is removed."""
+        self._touch(message)
+        message.placements.remove(placement)
+        self._unplaced.append(placement)
+
+    def mark(self, message: Message, placement: Placement, deleted: int) -> None:
+        r"""Set or clear `\Deleted` of a placement."""
+        if placement.deleted != deleted:
+            self._touch(message)
+            placement.deleted = deleted
+            placement.modseq = self.modseq
+            self._marked.append(placement)
+
+    def set_keywords(self, message: Message, keywords: Keywords) -> None:
+        """Give an Email a new set of keywords."""
+        if (message.flags, message.extra) != keywords:
+            self._touch(message)
+            message.flags, message.extra = keywords
+            message.flags_modseq = self.modseq
+            message.keywords_changed = True
+
+    # --- writing --------------------------------------------------------------------------------
+
+    async def finish(self) -> int | None:
+        """Write what changed; gives the modseq, or None when nothing did."""
+        if not self._touched:
+            return None
+        for message in self._touched:
+            self._compare(message)
+        await self._write_emails()
+        await self._write_placements()
+        await self._write_threads()
+        counted = await self._write_mailboxes()
+        if self._logged:
+            await self._tx.run_many(
+                "INSERT INTO removed (account, kind, id, modseq, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+                self._logged,
+            )
+        listed = any(thread.list_changed for thread in self._threads.values())
+        await self._tx.run(
+            "UPDATE accounts SET modseq = ?2, email_modseq = ?2, used_octets = used_octets + ?3,"
+            " mailbox_modseq = CASE WHEN ?4 THEN ?2 ELSE mailbox_modseq END,"
+            " thread_modseq = CASE WHEN ?5 THEN ?2 ELSE thread_modseq END WHERE id = ?1",
+            self.account,
+            self.modseq,
+            self._octets,
+            int(counted),
+            int(listed),
+        )
+        self._tx.announce(self.account, self.modseq)
+        return self.modseq
+
+    def _compare(self, message: Message) -> None:
+        """Add up what an Email's footprint changed."""
+        before = message.before or _NOTHING
+        after = _footprint(message, self._trash)
+        thread = self._threads.get(message.thread)
+        if thread is None:
+            thread = self._threads[message.thread] = _Thread()
+        if before is _NOTHING:
+            thread.members += 1
+            self._octets += message.size_octets
+        if not message.placements:
+            thread.members -= 1
+            self._octets -= message.size_octets
+            self._removed.append(message)
+        thread.emails += after.visible - before.visible
+        thread.unread += after.unread - before.unread
+        thread.unread_trash += after.unread_trash - before.unread_trash
+        if after.visible != before.visible:
+            thread.list_changed = True
+            if after.visible:
+                message.created = self.modseq
+            else:
+                self._logged.append((self.account, "email", message.id, self.modseq, message.created))
+            message.visible = after.visible
+        pairs = thread.pairs
+        for mailbox, counts in after.mailboxes.items():
+            self._count(mailbox, counts, 1, pairs, touched=message.keywords_changed)
+        for mailbox, counts in before.mailboxes.items():
+            self._count(mailbox, counts, -1, pairs, touched=message.keywords_changed)
+
+    def _count(
+        self, mailbox: int, counts: list[int], sign: int, pairs: dict[int, int], *, touched: bool
+    ) -> None:
+        there = self._mailboxes.get(mailbox)
+        if there is None:
+            there = self._mailboxes[mailbox] = _Mailbox(0, 0)
+        sums = there.counts
+        for n in range(TOTAL_THREADS):
+            sums[n] += sign * counts[n]
+        if counts[TOTAL_EMAILS]:
+            pairs[mailbox] = pairs.get(mailbox, 0) + sign
+        if touched:
+            there.touched = True
+
+    async def _write_emails(self) -> None:
+        run_many = self._tx.run_many
+        if self._fresh:
+            await run_many(
+                "INSERT INTO emails (id, account, thread, flags, extra, visible, flags_modseq, created_modseq,"
+                " changed_modseq, size_octets, received_ms, sent_ms, sent_local_ms, has_attachment)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9, ?10, ?11, ?12, ?13)",
+                [
+                    (
+                        m.id, self.account, m.thread, m.flags, m.extra, m.visible, self.modseq, m.created,
+                        m.size_octets, *fixed,
+                    )
+                    for m, fixed in self._fresh
+                ],
+            )  # fmt: skip
+        changed = [m for m in self._touched if m.placements and m.before is not _NOTHING]
+        if changed:
+            await run_many(
+                "UPDATE emails SET flags = ?2, extra = ?3, visible = ?4, flags_modseq = ?5, created_modseq = ?6,"
+                " changed_modseq = ?7 WHERE id = ?1",
+                [
+                    (m.id, m.flags, m.extra, m.visible, m.flags_modseq, m.created, self.modseq)
+                    for m in changed
+                ],
+            )
+        if self._removed:
+            ids = orjson.dumps([m.id for m in self._removed]).decode()
+            await self._tx.run(f"DELETE FROM emails WHERE id IN {_IN}", ids)
+            await self._tx.run(f"DELETE FROM email_data WHERE email IN {_IN}", ids)
+            await self._tx.run(f"DELETE FROM email_headers WHERE email IN {_IN}", ids)
+            await self._tx.run(f"DELETE FROM blob_refs WHERE owner IN {_IN}", ids)
+
+    async def _write_placements(self) -> None:
+        run_many = self._tx.run_many
+        for placement in self._marked:
+            self._mailboxes[placement.mailbox].touched = True
+        for placement in self._unplaced:
+            self._mailboxes[placement.mailbox].touched = True
+        if self._placed:
+            await run_many(
+                "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq)"
+                " VALUES (?1, ?2, ?3, 0, ?4, ?4)",
+                [(p.mailbox, p.uid, message.id, self.modseq) for message, p in self._placed],
+            )
+        if self._marked:
+            await run_many(
+                "UPDATE placements SET deleted = ?3, modseq = ?4 WHERE mailbox = ?1 AND uid = ?2",
+                [(p.mailbox, p.uid, p.deleted, self.modseq) for p in self._marked],
+            )
+        if self._unplaced:
+            await run_many(
+                "DELETE FROM placements WHERE mailbox = ?1 AND uid = ?2",
+                [(p.mailbox, p.uid) for p in self._unplaced],
+            )
+            await run_many(
+                "INSERT INTO expunged (mailbox, modseq, uid, arrived) VALUES (?1, ?2, ?3, ?4)",
+                [(p.mailbox, self.modseq, p.uid, p.arrived) for p in self._unplaced],
+            )
+
+    async def _write_threads(self) -> None:
+        """Threads whose membership or unread state changed, and the thread counters of Mailboxes."""
+        moved = {
+            id_: thread
+            for id_, thread in self._threads.items()
+            if thread.list_changed
+            or thread.members
+            or thread.unread
+            or thread.unread_trash
+            or any(thread.pairs.values())
+        }
+        if not moved:
+            return
+        ids = orjson.dumps(list(moved)).decode()
+        rows = {
+            row[0]: row
+            for row in await self._tx.rows(
+                "SELECT id, members, emails, unread, unread_trash, created_modseq, changed_modseq FROM threads"
+                f" WHERE id IN {_IN}",
+                ids,
+            )
+        }
+        held: dict[int, dict[int, int]] = {}
+        if rows:
+            for id_, mailbox, emails in await self._tx.rows(
+                f"SELECT thread, mailbox, emails FROM thread_mailboxes WHERE thread IN {_IN}", ids
+            ):
+                held.setdefault(id_, {})[mailbox] = emails
+        written, gone, pairs, pairs_gone = [], [], [], []
+        for id_, thread in moved.items():
+            row = rows.get(id_)
+            _, members, emails, unread, unread_trash, created, changed = row or (id_, 0, 0, 0, 0, 0, 0)
+            now_unread = unread + thread.unread
+            now_trash = unread_trash + thread.unread_trash
+            now_emails = emails + thread.emails
+            mine = held.get(id_, {})
+            for mailbox in mine.keys() | thread.pairs.keys():
+                there = mine.get(mailbox, 0)
+                now = there + thread.pairs.get(mailbox, 0)
+                in_trash = mailbox == self._trash
+                was_unread = there and (unread_trash if in_trash else unread)
+                is_unread = now and (now_trash if in_trash else now_unread)
+                total = bool(now) - bool(there)
+                flipped = bool(is_unread) - bool(was_unread)
+                if total or flipped:
+                    counts = self._mailboxes.setdefault(mailbox, _Mailbox(0, 0)).counts
+                    counts[TOTAL_THREADS] += total
+                    counts[UNREAD_THREADS] += flipped
+                if now != there:
+                    if now:
+                        pairs.append((id_, mailbox, now))
+                    else:
+                        pairs_gone.append((id_, mailbox))
+            if thread.list_changed:
+                if emails and not now_emails:
+                    self._logged.append((self.account, "thread", id_, self.modseq, created))
+                elif now_emails and not emails:
+                    created = self.modseq
+                changed = self.modseq
+            if members + thread.members:
+                written.append(
+                    (
+                        id_, self.account, members + thread.members, now_emails, now_unread, now_trash,
+                        created, changed,
+                    )
+                )  # fmt: skip
+            else:
+                gone.append((id_,))
+        await self._store_threads(written, gone, pairs, pairs_gone)
+
+    async def _store_threads(
+        self,
+        written: list[tuple[int, ...]],
+        gone: list[tuple[int]],
+        pairs: list[tuple[int, int, int]],
+        pairs_gone: list[tuple[int, int]],
+    ) -> None:
+        run_many = self._tx.run_many
+        if written:
+            await run_many(
+                "INSERT INTO threads (id, account, members, emails, unread, unread_trash, created_modseq,"
+                " changed_modseq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET"
+                " members = excluded.members, emails = excluded.emails, unread = excluded.unread,"
+                " unread_trash = excluded.unread_trash, created_modseq = excluded.created_modseq,"
+                " changed_modseq = excluded.changed_modseq",
+                written,
+            )
+        if pairs:
+            await run_many(
+                "INSERT INTO thread_mailboxes (thread, mailbox, emails) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (thread, mailbox) DO UPDATE SET emails = excluded.emails",
+                pairs,
+            )
+        if pairs_gone:
+            await run_many("DELETE FROM thread_mailboxes WHERE thread = ?1 AND mailbox = ?2", pairs_gone)
+        if gone:
+            await run_many("DELETE FROM threads WHERE id = ?1", gone)
+
+    async def _write_mailboxes(self) -> bool:
+        """Counters of Mailboxes; tells whether those that JMAP shows changed."""
+        counted = False
+        rows = []
+        for id_, mailbox in self._mailboxes.items():
+            counts = mailbox.counts
+            jmap = any(counts[TOTAL_EMAILS:])
+            counted = counted or jmap
+            if mailbox.touched or any(counts):
+                rows.append((id_, mailbox.uid_next, int(mailbox.touched), int(jmap), self.modseq, *counts))
+        if rows:
+            await self._tx.run_many(
+                "UPDATE mailboxes SET uid_next = max(uid_next, ?2),"
+                " highest_modseq = CASE WHEN ?3 THEN ?5 ELSE highest_modseq END,"
+                " counts_modseq = CASE WHEN ?4 THEN ?5 ELSE counts_modseq END,"
+                " messages = messages + ?6, unseen = unseen + ?7, deleted = deleted + ?8,"
+                " size_octets = size_octets + ?9, total_emails = total_emails + ?10,"
+                " unread_emails = unread_emails + ?11, total_threads = total_threads + ?12,"
+                " unread_threads = unread_threads + ?13 WHERE id = ?1",
+                rows,
+            )
+        return counted

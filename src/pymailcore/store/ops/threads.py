@@ -1,0 +1,66 @@
+"""Which Thread a new Email joins, and Threads by id.
+
+Standards: RFC 8621 section 3: two Emails are in one Thread when they share a message id in Message-ID,
+In-Reply-To or References and have the same base subject, white space aside. An Email that links two Threads
+joins the older one; a Thread once given never changes.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+import orjson
+
+from pymailcore.base.ids import AccountId, ThreadId
+from pymailcore.store.types import Transaction
+
+
+def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str) -> list[int]:
+    """Hash each message id together with the base subject to 63 bits; the key keeps others from aiming."""
+    if not message_ids:
+        return []
+    subject = "".join(base_subject.casefold().split()).encode("utf-8", "surrogatepass")
+    return [
+        int.from_bytes(
+            hmac.digest(tenant_key, id_.encode("utf-8", "surrogatepass") + b"\0" + subject, "sha256")[:8],
+            "big",
+        )
+        >> 1
+        for id_ in dict.fromkeys(message_ids)
+    ]
+
+
+async def choose_thread(tx: Transaction, account: AccountId, keys: list[int], fresh: int) -> int:
+    """Give the oldest Thread that has one of the keys, or `fresh`; all keys lead there from now on."""
+    if not keys:
+        return fresh
+    listed = orjson.dumps(keys).decode()
+    row = await tx.row(
+        "SELECT min(k.thread) FROM json_each(?2) j JOIN thread_keys k ON k.account = ?1 AND k.key = j.value"
+        " JOIN threads t ON t.id = k.thread",
+        account,
+        listed,
+    )
+    thread: int = row[0] if row is not None and row[0] is not None else fresh
+    await tx.run_many(
+        "INSERT INTO thread_keys (account, key, thread) VALUES (?1, ?2, ?3)"
+        " ON CONFLICT (account, key) DO UPDATE SET thread = excluded.thread"
+        " WHERE NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = thread_keys.thread)",
+        [(account, key, thread) for key in keys],
+    )
+    return thread
+
+
+async def read_threads(
+    tx: Transaction, account: AccountId, ids: Sequence[int]
+) -> list[tuple[ThreadId, tuple[int, ...]]]:
+    """Threads that have visible Emails, in the order asked for; their Emails oldest first."""
+    rows = await tx.rows(
+        "SELECT thread, id FROM emails WHERE thread IN (SELECT value FROM json_each(?2)) AND account = ?1"
+        " AND visible = 1 ORDER BY received_ms, id",
+        account,
+        orjson.dumps(list(ids)).decode(),
+    )
+    members: dict[int, list[int]] = {}
+    for thread, email in rows:
+        members.setdefault(thread, []).append(email)
+    return [(ThreadId(id_), tuple(members[id_])) for id_ in dict.fromkeys(ids) if id_ in members]

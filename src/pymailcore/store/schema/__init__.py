@@ -1,0 +1,1 @@
+"""Numbered migrations of the database, run in order by store.migrate."""

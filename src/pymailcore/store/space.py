@@ -1,0 +1,75 @@
+"""Free space: a watermark below which nothing is taken in, and a reserve to delete with."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from pymailcore.base.errors import TemporaryFailure
+
+_LOOK_SECONDS: Final = 1.0
+
+
+class Space:
+    """Watches the file system of one folder.
+
+    When the disk is full SQLite cannot even delete, so a file of `reserve_octets` is kept to be given up
+    then, and made again once there is room.
+    """
+
+    def __init__(self, folder: Path, reserve: Path, *, reserve_octets: int, watermark_octets: int) -> None:
+        self._folder = folder
+        self._reserve = reserve
+        self._reserve_octets = reserve_octets
+        self._watermark_octets = watermark_octets
+        self._lock = threading.Lock()
+        self._looked = float("-inf")
+        self._free = 0
+
+    def free_octets(self) -> int:
+        """What is free now, at most a second old."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            status = os.statvfs(self._folder)
+            self._free = status.f_bavail * status.f_frsize
+            self._looked = now
+        return self._free
+
+    def require(self) -> None:
+        """Refuse to take anything in while space is short.
+
+        Raises:
+            TemporaryFailure: less is free than the watermark.
+        """
+        if self.free_octets() < self._watermark_octets:
+            raise TemporaryFailure("the disk is nearly full")
+
+    def release_reserve(self) -> bool:
+        """Give up the reserve; True when there was one."""
+        with self._lock:
+            self._looked = float("-inf")
+            try:
+                self._reserve.unlink()
+            except OSError:
+                return False
+            return True
+
+    def make_reserve(self) -> None:
+        """Set the reserve aside if it is missing and there is twice the room for it and the watermark."""
+        with self._lock:
+            if not self._reserve_octets or self._reserve.exists():
+                return
+            status = os.statvfs(self._folder)
+            if status.f_bavail * status.f_frsize < 2 * self._reserve_octets + self._watermark_octets:
+                return
+            fresh = self._reserve.with_suffix(f".{os.getpid()}")
+            try:
+                descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                try:
+                    os.posix_fallocate(descriptor, 0, self._reserve_octets)
+                finally:
+                    os.close(descriptor)
+                fresh.rename(self._reserve)
+            except OSError:
+                fresh.unlink(missing_ok=True)

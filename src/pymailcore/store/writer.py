@@ -1,0 +1,201 @@
+"""The writer thread: group commit.
+
+Theory: callers leave jobs in a queue. The thread takes what waits, opens ONE transaction under the lock
+file that the processes share, runs each job under a savepoint of its own, commits once, and wakes all
+callers in one call into the loop. An operation that raises is rolled back to its savepoint; if the
+transaction went with it (a full disk does that) nothing of the batch counts and each job runs again alone.
+The connection is never interrupted and has no progress handler.
+"""
+
+import fcntl
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import outcome
+import trio
+
+from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.base.ids import AccountId
+from pymailcore.store.connection import ENVIRONMENT
+from pymailcore.store.space import Space
+from pymailcore.store.transaction import SqliteTransaction, drive
+from pymailcore.store.types import Transaction
+
+MAX_BATCH: Final = 256
+MAX_BATCH_SECONDS: Final = 0.005
+
+
+class Job:
+    """One operation and the task that waits for it."""
+
+    __slots__ = ("failure", "moved", "result", "task", "work")
+
+    def __init__(
+        self, work: Callable[[Transaction], Awaitable[Any]], task: trio.lowlevel.Task | None
+    ) -> None:
+        self.work = work
+        self.task = task
+        self.result: Any = None
+        self.failure: BaseException | None = None
+        self.moved: dict[AccountId, int] = {}
+
+    def outcome(self) -> "outcome.Outcome[Any]":
+        """What the waiting task is to get."""
+        if self.failure is not None:
+            return outcome.Error(self.failure)
+        return outcome.Value(self.result)
+
+
+def failure_of(error: BaseException) -> BaseException:
+    """Give what a caller gets for an error of the database."""
+    if isinstance(error, ENVIRONMENT):
+        failure = TemporaryFailure(f"the database cannot be used now: {error}")
+        failure.__cause__ = error
+        return failure
+    return error
+
+
+class Writer:
+    """Runs jobs on a connection of its own.
+
+    Args:
+        connect: opens the connection; called again after an input/output error.
+        lock: file that the writers of all processes lock in turn.
+        space: gives up its reserve when the disk is full.
+        deliver: takes the jobs of a batch once they are on disk, or have failed; called in the thread.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        lock: Path,
+        space: Space,
+        deliver: Callable[[list[Job]], None],
+    ) -> None:
+        self._connect = connect
+        self._space = space
+        self._deliver = deliver
+        self._queue: queue.SimpleQueue[Iterable[Job] | None] = queue.SimpleQueue()
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._connection = connect()
+        self._tx = SqliteTransaction(self._connection)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, jobs: Iterable[Job]) -> None:
+        """Leave jobs; those of one call stay in order."""
+        self._queue.put(jobs)
+
+    def close(self) -> None:
+        """Finish what was left, then end; blocks."""
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _run(self) -> None:
+        waiting: deque[Job] = deque()
+        open_ = True
+        while open_ or waiting:
+            if not waiting:
+                open_ = self._take(waiting, self._queue.get())
+            while open_:
+                try:
+                    open_ = self._take(waiting, self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            if waiting:
+                self._deliver(self._batch(waiting))
+
+    def _take(self, waiting: deque[Job], jobs: Iterable[Job] | None) -> bool:
+        if jobs is None:
+            return False
+        waiting.extend(jobs)
+        return True
+
+    def _batch(self, waiting: deque[Job]) -> list[Job]:
+        """Run and commit some of the jobs that wait; gives them with their outcomes."""
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            done = self._try(waiting, MAX_BATCH)
+            if done is not None:
+                return done
+            # The transaction was lost: nothing of it counts. Each job again, alone.
+            alone: list[Job] = []
+            for job in list(self._unfinished):
+                alone += self._try(deque([job]), 1) or [job]
+            return alone
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _try(self, waiting: deque[Job], limit: int) -> list[Job] | None:
+        """Run jobs in one transaction; None: it was lost, and the jobs are in `_unfinished`."""
+        done: list[Job] = []
+        self._unfinished = done
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            until = time.perf_counter() + MAX_BATCH_SECONDS
+            while waiting and len(done) < limit and (not done or time.perf_counter() < until):
+                job = waiting.popleft()
+                done.append(job)
+                if not self._run_one(job):
+                    return self._lost(done, limit, job.failure)
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            if not done:
+                done.append(waiting.popleft())
+            return self._lost(done, limit, error)
+        return done
+
+    def _run_one(self, job: Job) -> bool:
+        """Run a job under a savepoint; False when the whole transaction went with it."""
+        execute = self._connection.execute
+        self._tx.moved = job.moved = {}
+        job.failure = None
+        execute("SAVEPOINT operation")
+        try:
+            job.result = drive(job.work, self._tx)
+        except Exception as error:
+            job.failure = failure_of(error)
+            room = isinstance(error, apsw.FullError) and self._space.release_reserve()
+            if room or not self._connection.in_transaction:
+                return False
+            job.moved = {}
+            execute("ROLLBACK TO operation")
+        execute("RELEASE operation")
+        return True
+
+    def _lost(self, done: list[Job], limit: int, error: BaseException | None) -> list[Job] | None:
+        """Clear up after a lost transaction; at the last try its job fails, else None."""
+        full = isinstance(error, apsw.FullError) or isinstance(
+            getattr(error, "__cause__", None), apsw.FullError
+        )
+        if full:
+            self._space.release_reserve()
+        self._clear(error)
+        if limit > 1 or len(done) > 1:
+            return None
+        for job in done:
+            job.failure = failure_of(error) if error is not None else TemporaryFailure("lost")
+            job.moved = {}
+        return done
+
+    def _clear(self, error: BaseException | None) -> None:
+        cause = error.__cause__ if isinstance(error, MailError) else error
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(cause, apsw.IOError | apsw.CorruptError):  # never "sync again and hope"
+                fresh = self._connect()
+                self._connection.close(True)
+                self._connection = fresh
+                self._tx = SqliteTransaction(fresh)
+        except (apsw.Error, TemporaryFailure):
+            return  # the next batch meets the same trouble and says so to its callers
