@@ -1,0 +1,115 @@
+"""passwords: verifiers and the short memory of right ones."""
+
+import secrets
+from dataclasses import replace
+
+import argon2
+import pytest
+import trio
+import trio.testing
+from tests.support.directories import CHEAP
+
+from pymailcore.base.errors import InvalidValue
+from pymailcore.directory.errors import TooManyAttempts
+from pymailcore.directory.passwords import Passwords
+
+
+@pytest.fixture
+def passwords() -> Passwords:
+    return Passwords(CHEAP, secrets.token_bytes)
+
+
+async def test_a_verifier_is_argon2id_and_knows_its_password(passwords: Passwords) -> None:
+    """RFC 9106 section 4."""
+    verifier = await passwords.verifier("correct horse")
+    assert verifier.startswith("$argon2id$")
+    assert await passwords.check("correct horse", verifier)
+    assert not await passwords.check("correct horsf", verifier)
+
+
+async def test_without_a_verifier_every_password_is_wrong_after_the_same_work(passwords: Passwords) -> None:
+    assert not await passwords.check("correct horse", None)
+    parameters = argon2.extract_parameters(passwords._nobody)
+    assert parameters == argon2.extract_parameters(await passwords.verifier("correct horse"))
+
+
+async def test_composed_and_decomposed_letters_are_one_password(passwords: Passwords) -> None:
+    """RFC 8265 section 4.2.1."""
+    assert await passwords.check("cafe\u0301 cafe\u0301", await passwords.verifier("caf\u00e9 caf\u00e9"))
+
+
+@pytest.mark.parametrize(
+    ("password", "good"),
+    [
+        ("x" * 7, False),
+        ("x" * 8, True),
+        ("x" * 1_024, True),
+        ("x" * 1_025, False),
+        ("x" * 8 + "\0", False),
+        ("\ud800" * 8, False),
+    ],
+)
+async def test_length_of_a_new_password(passwords: Passwords, password: str, good: bool) -> None:
+    if good:
+        assert await passwords.check(password, await passwords.verifier(password))
+    else:
+        with pytest.raises(InvalidValue):
+            await passwords.verifier(password)
+
+
+@pytest.mark.parametrize("password", ["", "x" * 5_000, "\ud800", "a\u0301" * 100_000])
+async def test_any_text_can_be_checked(passwords: Passwords, password: str) -> None:
+    assert not await passwords.check(password, await passwords.verifier("correct horse"))
+
+
+async def test_a_broken_verifier_matches_nothing(passwords: Passwords) -> None:
+    assert not await passwords.check("x", "not a verifier")
+
+
+async def test_verifiers_of_other_parameters_are_outdated(passwords: Passwords) -> None:
+    stronger = Passwords(replace(CHEAP, argon2_time_cost=2), secrets.token_bytes)
+    verifier = await passwords.verifier("correct horse")
+    assert stronger.is_outdated(verifier)
+    assert not passwords.is_outdated(verifier)
+    assert await stronger.check("correct horse", verifier)
+
+
+def test_a_right_password_is_remembered_for_its_time_and_verifier_only(passwords: Passwords) -> None:
+    passwords.remember("ann", "pw", "v1", 0)
+    assert passwords.is_remembered("ann", "pw", "v1", 59_999)
+    assert not passwords.is_remembered("ann", "pw", "v1", 60_000)
+    assert not passwords.is_remembered("ann", "pw", "v2", 1)
+    assert not passwords.is_remembered("ben", "pw", "v1", 1)
+    assert not passwords.is_remembered("ann", "pX", "v1", 1)
+    assert not passwords.is_remembered("annv", "pw", "1", 1)
+
+
+def test_memory_of_right_passwords_is_bounded_and_can_be_off() -> None:
+    small = Passwords(replace(CHEAP, remember_count=3), secrets.token_bytes)
+    for number in range(4):
+        small.remember("ann", f"pw{number}", "v", 0)
+    assert [small.is_remembered("ann", f"pw{n}", "v", 1) for n in range(4)] == [False, True, True, True]
+    off = Passwords(replace(CHEAP, remember_seconds=0), secrets.token_bytes)
+    off.remember("ann", "pw", "v", 0)
+    assert not off.is_remembered("ann", "pw", "v", 0)
+
+
+async def test_only_so_many_logins_wait_for_a_thread() -> None:
+    passwords = Passwords(
+        replace(CHEAP, hashing_threads_count=1, hashing_waiting_count=2), secrets.token_bytes
+    )
+    refused = 0
+
+    async def attempt() -> None:
+        nonlocal refused
+        try:
+            await passwords.check("x", None)
+        except TooManyAttempts:
+            refused += 1
+
+    async with passwords._limiter, trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(attempt)
+        await trio.testing.wait_all_tasks_blocked()
+        assert refused == 3
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,209 @@
+"""A store in memory that runs every operation on the loop, for tests with a virtual clock.
+
+It keeps the promises that directory, delivery and queue rely on: an operation is atomic, awaits nothing but
+its transaction, and may be made to fail before its commit (`fail_next`). Mail is a row, not a parsed Email.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar, cast
+
+from pymailcore.base.errors import NotFound, OverQuota
+from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
+from pymailcore.message.prepare import Prepared
+from pymailcore.store.store import Store
+from pymailcore.store.types import Appended, Database, Row, StoredMessage, Target, Transaction
+
+T = TypeVar("T")
+
+_SCHEMA: Final = """
+CREATE TABLE domains(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,
+    created_ms INTEGER NOT NULL);
+CREATE TABLE accounts(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,
+    admin INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, modseq INTEGER NOT NULL DEFAULT 1,
+    full INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE addresses(address TEXT NOT NULL, target_account INTEGER, target_address TEXT, kind TEXT NOT NULL,
+    display TEXT NOT NULL, created_ms INTEGER NOT NULL, UNIQUE (address, target_account, target_address));
+CREATE TABLE credentials(account INTEGER NOT NULL, kind TEXT NOT NULL, verifier TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, PRIMARY KEY (account, kind));
+CREATE TABLE sessions(digest BLOB PRIMARY KEY, account INTEGER NOT NULL, created_ms INTEGER,
+    last_used_ms INTEGER, expires_ms INTEGER NOT NULL, peer TEXT, user_agent TEXT);
+CREATE TABLE identities(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, name TEXT NOT NULL,
+    email TEXT NOT NULL, text_signature TEXT NOT NULL DEFAULT '', html_signature TEXT NOT NULL DEFAULT '');
+CREATE TABLE queue_messages(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, reverse_path TEXT,
+    size_octets INTEGER NOT NULL, recipe BLOB NOT NULL, smtputf8 INTEGER NOT NULL, eight_bit INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL);
+CREATE TABLE queue_recipients(message INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,
+    next_try_ms INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0, lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    last_reply TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting',
+    PRIMARY KEY (message, address));
+CREATE INDEX queue_due ON queue_recipients (state, next_try_ms);
+CREATE TABLE mails(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox TEXT NOT NULL,
+    octets BLOB NOT NULL);
+CREATE TABLE held(owner INTEGER NOT NULL, recipe BLOB NOT NULL);
+"""
+
+
+class _MemoryTransaction:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    async def row(self, sql: str, *args: object) -> Row | None:
+        rows = await self.rows(sql, *args)
+        return rows[0] if rows else None
+
+    async def rows(self, sql: str, *args: object) -> list[Row]:
+        return cast(list[Row], self._connection.execute(sql, cast(Any, args)).fetchall())
+
+    async def run(self, sql: str, *args: object) -> int:
+        return self._connection.execute(sql, cast(Any, args)).rowcount
+
+
+class MemoryDatabase:
+    """`store.types.Database` over one SQLite connection in memory."""
+
+    def __init__(self) -> None:
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        self.connection.executescript(_SCHEMA)
+        self.fail_next: Exception | None = None
+        self.reads = 0
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run an operation in a transaction, at once."""
+        self.connection.execute("BEGIN")
+        try:
+            result = _run(work, self.connection)
+            if self.fail_next is not None:
+                fault, self.fail_next = self.fail_next, None
+                raise fault
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+        return result
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation, at once."""
+        self.reads += 1
+        return _run(work, self.connection)
+
+
+def _run(work: Callable[[Transaction], Awaitable[T]], connection: sqlite3.Connection) -> T:
+    coroutine = cast(Coroutine[Any, Any, T], work(_MemoryTransaction(connection)))
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    coroutine.close()
+    raise AssertionError("an operation waited for something that is not its transaction")
+
+
+class MemoryStore(Store):
+    """What directory, delivery and queue ask of the store."""
+
+    database: Database
+
+    def __init__(self) -> None:
+        self.memory = MemoryDatabase()
+        self.database = self.memory
+        self._numbers = itertools.count(1)
+
+    async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:
+        assert await tx.row("SELECT 1 FROM accounts WHERE id = ?1 AND tenant = ?2", account, tenant)
+
+    async def remove_account(self, account: AccountId) -> None:
+        async def work(tx: Transaction) -> None:
+            await tx.run("DELETE FROM mails WHERE account = ?1", account)
+            await tx.run("DELETE FROM accounts WHERE id = ?1", account)
+
+        await self.database.write(work)
+
+    async def bump(self, tx: Transaction, account: AccountId, kind: str) -> int:  # noqa: ARG002 - all kinds alike
+        row = await tx.row("UPDATE accounts SET modseq = modseq + 1 WHERE id = ?1 RETURNING modseq", account)
+        if row is None:
+            raise NotFound(f"account {account}")
+        return cast(int, row[0])
+
+    async def prepare(self, octets: bytes) -> Prepared:
+        return Prepared(
+            size_octets=len(octets),
+            octets=octets,
+            skeleton=octets,
+            leaves=(),
+            recipe=b"",
+            envelope=b"",
+            body=b"",
+            bodystructure=b"",
+            parts=b"",
+            facts=b"",
+            message_ids=(),
+            references=(),
+            base_subject="",
+            sent_ms=None,
+            has_attachment=False,
+        )
+
+    async def deliver(
+        self,
+        prepared: Prepared,
+        targets: Sequence[Target],
+        *,
+        tenant: TenantId,
+        received_ms: int,  # noqa: ARG002 - not kept
+        also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
+    ) -> list[Appended]:
+        message = StoredMessage(tenant, b"", prepared.size_octets, prepared.octets, ())
+        numbers = [next(self._numbers) for _ in targets]
+
+        async def work(tx: Transaction) -> list[Appended]:
+            for number, target in zip(numbers, targets, strict=True):
+                row = await tx.row("SELECT full FROM accounts WHERE id = ?1", target.account)
+                if row is None:
+                    raise NotFound(f"account {target.account}")
+                if row[0]:
+                    raise OverQuota(f"account {target.account}")
+                await tx.run("INSERT INTO mails VALUES (?1, ?2, ?3, ?4)", number, target.account,
+                             str(target.mailbox), prepared.octets)  # fmt: skip
+            if also is not None:
+                await also(tx, message)
+            return [_appended(n, t, prepared) for n, t in zip(numbers, targets, strict=True)]
+
+        return await self.database.write(work)
+
+    async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
+        await tx.run("INSERT INTO held VALUES (?1, ?2)", owner, message.recipe)
+
+    async def release_blobs(self, tx: Transaction, owner: int) -> None:
+        await tx.run("DELETE FROM held WHERE owner = ?1", owner)
+
+    async def rebuild(self, tenant: TenantId, recipe: bytes) -> bytes:  # noqa: ARG002 - one tenant
+        held = self.memory.connection.execute("SELECT 1 FROM held WHERE recipe = ?1", (recipe,)).fetchone()
+        if held is None:
+            raise NotFound("the blobs of this message are gone")
+        return recipe
+
+    def mail_of(self, account: AccountId) -> list[bytes]:
+        """What was filed for an account, in order."""
+        rows = self.memory.connection.execute(
+            "SELECT octets FROM mails WHERE account = ?1 ORDER BY id", (account,)
+        )
+        return [row[0] for row in rows]
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        return cast(int, self.memory.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - names of this module
+
+
+def _appended(number: int, target: Target, prepared: Prepared) -> Appended:
+    return Appended(
+        account=target.account,
+        email=EmailId(number),
+        thread=ThreadId(number),
+        blob=BlobId(f"b{number}"),
+        mailbox=MailboxId(1),
+        uid_validity=1,
+        uid=Uid(number),
+        modseq=ModSeq(number),
+        size_octets=prepared.size_octets,
+    )

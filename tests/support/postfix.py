@@ -1,0 +1,133 @@
+"""A Debian Postfix, unpacked under .cache/peers/postfix and not installed, as a counterpart.
+
+It needs root: Postfix changes to its own users. It listens on a free loopback port and files mail for one
+domain into a Maildir. Nothing outside its folder is written.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.family import free_port
+
+UNPACKED = Path(__file__).parents[2] / ".cache" / "peers" / "postfix"
+OWNER = "mail"
+SETGID_GROUP = "daemon"
+VIRTUAL_UID = 65534
+
+_MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/spool
+data_directory = {folder}/data
+command_directory = {unpacked}/usr/sbin
+daemon_directory = {unpacked}/usr/lib/postfix/sbin
+shlib_directory = {unpacked}/usr/lib/postfix
+meta_directory = {folder}/etc
+mail_owner = mail
+setgid_group = daemon
+default_privs = nobody
+import_environment = LD_LIBRARY_PATH MAIL_CONFIG LANG=C
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+myhostname = postfix.{domain}
+mydestination =
+alias_maps =
+alias_database =
+mynetworks =
+smtpd_relay_restrictions = reject_unauth_destination
+virtual_mailbox_domains = {domain}
+virtual_mailbox_maps = static:box/
+virtual_mailbox_base = {folder}
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{uid}
+virtual_minimum_uid = 1
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {folder}/etc/cert.pem
+smtpd_tls_key_file = {folder}/etc/key.pem
+maillog_file = {folder}/mail.log
+maillog_file_prefixes = {folder}
+"""
+
+_MASTER = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup   unix n - n - 0 cleanup
+qmgr      unix n - n 300 1 qmgr
+tlsmgr    unix - - n 1000? 1 tlsmgr
+rewrite   unix - - n - - trivial-rewrite
+bounce    unix - - n - 0 bounce
+defer     unix - - n - 0 bounce
+trace     unix - - n - 0 bounce
+verify    unix - - n - 1 verify
+proxymap  unix - - n - - proxymap
+error     unix - - n - - error
+retry     unix - - n - - error
+virtual   unix - n n - - virtual
+anvil     unix - - n - 1 anvil
+scache    unix - - n - 1 scache
+postlog   unix-dgram n - n - 1 postlogd
+"""
+
+
+def _lay_out(folder: Path, domain: str, port: int) -> None:
+    etc, spool, box = folder / "etc", folder / "spool", folder / "box"
+    values = {"folder": folder, "unpacked": UNPACKED, "domain": domain, "port": port, "uid": VIRTUAL_UID}
+    for path in (etc, spool, box):
+        path.mkdir(parents=True)
+    (etc / "main.cf").write_text(_MAIN.format(**values), "utf-8")
+    (etc / "master.cf").write_text(_MASTER.format(**values), "utf-8")
+    names = "active bounce corrupt defer deferred flush hold incoming private saved trace public maildrop pid"
+    for name in names.split():
+        (spool / name).mkdir(mode=0o700)
+    subprocess.run(["chown", "-R", OWNER, *(spool / name for name in names.split())], check=True)
+    subprocess.run(["chown", "root", spool / "pid"], check=True)
+    for name in ("public", "maildrop"):
+        subprocess.run(["chgrp", SETGID_GROUP, spool / name], check=True)
+    (spool / "public").chmod(0o2710)
+    (spool / "maildrop").chmod(0o1730)
+    (folder / "data").mkdir(mode=0o700)
+    subprocess.run(["chown", OWNER, folder / "data"], check=True)
+    os.chown(box, VIRTUAL_UID, VIRTUAL_UID)
+    for path in [folder, *list(folder.parents)[:3]]:
+        path.chmod(path.stat().st_mode | 0o055)
+    request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=postfix.test".split()
+    files = ["-keyout", etc / "key.pem", "-out", etc / "cert.pem"]
+    subprocess.run([*request, *files], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *, domain: str) -> Iterator[tuple[int, Path]]:
+    """Start it, wait until it greets, give its port and its Maildir, and stop it."""
+    port = free_port()
+    _lay_out(folder, domain, port)
+    environment = {**os.environ, "LD_LIBRARY_PATH": f"{UNPACKED}/usr/lib/postfix"}
+    master = subprocess.Popen(
+        [UNPACKED / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for_greeting(port, folder / "mail.log")
+        yield port, folder / "box"
+    finally:
+        master.terminate()
+        master.wait(20)
+
+
+def _wait_for_greeting(port: int, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as client:
+                if client.recv(100).startswith(b"220"):
+                    return
+        except OSError:
+            pass
+        if time.monotonic() > deadline:
+            raise RuntimeError(log.read_text("utf-8") if log.exists() else "Postfix wrote no log")
+        time.sleep(0.05)
