@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import random
 import resource
 import secrets
@@ -113,9 +114,11 @@ if __name__ == "__main__":
     parser.add_argument("--octets", type=int, default=8192)
     parser.add_argument("--accounts", type=int, default=20)
     parser.add_argument("--switch", type=float, default=0.005, help="sys.setswitchinterval, seconds")
+    parser.add_argument("--gc", type=int, default=700, help="first threshold of the garbage collector")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     sys.setswitchinterval(given.switch)
+    gc.set_threshold(given.gc, 20, 100)
     place = Path(tempfile.mkdtemp(dir=given.folder))
     try:
         trio.run(main, given, place)

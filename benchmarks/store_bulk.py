@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gc
 import secrets
 import shutil
 import sys
@@ -122,9 +123,11 @@ if __name__ == "__main__":
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--octets", type=int, default=2048)
     parser.add_argument("--switch", type=float, default=0.0005, help="sys.setswitchinterval, seconds")
+    parser.add_argument("--gc", type=int, default=700, help="first threshold of the garbage collector")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     sys.setswitchinterval(given.switch)
+    gc.set_threshold(given.gc, 20, 100)
     place = Path(tempfile.mkdtemp(dir=given.folder))
     try:
         trio.run(main, given, place)

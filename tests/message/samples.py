@@ -43,7 +43,7 @@ NESTED = (
 
 
 def growth(
-    make: Callable[[int], object], run: Callable[[object], object], small: int, factor: int = 4
+    make: Callable[[int], object], run: Callable[[object], object], small: int, factor: int = 8
 ) -> float:
     """Give the exponent with which CPU time grows with size: 1 is linear, 2 is quadratic; best of 5."""
 

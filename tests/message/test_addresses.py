@@ -9,7 +9,7 @@ from pymailcore.message.limits import MAX_ADDRESSES
 
 
 def flat(text: str) -> list[tuple[str | None, str]]:
-    return [tuple(address) for group in parse_addresses(text) for address in group.addresses]
+    return [(address.name, address.email) for group in parse_addresses(text) for address in group.addresses]
 
 
 @pytest.mark.parametrize(

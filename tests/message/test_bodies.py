@@ -1,9 +1,10 @@
 """Which parts are text, HTML and attachments."""
 
+from tests.message.samples import NESTED
+
 from pymailcore.message.bodies import bodies, has_attachment
 from pymailcore.message.parse import parse
 from pymailcore.message.structure import Part
-from tests.message.samples import NESTED
 
 
 def part(

@@ -18,7 +18,8 @@ def test_facts_are_the_header_properties_of_jmap() -> None:
     """RFC 8621 section 4.1.3."""
     facts, sent_ms = facts_of(
         b"Subject: =?utf-8?q?=E2=82=AC?=  x\r\nFrom: A <a@b>\r\nTo: g: c@d, e@f;\r\nCc:\r\nSender: s@t\r\n"
-        b"Reply-To: r@t\r\nBcc: h@i\r\nMessage-ID: <1@x>\r\nIn-Reply-To: <0@x>\r\nReferences: <-1@x>\r\n <0@x>\r\n"
+        b"Reply-To: r@t\r\nBcc: h@i\r\nMessage-ID: <1@x>\r\nIn-Reply-To: <0@x>\r\n"
+        b"References: <-1@x>\r\n <0@x>\r\n"
         b"Date: Wed, 1 Jan 2020 10:00:00 +0200\r\n\r\n"
     )
     assert facts == Facts(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.message import headers
+from pymailcore.message.addresses import RawAddress
 from pymailcore.message.headers import (
     EmailAddress,
     EmailAddressGroup,
@@ -15,6 +15,7 @@ from pymailcore.message.headers import (
     as_message_ids,
     as_text,
     as_urls,
+    decoded,
     split_fields,
 )
 from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
@@ -42,7 +43,8 @@ def test_the_text_form_is_unfolded_decoded_and_nfc() -> None:
 def test_the_example_of_addresses() -> None:
     """RFC 8621 sections 4.1.2.3 and 4.1.2.4."""
     raw = (
-        b'"  James Smythe" <james@example.com>, Friends:\r\n  jane@example.com, =?UTF-8?Q?John_Sm=C3=AEth?=\r\n'
+        b'"  James Smythe" <james@example.com>, Friends:\r\n  jane@example.com,'
+        b" =?UTF-8?Q?John_Sm=C3=AEth?=\r\n"
         b"  <john@example.com>;"
     )
     james = EmailAddress("James Smythe", "james@example.com")
@@ -94,4 +96,4 @@ def test_no_form_raises_whatever_the_octets(octets: bytes) -> None:
 
 
 def test_a_name_of_nothing_is_none() -> None:
-    assert headers.decoded(headers.RawAddress("=?utf-8?q??=", "a@b")) == EmailAddress(None, "a@b")
+    assert decoded(RawAddress("=?utf-8?q??=", "a@b")) == EmailAddress(None, "a@b")

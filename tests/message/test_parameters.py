@@ -32,7 +32,8 @@ def test_parameters_are_read(text: str, value: str, parameters: dict[str, str]) 
     [
         # RFC 2231 section 3
         (
-            'message/external-body; access-type=URL; URL*0="ftp://"; URL*1="cs.utk.edu/pub/moore/bulk-mailer.tar"',
+            'message/external-body; access-type=URL; URL*0="ftp://"; '
+            'URL*1="cs.utk.edu/pub/moore/bulk-mailer.tar"',
             {"access-type": "URL", "url": "ftp://cs.utk.edu/pub/moore/bulk-mailer.tar"},
         ),
         # RFC 2231 section 4
@@ -65,6 +66,8 @@ def test_segments_may_come_in_any_order_and_end_at_a_gap() -> None:
 
 def test_a_charset_that_is_unknown_or_missing_is_guessed() -> None:
     assert parse_parameters("a/b; x*=x-none''%e2%82%ac")[1] == {"x": "€"}
+    assert parse_parameters("a/b; x*=utf-8''it's")[1] == {"x": "it's"}
+    assert parse_parameters("a/b; x*=it's")[1] == {"x": "it's"}
     assert parse_parameters("a/b; x*=%e9")[1] == {"x": "é"}
 
 

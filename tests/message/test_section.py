@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
 from pymailcore.message.section import Section, header_fields, section
-from tests.message.samples import NESTED
 
 ROOT = parse(NESTED).root
 INNER_START = NESTED.index(b"From: Inner")

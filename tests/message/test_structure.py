@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
 from pymailcore.message.structure import find, pack, unpack, walk
-from tests.message.samples import NESTED
 
 
 def test_a_tree_is_the_same_after_a_rest() -> None:
@@ -70,5 +70,10 @@ def test_names_and_ids_are_given_as_jmap_wants_them() -> None:
     image = root.children[2]
     assert (image.filename, image.charset, image.cid) == ("x.png", None, None)
     assert root.children[0].charset == "us-ascii"
+    assert parse(b"Content-Type: text/plain; charset=utf-8\r\n\r\n").root.charset == "utf-8"
     assert root.is_multipart
     assert root.children[1].is_message
+    assert not root.is_message
+    assert not image.is_message
+    assert parse(b"Content-ID:  <a@b>  (c)\r\n\r\n").root.cid == "a@b"
+    assert parse(b"Content-ID: <>\r\n\r\n").root.cid is None

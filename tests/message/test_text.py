@@ -5,10 +5,10 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
 from pymailcore.message.text import decode_body, searchable_text, text_of, text_prefix
-from tests.message.samples import NESTED
 
 
 def message(body: bytes, encoding: bytes = b"7bit", kind: bytes = b"text/plain; charset=utf-8") -> bytes:
@@ -55,7 +55,12 @@ def test_a_prefix_cuts_no_character() -> None:
             encoded = b"=E2=82=AC" * 100
         octets = message(encoded, encoding)
         for limit in (9, 10, 11, 12):
-            assert set(text_prefix(octets, parse(octets).root, limit)) == {"€"}
+            assert text_prefix(octets, parse(octets).root, limit) == "€" * (limit // 3)
+    for text in ("\u00e9" * 10, "\U0001f600" * 10):
+        octets = message(text.encode())
+        for limit in range(2, 20):
+            width = len(text.encode()) // 10
+            assert text_prefix(octets, parse(octets).root, limit) == text[: limit // width]
     octets = message(b"abc")
     assert text_prefix(octets, parse(octets).root, 2) == "ab"
     assert text_prefix(octets, parse(octets).root, 100) == "abc"

@@ -5,10 +5,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
 from pymailcore.message.wire import body_forms, envelope, envelope_values, nstring, string
-from tests.message.samples import NESTED
 
 
 def envelope_of(octets: bytes) -> bytes:
@@ -131,7 +131,8 @@ def test_a_nested_message_in_full() -> None:
         b'(("text" "plain" NIL NIL NIL "7bit" 3 0 NIL NIL NIL NIL)'
         b'("text" "html" NIL NIL NIL "7bit" 12 0 NIL NIL NIL NIL) "alternative" '
         b'("boundary" "inner") NIL NIL NIL) 11 NIL NIL NIL NIL)'
-        b'("image" "png" ("name" "x.png") NIL NIL "base64" 4 NIL ("attachment" ("filename" "x.png")) NIL NIL) '
+        b'("image" "png" ("name" "x.png") NIL NIL "base64" 4 NIL '
+        b'("attachment" ("filename" "x.png")) NIL NIL) '
         b'"mixed" ("boundary" "outer") NIL NIL NIL)',
     )
 

@@ -20,7 +20,8 @@ from pymailcore.message.words import decode_base64, decode_words, encode_words
         ("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)"),
         ("=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?=", "Keld Jørn Simonsen"),
         (
-            "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
+            "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= "
+            "=?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
             "If you can read this you understand the example.",
         ),
     ],
@@ -54,6 +55,11 @@ def test_what_is_no_encoded_word_stays_as_it_is() -> None:
 
 def test_spaces_inside_are_read() -> None:
     assert decode_words("=?utf-8?Q?a b?=") == "a b"
+
+
+def test_spaces_around_stay() -> None:
+    assert decode_words(" =?utf-8?Q?a?= ") == " a "
+    assert decode_words("x =?utf-8?Q?a?=  y") == "x a  y"
 
 
 def test_damaged_base64_gives_what_it_can() -> None:

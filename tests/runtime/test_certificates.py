@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from pymailcore.runtime.certificates import BadCertificate, end_of, load_material, serial_of
+from pymailcore.runtime.certificates import BadCertificate, load_material
 from pymailcore.runtime.clock import now
+from pymailcore.runtime.self_signed import end_of, serial_of
 from pymailcore.runtime.settings import TlsSettings
 from pymailcore.runtime.tls import TlsMaterial
 

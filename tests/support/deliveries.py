@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from tests.support.directories import World, address, make_world
+from tests.support.directories import Clock, World, address, make_world
 
 from pymailcore.base.envelope import Envelope
 from pymailcore.delivery.delivery import Delivery
 from pymailcore.directory.types import Account
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.settings import QueueSettings
+from pymailcore.runtime.hub import ChangeHub
 
 MESSAGE = b"From: <ann@a.example>\r\nTo: <x@b.example>\r\nSubject: hi\r\n\r\ntext\r\n"
 
@@ -23,9 +24,11 @@ class Post(World):
     ben: Account
 
 
-async def make_post(settings: QueueSettings | None = None) -> Post:
+async def make_post(
+    settings: QueueSettings | None = None, *, clock: Clock | None = None, hub: ChangeHub | None = None
+) -> Post:
     """Build it."""
-    world = make_world()
+    world = make_world(clock=clock)
     await world.directory.add_domain("a.example")
     ann = await world.directory.add_account(address("ann@a.example"), None)
     ben = await world.directory.add_account(address("ben@a.example"), None)
@@ -33,6 +36,8 @@ async def make_post(settings: QueueSettings | None = None) -> Post:
 
     def publish(channel: int, value: int) -> None:
         world.notices.append((channel, value))
+        if hub is not None:
+            hub.publish(channel, value)
 
     queue = Queue(world.store.database, world.store, publish, settings or QueueSettings(), now_ms=world.clock)
     delivery = Delivery(world.store, world.directory, queue, world.ids)

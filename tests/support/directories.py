@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 
+import trio
 from tests.support.memory_store import MemoryStore
 
 from pymailcore.base.address import Address
@@ -27,6 +28,14 @@ class Clock:
         return self.ms
 
 
+class VirtualClock(Clock):
+    """Milliseconds that follow the clock of trio, virtual or not."""
+
+    def __call__(self) -> int:
+        """The present."""
+        return self.ms + round(trio.current_time() * 1000)
+
+
 @dataclass
 class World:
     """A directory and what stands below it."""
@@ -43,9 +52,10 @@ def mint(clock: Clock) -> IdMint:
     return IdMint(clock, random.Random(1).getrandbits)  # noqa: S311 - ids are no secrets
 
 
-def make_world(settings: DirectorySettings = CHEAP) -> World:
+def make_world(settings: DirectorySettings = CHEAP, clock: Clock | None = None) -> World:
     """An empty directory."""
-    clock, store, notices = Clock(), MemoryStore(), list[tuple[int, int]]()
+    store, notices = MemoryStore(), list[tuple[int, int]]()
+    clock = clock or Clock()
     ids = mint(clock)
 
     def publish(channel: int, value: int) -> None:

@@ -92,7 +92,7 @@ class ZoneServer:
                 octets, peer = await socket.recvfrom(65_535)
                 nursery.start_soon(self._reply, socket, octets, peer)
 
-    async def _reply(self, socket: trio.socket.SocketType, octets: bytes, peer: object) -> None:
+    async def _reply(self, socket: trio.socket.SocketType, octets: bytes, peer: tuple[str, int]) -> None:
         answer = self.answer(octets, tcp=False)
         if self.release is not None:
             await self.release.wait()
@@ -113,13 +113,25 @@ class ZoneServer:
 async def serving(zone: Zone, ttl: int = 60) -> AsyncIterator[ZoneServer]:
     """Run a server."""
     server = ZoneServer(zone, ttl)
-    socket = trio.socket.socket(type=trio.socket.SOCK_DGRAM)
+    listener, socket = await _bound()
     with socket:
-        await socket.bind(("127.0.0.1", 0))
         server.port = socket.getsockname()[1]
-        (listener,) = await trio.open_tcp_listeners(server.port, host="127.0.0.1")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.serve_udp, socket)
             nursery.start_soon(trio.serve_listeners, server.serve_tcp, [listener])
             yield server
             nursery.cancel_scope.cancel()
+
+
+async def _bound() -> tuple[trio.SocketListener, trio.socket.SocketType]:
+    """Find a port that is free for both TCP and UDP."""
+    while True:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        socket = trio.socket.socket(type=trio.socket.SOCK_DGRAM)
+        try:
+            await socket.bind(listener.socket.getsockname())
+        except OSError:
+            socket.close()
+            await listener.aclose()
+        else:
+            return listener, socket

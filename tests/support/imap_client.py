@@ -62,7 +62,11 @@ def unverified_tls() -> ssl.SSLContext:
 
 @dataclass
 class ImapWorld:
-    """A server with one account; ports are opened as asked for."""
+    """A server with one account; ports are opened as asked for.
+
+    Attributes:
+        ended: set when a connection has been served to its end.
+    """
 
     store: Store
     hub: ChangeHub
@@ -72,6 +76,7 @@ class ImapWorld:
     settings: ImapSettings = FAST
     metrics: Metrics = field(default_factory=Metrics)
     draining: trio.Event = field(default_factory=trio.Event)
+    ended: trio.Event = field(default_factory=trio.Event)
 
     async def handle(self, stream: trio.SocketStream, tls_mode: TlsMode, plaintext_login: bool) -> None:
         """Serve one connection as the accept loop does."""
@@ -97,6 +102,7 @@ class ImapWorld:
                 tls_mode=tls_mode,
                 plaintext_login=plaintext_login,
             )
+        self.ended.set()
 
     async def listen(self, tls_mode: TlsMode = "none", *, plaintext_login: bool = True) -> int:
         """Open a port."""
@@ -207,6 +213,10 @@ class ImapClient:
         self._buffer += octets
         return bool(octets)
 
+    def unread(self, response: bytes) -> None:
+        """Give a response back, to be read again."""
+        self._buffer[:0] = response + b"\r\n"
+
     async def at_end(self) -> bool:
         """Whether the server has closed the connection, and said nothing more."""
         return not self._buffer and not await self._more()
@@ -231,7 +241,7 @@ class ImapClient:
 
     async def reply(self, tag: bytes) -> Reply:
         """Read responses up to the tagged one."""
-        untagged = []
+        untagged: list[bytes] = []
         while True:
             response = await self.line()
             if response.startswith(tag + b" "):

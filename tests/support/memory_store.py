@@ -6,7 +6,7 @@ its transaction, and may be made to fail before its commit (`fail_next`). Mail i
 
 import itertools
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from pymailcore.base.errors import NotFound, OverQuota
@@ -39,6 +39,7 @@ CREATE TABLE queue_recipients(message INTEGER NOT NULL, address TEXT NOT NULL, d
     last_reply TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting',
     PRIMARY KEY (message, address));
 CREATE INDEX queue_due ON queue_recipients (state, next_try_ms);
+CREATE TABLE submissions(id INTEGER PRIMARY KEY, account INTEGER NOT NULL);
 CREATE TABLE mails(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox TEXT NOT NULL,
     octets BLOB NOT NULL);
 CREATE TABLE held(owner INTEGER NOT NULL, recipe BLOB NOT NULL);
@@ -58,6 +59,12 @@ class _MemoryTransaction:
 
     async def run(self, sql: str, *args: object) -> int:
         return self._connection.execute(sql, cast(Any, args)).rowcount
+
+    async def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def announce(self, account: AccountId, modseq: int) -> None:
+        """Tells nobody."""
 
 
 class MemoryDatabase:
@@ -102,7 +109,7 @@ def _run(work: Callable[[Transaction], Awaitable[T]], connection: sqlite3.Connec
 class MemoryStore(Store):
     """What directory, delivery and queue ask of the store."""
 
-    database: Database
+    database: Database  # type: ignore[assignment]
 
     def __init__(self) -> None:
         self.memory = MemoryDatabase()
@@ -115,7 +122,6 @@ class MemoryStore(Store):
     async def remove_account(self, account: AccountId) -> None:
         async def work(tx: Transaction) -> None:
             await tx.run("DELETE FROM mails WHERE account = ?1", account)
-            await tx.run("DELETE FROM accounts WHERE id = ?1", account)
 
         await self.database.write(work)
 

@@ -111,14 +111,19 @@ async def add_account(
 
 @asynccontextmanager
 async def opened_store(
-    data: Path, *, files: Files | None = None, maintain: bool = False, **changes: Any
+    data: Path,
+    *,
+    files: Files | None = None,
+    maintain: bool = False,
+    ids: IdMint | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Opened]:
     """Open a store; the account is made when the store is new."""
     told: list[tuple[AccountId, int]] = []
     async with open_store(
         small_settings(data, **changes),
         notify=lambda account, modseq: told.append((account, modseq)),
-        ids=test_ids(),
+        ids=ids or test_ids(),
         maintain=maintain,
         files=files,
     ) as store:

@@ -1,1 +1,1 @@
-"""TOML into the frozen settings classes that live beside each component."""
+"""Configuration: TOML into the frozen settings classes that live beside each component."""

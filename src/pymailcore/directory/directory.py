@@ -256,9 +256,13 @@ class Directory:
             await tables.forget_account(tx, account)
             return account
 
-        await self._store.remove_account(await self._change(work))
-        self.invalidate()
-        self._publish(DIRECTORY, self._ids.new())
+        account = await self._change(work)
+        await self._store.remove_account(account)
+
+        async def end(tx: Transaction) -> None:
+            await tables.delete_account(tx, account)
+
+        await self._change(end)
 
     async def list_accounts(self) -> list[Account]:
         """All accounts by name."""

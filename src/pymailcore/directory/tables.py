@@ -117,8 +117,14 @@ async def forget_account(tx: Transaction, account: AccountId) -> None:
     await tx.run("DELETE FROM credentials WHERE account = ?1", account)
     await tx.run("DELETE FROM sessions WHERE account = ?1", account)
     await tx.run("DELETE FROM identities WHERE account = ?1", account)
+    await tx.run("DELETE FROM submissions WHERE account = ?1", account)
     await tx.run("DELETE FROM addresses WHERE target_account = ?1", account)
     await tx.run("UPDATE accounts SET admin = 0 WHERE id = ?1", account)
+
+
+async def delete_account(tx: Transaction, account: AccountId) -> None:
+    """Remove the row of an account that has nothing left."""
+    await tx.run("DELETE FROM accounts WHERE id = ?1", account)
 
 
 async def select_accounts(tx: Transaction) -> list[Account]:

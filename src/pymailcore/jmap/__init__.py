@@ -1,1 +1,1 @@
-"""JMAP: pure core in protocol, one module per data type, HTTP and event source."""
+"""JMAP: the protocol as values, one module per data type, and the HTTP in front of them."""

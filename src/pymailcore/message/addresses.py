@@ -77,7 +77,8 @@ class _Reader:
     def _clear(self) -> None:
         self._phrase: list[str] = []  # words and white space before an angle, unquoted
         self._spec: list[str] = []  # the same as an addr-spec: quoted, without white space
-        self._angle: list[str] | None = None
+        self._angle: list[str] = []
+        self._angle_seen = False
         self._in_angle = False
         self._comment: str | None = None
 
@@ -108,9 +109,9 @@ class _Reader:
         return self._groups
 
     def _word(self, unquoted: str, as_written: str) -> None:
-        if self._in_angle and self._angle is not None:
+        if self._in_angle:
             self._angle.append(as_written)
-        elif self._angle is None:
+        elif not self._angle_seen:
             self._phrase.append(unquoted)
             self._spec.append(as_written)
 
@@ -118,16 +119,15 @@ class _Reader:
         if self._in_angle:
             self._special_in_angle(special)
         elif special == "<":
-            if self._angle is None:
-                self._angle = []
-                self._in_angle = True
+            if not self._angle_seen:
+                self._in_angle = self._angle_seen = True
         elif special == ",":
             self._finish()
         elif special == ";":
             self._finish()
             self._open = None
         elif special == ":":
-            if self._angle is None and "@" not in self._spec:
+            if not self._angle_seen and "@" not in self._spec:
                 self._open = RawGroup(_phrase(self._phrase) or "", [])
                 self._groups.append(self._open)
                 self._clear()
@@ -135,8 +135,6 @@ class _Reader:
             self._word("@", "@")
 
     def _special_in_angle(self, special: str) -> None:
-        if self._angle is None:
-            return
         if special == ">":
             self._in_angle = False
         elif special == ":":
@@ -159,7 +157,7 @@ class _Reader:
                 depth -= 1
                 if not depth:
                     comment = self._text[start : match.start()].strip()
-                    if comment and (self._spec or self._angle is not None):
+                    if comment and (self._spec or self._angle_seen):
                         self._comment = _ESCAPE.sub(r"\1", comment) if "\\" in comment else comment
                     if not self._in_angle:
                         self._phrase.append(" ")
@@ -167,7 +165,7 @@ class _Reader:
         return len(self._text)
 
     def _finish(self) -> None:
-        if self._angle is not None:
+        if self._angle_seen:
             email = "".join(self._angle)
             name = _phrase(self._phrase)
         else:

@@ -84,7 +84,7 @@ def decode_strict(octets: bytes, label: str) -> str | None:
         return decode_8bit(octets)
     try:
         return without_surrogates(octets.decode(codec, "replace"))
-    except (UnicodeError, ValueError):
+    except (UnicodeError, ValueError):  # pragma: no cover - no codec in reach does; a new one might
         return None
 
 
@@ -108,7 +108,7 @@ def decode_text(octets: bytes, label: str) -> tuple[str, bool]:
 def _replace(octets: bytes, codec: str) -> str:
     try:
         return without_surrogates(octets.decode(codec, "replace"))
-    except (UnicodeError, ValueError):
+    except (UnicodeError, ValueError):  # pragma: no cover - as above
         return decode_8bit(octets)
 
 

@@ -20,6 +20,7 @@ from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_O
 _FIELD: Final = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
 _LINE_END: Final = re.compile(r"\r?\n|\r")
+_MAX_AT_ONCE: Final = 2 * MAX_FIELDS  # octets that cannot hold more than MAX_FIELDS fields
 
 Fields = dict[bytes, bytes]
 """Lower-case name to raw value: the last field of each name."""
@@ -42,13 +43,13 @@ def iter_fields(octets: bytes, start: int, end: int) -> Iterator[re.Match[bytes]
 
 def read_fields(octets: bytes, start: int, end: int) -> Fields:
     """Give the last field of each name."""
-    if end - start > MAX_FIELD_OCTETS:
+    if end - start > _MAX_AT_ONCE:
         return {
             match[1].lower(): match[2]
             for match in iter_fields(octets, start, end)
             if match.end() - match.start() <= MAX_FIELD_OCTETS
         }
-    return {name.lower(): value for name, value in islice(_FIELD.findall(octets, start, end), MAX_FIELDS)}
+    return {name.lower(): value for name, value in _FIELD.findall(octets, start, end)}
 
 
 def unfolded(raw: bytes) -> str:

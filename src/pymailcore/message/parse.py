@@ -123,7 +123,7 @@ def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
             _make_opaque(region)
         return
     delimiter = b"\n--" + boundary.encode("utf-8")
-    spans = _child_spans(octets, region.body, region.end, delimiter, allowed)
+    spans, too_many = _child_spans(octets, region.body, region.end, delimiter, allowed)
     prefix = region.prefix
     digest = region.subtype == "digest"
     for number, (start, end) in enumerate(spans, start=1):
@@ -131,12 +131,18 @@ def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
         child = _Region(start, end, path + ".", path, region.depth + 1, False)
         child.in_digest = digest
         region.children.append(child)
-    if len(spans) == allowed and allowed > 0 and spans[-1][1] == region.end:
+    if too_many:
         region.children[-1].opaque = True
 
 
-def _child_spans(octets: bytes, body: int, end: int, delimiter: bytes, allowed: int) -> list[tuple[int, int]]:
-    """Find the parts between the boundary lines; the last of `allowed` takes all that is left."""
+def _child_spans(
+    octets: bytes, body: int, end: int, delimiter: bytes, allowed: int
+) -> tuple[list[tuple[int, int]], bool]:
+    """Find the parts between the boundary lines.
+
+    Returns:
+        their places, and whether there are more than `allowed`: then the last one takes all that is left.
+    """
     spans: list[tuple[int, int]] = []
     length = len(delimiter)
     child = -1  # where the part under way begins
@@ -160,18 +166,18 @@ def _child_spans(octets: bytes, body: int, end: int, delimiter: bytes, allowed: 
                 exact = re.compile(re.escape(delimiter) + _AFTER_BOUNDARY.pattern)
             continue
         if child >= 0:
-            if len(spans) == allowed - 1:
-                break  # the limit is reached: the rest is one part
-            stop = place - 1 if place > child and octets[place - 1] == 13 else place
+            if len(spans) == allowed - 1 and not match[1]:
+                return [*spans, (child, end)], True
+            stop = place - 1 if octets[place - 1] == 13 else place
             spans.append((child, max(stop, child)))
             child = -1
         if match[1]:
-            return spans
+            break
         child = match.end()
         position = max(child - 1, place + 1)
     if child >= 0:
         spans.append((child, end))
-    return spans
+    return spans, False
 
 
 def _open_message(region: _Region, allowed: int) -> None:

@@ -103,8 +103,6 @@ def _decoded(octets: bytes, start: int, end: int) -> tuple[bytes, int, int] | No
 
 def _encoded(content: bytes, line_length: int) -> bytes:
     flat = binascii.b2a_base64(content, newline=False)
-    if len(flat) <= line_length:
-        return flat
     return b"\r\n".join([flat[place : place + line_length] for place in range(0, len(flat), line_length)])
 
 

@@ -65,7 +65,8 @@ def _whole_characters(octets: bytes) -> bytes:
         if octet < 0x80:
             return octets
         if octet >= 0xC0:
-            return octets[:-back]
+            whole = 2 if octet < 0xE0 else 3 if octet < 0xF0 else 4
+            return octets if back >= whole else octets[:-back]
     return octets
 
 

@@ -27,13 +27,17 @@ class ConnectionCaps:
     """
 
     def __init__(self, settings: ServeSettings, clock: Callable[[], float]) -> None:
-        self._settings = settings
         self._clock = clock
-        self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_networks]
         self._count = 0
         self._held: dict[Prefix, int] = {}
         self._new: dict[Prefix, int] = {}
         self._minute = -1
+        self.reload(settings)
+
+    def reload(self, settings: ServeSettings) -> None:
+        """Use other caps from now on; connections that are held count as they are."""
+        self._settings = settings
+        self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_networks]
 
     @property
     def count(self) -> int:
@@ -68,11 +72,11 @@ class ConnectionCaps:
         """Count a connection as ended."""
         self._count -= 1
         for prefix in self._prefixes(peer):
-            left = self._held[prefix] - 1
+            left = self._held.get(prefix, 1) - 1  # a reload may have changed who is trusted
             if left:
                 self._held[prefix] = left
             else:
-                del self._held[prefix]
+                self._held.pop(prefix, None)
 
     def _prefixes(self, peer: str) -> tuple[Prefix, ...]:
         """The three networks of an address, the narrowest first; none for a trusted one."""

@@ -69,7 +69,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
 
 
 Message = Settings | Start | Stop | Report | Ready | Failed | Gather | Snapshot
-_decoder: Final = msgspec.msgpack.Decoder(Message)
+_decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)
 
 
 def encode(message: Message) -> bytes:

@@ -69,6 +69,11 @@ class Acceptor:
         prefix = secrets.token_hex(3)
         self._ids = (f"{prefix}{number:x}" for number in itertools.count(16))
 
+    def reload(self, settings: ServeSettings) -> None:
+        """Use other caps for connections that come from now on."""
+        self.settings = settings
+        self.caps.reload(settings)
+
     def next_id(self) -> str:
         """Give a new connection id."""
         return next(self._ids)
@@ -87,7 +92,7 @@ async def serve_sockets(
 
     Args:
         handler: drives one connection; runs in a task of its own.
-        sockets: listening and non-blocking; they stay the caller's.
+        sockets: listening and non-blocking; they are closed as soon as draining begins.
         name: of the listener, in logs and metrics.
         refusal: what a peer without room is told, in clear, before it is closed ("421 …").
     """
@@ -99,6 +104,8 @@ async def serve_sockets(
             task_status.started()
             await acceptor.draining.wait()
             accepting.cancel_scope.cancel()
+        for listening in sockets:
+            listening.close()
         nursery.cancel_scope.deadline = trio.current_time() + acceptor.settings.drain_seconds
 
 

@@ -187,7 +187,7 @@ class PackWriter:
 
 
 def _failure_of(error: Exception) -> BaseException:
-    if isinstance(error, OSError | ENVIRONMENT):
+    if isinstance(error, (OSError, *ENVIRONMENT)):
         failure = TemporaryFailure(f"the octets cannot be stored now: {error}")
         failure.__cause__ = error
         return failure

@@ -54,6 +54,13 @@ def is_textual(node: q.Filter) -> bool:
     return isinstance(node, q.HeaderContains)
 
 
+def _names_emails(node: q.Filter) -> bool:
+    """Whether the filter itself says where to begin; then the account's index is not to be used (`+`)."""
+    if isinstance(node, q.And):
+        return any(_names_emails(part) for part in node.filters)
+    return isinstance(node, q.Emails) or (isinstance(node, q.InMailbox) and len(node.mailboxes) == 1)
+
+
 class _Compiler:
     """Makes SQL of a filter; `args` are the statement's arguments.
 
@@ -249,8 +256,9 @@ def query(
     last = sort[-1].ascending if sort else True
     order.append(f"e.id {'ASC' if last else 'DESC'}")
     headers = any(_ORDER[one.key].startswith("h.") for one in sort)
+    own = "+e.account = ?1" if _names_emails(node) else "e.account = ?1"
     sql, args, compiler = _select(
-        node, [account], "e.id, e.thread", "emails e", "e.account = ?1 AND e.visible = 1", ", ".join(order),
+        node, [account], "e.id, e.thread", "emails e", f"{own} AND e.visible = 1", ", ".join(order),
         placed=False, headers=headers,
     )  # fmt: skip
 

@@ -6,13 +6,12 @@ while writers queue at the lock file.
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import apsw
-import trio
-
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
@@ -21,7 +20,7 @@ LOOK_SECONDS: Final = 0.25
 
 
 class Maintenance:
-    """Looks at the log a few times a second; `run` ends only when cancelled."""
+    """Looks at the log a few times a second, in a thread of its own, until it is closed."""
 
     def __init__(
         self,
@@ -36,13 +35,19 @@ class Maintenance:
         self._lock = lock
         self._space = space
         self._settings = settings
-        self._done_octets = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-maintenance", daemon=True)
+        self._thread.start()
 
-    async def run(self) -> None:
-        """Keep the log short and the reserve there."""
-        while True:
-            await trio.sleep(LOOK_SECONDS)
-            await trio.to_thread.run_sync(self.look)
+    def close(self) -> None:
+        """End the thread; blocks."""
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        self.look()
+        while not self._end.wait(LOOK_SECONDS):
+            self.look()
 
     def look(self) -> None:
         """Do now what is due."""

@@ -89,20 +89,19 @@ async def open_store(
         deliver=database.deliver,
     )
     store = Store(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
+    maintenance = None
+    if maintain:
+        maintenance = Maintenance(connect, layout.wal, layout.locks / "write", space, settings)
     try:
-        async with trio.open_nursery() as nursery:
-            await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
-            if maintain:
-                await trio.to_thread.run_sync(space.make_reserve)
-                maintenance = Maintenance(connect, layout.wal, layout.locks / "write", space, settings)
-                nursery.start_soon(maintenance.run)
-            yield store
-            nursery.cancel_scope.cancel()
+        await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
+        yield store
     finally:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_close, pack_writer, database)
+            await trio.to_thread.run_sync(_close, maintenance, pack_writer, database)
 
 
-def _close(pack_writer: PackWriter, database: SqliteDatabase) -> None:
+def _close(maintenance: Maintenance | None, pack_writer: PackWriter, database: SqliteDatabase) -> None:
+    if maintenance is not None:
+        maintenance.close()
     pack_writer.close()
     database.close()

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import orjson
 import trio
 
-from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TemporaryFailure
+from pymailcore.base.errors import AlreadyExists, TemporaryFailure
 from pymailcore.base.ids import AccountId, BlobId, EmailId, IdMint, MailboxId, TenantId, ThreadId
 from pymailcore.message import facts as message_facts
 from pymailcore.message.prepare import Prepared, prepare
@@ -16,7 +16,7 @@ from pymailcore.store.blobids import parse_blob, upload_blob
 from pymailcore.store.blobs import BlobGone, BlobJob, PackWriter, Piece, address_of
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.folding import header_values
-from pymailcore.store.keywords import Keywords
+from pymailcore.store.keywords import DRAFT, SEEN, Keywords
 from pymailcore.store.ops import (
     accounts,
     append,
@@ -54,12 +54,16 @@ from pymailcore.store.types import (
 
 T = TypeVar("T")
 
-SLICE_EMAILS: Final = 500
+SLICE_EMAILS: Final = 300
 """Emails that one slice of a long change takes; about 5 ms."""
+
+SLICE_KEYWORDS: Final = 1_000
+"""The same for a change of keywords that no counter depends on."""
 
 _SHORT: Final = 64
 """Rows that are read on the loop; more are read in a thread."""
 
+_MINT_ATTEMPTS: Final = 3
 _HASH_INLINE_OCTETS: Final = 256 * 1024
 
 
@@ -162,13 +166,10 @@ class Store:
         by_account: dict[AccountId, list[Target]] = {}
         for target in targets:
             by_account.setdefault(target.account, []).append(target)
-        new = [
-            append.NewEmail(account, self._ids.new(), self._ids.new(), tuple(mine), keys)
-            for account, mine in sorted(by_account.items())
-        ]
         message = StoredMessage(tenant, recipe.digest, prepared.size_octets, packed, recipe.keys)
         addresses = [piece.key for piece in pieces]
         locations: dict[bytes, Location] = {}
+        new: list[append.NewEmail] = []
 
         async def work(tx: Transaction) -> list[Appended]:
             blobs = await blob_rows.claim(tx, tenant, addresses, locations, self._writer_ids.new)
@@ -179,7 +180,17 @@ class Store:
                 await also(tx, message)
             return filed
 
-        return await self._write_blobs(tenant, pieces, locations, work)
+        for attempt in range(_MINT_ATTEMPTS):
+            new[:] = [
+                append.NewEmail(account, self._ids.new(), self._ids.new(), tuple(mine), keys)
+                for account, mine in sorted(by_account.items())
+            ]
+            try:
+                return await self._write_blobs(tenant, pieces, locations, work)
+            except AlreadyExists:  # an id that another process has minted, too
+                if attempt == _MINT_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("not reached")
 
     async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
         """Keep a message's blobs for a row of another package (the queue), whose id is `owner`."""
@@ -391,11 +402,13 @@ class Store:
         Returns:
             The rows after the change, by UID, and the UIDs that `unchanged_since` left alone.
         """
+        plain = not deleted and not keywords.flags & (SEEN | DRAFT) and how is not FlagChange.REPLACE
         done = await self._slices(
             await self._uids(account, mailbox, ranges),
             lambda uids, tx: selected.set_flags(
                 tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
             ),
+            SLICE_KEYWORDS if plain else SLICE_EMAILS,
         )
         return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
 
@@ -576,12 +589,15 @@ class Store:
         return self.database.peek(work) if fetch.width(ranges) <= _SHORT else await self.database.read(work)
 
     async def _slices(
-        self, uids: Sequence[int], operation: Callable[[Sequence[int], Transaction], Awaitable[T]]
+        self,
+        uids: Sequence[int],
+        operation: Callable[[Sequence[int], Transaction], Awaitable[T]],
+        size: int = SLICE_EMAILS,
     ) -> list[T]:
         """Run an operation on stretches of UIDs, each a transaction of its own."""
         return await self.database.write_each(
             [
-                functools.partial(operation, uids[start : start + SLICE_EMAILS])
-                for start in range(0, len(uids), SLICE_EMAILS)
+                functools.partial(operation, uids[start : start + size])
+                for start in range(0, len(uids), size)
             ]
         )

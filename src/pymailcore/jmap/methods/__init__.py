@@ -1,1 +1,1 @@
-"""JMAP methods, one module per data type."""
+"""JMAP methods: one module for each data type; `registry` gathers them."""

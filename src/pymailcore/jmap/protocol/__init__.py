@@ -1,1 +1,1 @@
-"""JMAP requests, result references, errors and wire forms: pure."""
+"""JMAP as values: requests, references, arguments, errors. Pure: no I/O, no store."""

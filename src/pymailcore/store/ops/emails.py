@@ -24,7 +24,7 @@ async def read(
     join = " JOIN email_data d ON d.email = e.id" if facts or parts else ""
     rows = await tx.rows(
         f"SELECT e.id, e.thread, e.size_octets, e.received_ms, e.flags, e.extra, {columns} FROM emails e{join}"
-        " WHERE e.id IN (SELECT value FROM json_each(?2)) AND e.account = ?1 AND e.visible = 1",
+        " WHERE e.id IN (SELECT value FROM json_each(?2)) AND +e.account = ?1 AND e.visible = 1",
         account,
         listed,
     )

@@ -149,11 +149,11 @@ async def delta(tx: Transaction, account: AccountId, mailbox: MailboxId, since: 
         mailbox,
         since,
     )
-    # CROSS JOIN keeps the order of the tables: what changed is few, the Mailbox is many.
+    # The plus keeps SQLite from starting at the Mailbox: what changed is few, the Mailbox is many.
     rows = await tx.rows(
         f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, e.size_octets, e.received_ms, e.thread,"
-        " p.arrived_modseq FROM emails e CROSS JOIN placements p ON p.email = e.id"
-        " WHERE e.account = ?1 AND e.changed_modseq > ?3 AND p.mailbox = ?2"
+        " p.arrived_modseq FROM emails e JOIN placements p ON p.email = e.id"
+        " WHERE e.account = ?1 AND e.changed_modseq > ?3 AND +p.mailbox = ?2"
         f" AND {_MODSEQ} > ?3 ORDER BY p.uid",
         account,
         mailbox,

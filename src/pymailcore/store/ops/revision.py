@@ -35,7 +35,7 @@ _COUNTERS: Final = 8
 
 _LOAD_EMAILS: Final = (
     "SELECT id, thread, size_octets, flags, extra, visible, flags_modseq, created_modseq FROM emails"
-    " WHERE account = ?1 AND id IN (SELECT value FROM json_each(?2))"
+    " WHERE +account = ?1 AND id IN (SELECT value FROM json_each(?2))"
 )
 _LOAD_PLACEMENTS: Final = (
     "SELECT email, mailbox, uid, deleted, arrived_modseq, modseq FROM placements"
@@ -56,9 +56,13 @@ class Placement:
 
 
 class Footprint(NamedTuple):
-    """What an Email adds to the counters of Mailboxes and of its Thread."""
+    """What an Email adds to the counters of Mailboxes and of its Thread.
 
-    mailboxes: dict[int, list[int]]
+    Attributes:
+        mailboxes: (Mailbox, messages, unseen, deleted, octets, emails, unread emails) of each.
+    """
+
+    mailboxes: tuple[tuple[int, int, int, int, int, int, int], ...]
     visible: int
     unread: int
     unread_trash: int
@@ -108,32 +112,39 @@ def _footprint(message: Message, trash: int | None) -> Footprint:
     unseen = 0 if message.flags & SEEN else 1
     unread = 0 if message.flags & (SEEN | DRAFT) else 1
     octets = message.size_octets
-    mailboxes: dict[int, list[int]] = {}
+    if len(message.placements) == 1:
+        placement = message.placements[0]
+        mailbox, deleted = placement.mailbox, placement.deleted
+        if deleted:
+            return Footprint(((mailbox, 1, unseen, 1, octets, 0, 0),), 0, 0, 0)
+        entry = ((mailbox, 1, unseen, 0, octets, 1, unread),)
+        return Footprint(entry, 1, 0, unread) if mailbox == trash else Footprint(entry, 1, unread, 0)
+    sums: dict[int, list[int]] = {}
     outside = inside = 0
     for placement in message.placements:
-        deleted = placement.deleted
-        counts = mailboxes.get(placement.mailbox)
-        if counts is None:
-            mailboxes[placement.mailbox] = [
-                1, unseen, deleted, octets, 1 - deleted, 0 if deleted else unread, 0, 0
-            ]  # fmt: skip
-        else:
-            counts[MESSAGES] += 1
-            counts[UNSEEN] += unseen
-            counts[DELETED] += deleted
-            counts[OCTETS] += octets
-            if not deleted:
-                counts[TOTAL_EMAILS] = 1
-                counts[UNREAD_EMAILS] = unread
-        if not deleted:
+        counts = sums.setdefault(placement.mailbox, [0, 0, 0])
+        counts[0] += 1
+        counts[1] += placement.deleted
+        if not placement.deleted:
+            counts[2] = 1
             if placement.mailbox == trash:
                 inside = 1
             else:
                 outside = 1
-    return Footprint(mailboxes, outside | inside, outside & unread, inside & unread)
+    return Footprint(
+        tuple(
+            [
+                (mailbox, number, unseen * number, deleted, octets * number, shown, unread * shown)
+                for mailbox, (number, deleted, shown) in sums.items()
+            ]
+        ),
+        outside | inside,
+        outside & unread,
+        inside & unread,
+    )
 
 
-_NOTHING: Final = Footprint({}, 0, 0, 0)
+_NOTHING: Final = Footprint((), 0, 0, 0)
 
 
 class Revision:
@@ -261,6 +272,33 @@ class Revision:
 
     # --- writing --------------------------------------------------------------------------------
 
+    async def write_keywords(self, groups: dict[Keywords, list[int]]) -> int:
+        """Give Emails new keywords where no counter depends on them: neither $seen nor $draft changes.
+
+        The whole of a revision, written at once and without loading anything.
+        """
+        every = orjson.dumps([email for emails in groups.values() for email in emails]).decode()
+        for keywords, emails in groups.items():
+            await self._tx.run(
+                "UPDATE emails SET flags = ?2, extra = ?3, flags_modseq = ?4, changed_modseq = ?4"
+                f" WHERE id IN {_IN}",
+                every if len(groups) == 1 else orjson.dumps(emails).decode(),
+                keywords.flags,
+                keywords.extra,
+                self.modseq,
+            )
+        await self._tx.run(
+            "UPDATE mailboxes SET highest_modseq = ?2 WHERE id IN"
+            f" (SELECT mailbox FROM placements WHERE email IN {_IN})",
+            every,
+            self.modseq,
+        )
+        await self._tx.run(
+            "UPDATE accounts SET modseq = ?2, email_modseq = ?2 WHERE id = ?1", self.account, self.modseq
+        )
+        self._tx.announce(self.account, self.modseq)
+        return self.modseq
+
     async def finish(self) -> int | None:
         """Write what changed; gives the modseq, or None when nothing did."""
         if not self._touched:
@@ -314,25 +352,34 @@ class Revision:
             else:
                 self._logged.append((self.account, "email", message.id, self.modseq, message.created))
             message.visible = after.visible
-        pairs = thread.pairs
-        for mailbox, counts in after.mailboxes.items():
-            self._count(mailbox, counts, 1, pairs, touched=message.keywords_changed)
-        for mailbox, counts in before.mailboxes.items():
-            self._count(mailbox, counts, -1, pairs, touched=message.keywords_changed)
+        if after.mailboxes != before.mailboxes:
+            for entry in after.mailboxes:
+                self._count(entry, 1, thread.pairs)
+            for entry in before.mailboxes:
+                self._count(entry, -1, thread.pairs)
+        if message.keywords_changed:
+            for entry in (*before.mailboxes, *after.mailboxes):
+                self._counted(entry[0]).touched = True
 
-    def _count(
-        self, mailbox: int, counts: list[int], sign: int, pairs: dict[int, int], *, touched: bool
-    ) -> None:
+    def _counted(self, mailbox: int) -> _Mailbox:
         there = self._mailboxes.get(mailbox)
         if there is None:
             there = self._mailboxes[mailbox] = _Mailbox(0, 0)
-        sums = there.counts
-        for n in range(TOTAL_THREADS):
-            sums[n] += sign * counts[n]
-        if counts[TOTAL_EMAILS]:
+        return there
+
+    def _count(
+        self, entry: tuple[int, int, int, int, int, int, int], sign: int, pairs: dict[int, int]
+    ) -> None:
+        mailbox, messages, unseen, deleted, octets, emails, unread = entry
+        sums = self._counted(mailbox).counts
+        sums[MESSAGES] += sign * messages
+        sums[UNSEEN] += sign * unseen
+        sums[DELETED] += sign * deleted
+        sums[OCTETS] += sign * octets
+        if emails:
+            sums[TOTAL_EMAILS] += sign
+            sums[UNREAD_EMAILS] += sign * unread
             pairs[mailbox] = pairs.get(mailbox, 0) + sign
-        if touched:
-            there.touched = True
 
     async def _write_emails(self) -> None:
         run_many = self._tx.run_many
@@ -368,10 +415,8 @@ class Revision:
 
     async def _write_placements(self) -> None:
         run_many = self._tx.run_many
-        for placement in self._marked:
-            self._mailboxes[placement.mailbox].touched = True
-        for placement in self._unplaced:
-            self._mailboxes[placement.mailbox].touched = True
+        for mailbox in {p.mailbox for p in self._marked} | {p.mailbox for p in self._unplaced}:
+            self._counted(mailbox).touched = True
         if self._placed:
             await run_many(
                 "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq)"
@@ -452,15 +497,15 @@ class Revision:
                 elif now_emails and not emails:
                     created = self.modseq
                 changed = self.modseq
-            if members + thread.members:
+            if not members + thread.members:
+                gone.append((id_,))
+            elif thread.list_changed or thread.members or thread.unread or thread.unread_trash:
                 written.append(
                     (
                         id_, self.account, members + thread.members, now_emails, now_unread, now_trash,
                         created, changed,
                     )
                 )  # fmt: skip
-            else:
-                gone.append((id_,))
         await self._store_threads(written, gone, pairs, pairs_gone)
 
     async def _store_threads(

@@ -10,10 +10,12 @@ import orjson
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, MailboxId
-from pymailcore.store.keywords import Keywords
+from pymailcore.store.keywords import DRAFT, SEEN, Keywords
 from pymailcore.store.ops import fetch, mailboxes
 from pymailcore.store.ops.revision import Message, Placement, Revision
 from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
+
+_COUNTED: Final = SEEN | DRAFT  # keywords that counters depend on
 
 _IN_SLICE: Final = (
     "SELECT p.uid, p.email, e.flags, e.extra, p.deleted, max(e.flags_modseq, p.modseq), e.size_octets,"
@@ -63,15 +65,18 @@ async def set_flags(
     if unchanged_since is not None:
         late = [row.uid for row in rows if row.modseq > unchanged_since]
         rows = [row for row in rows if row.modseq <= unchanged_since]
-    wanted: dict[tuple[int, str], Keywords] = {}
-    concerned = []
-    for row in rows:
-        now = (row.flags, row.extra)
-        after = wanted.get(now)
-        if after is None:
-            after = wanted[now] = changed_keywords(Keywords(*now), how, keywords)
-        if after != now or _deleted_after(row.deleted, how, deleted) != row.deleted:
-            concerned.append(row.email)
+    wanted = {
+        now: changed_keywords(Keywords(*now), how, keywords) for now in {(row[2], row[3]) for row in rows}
+    }
+    marking = deleted or how is FlagChange.REPLACE
+    if not marking and not any((now[0] ^ after.flags) & _COUNTED for now, after in wanted.items()):
+        return await _set_keywords(revision, rows, wanted), late
+    concerned = [
+        row.email
+        for row in rows
+        if wanted[row.flags, row.extra] != (row.flags, row.extra)
+        or _deleted_after(row.deleted, how, deleted=deleted) != row.deleted
+    ]
     if not concerned:
         return rows, late
     await revision.load(list(dict.fromkeys(concerned)))
@@ -80,14 +85,39 @@ async def set_flags(
         if message is None:
             continue
         revision.set_keywords(message, wanted[row.flags, row.extra])
-        mark = _deleted_after(row.deleted, how, deleted)
+        mark = _deleted_after(row.deleted, how, deleted=deleted)
         if mark != row.deleted:
             revision.mark(message, _placement(message, mailbox, row.uid), mark)
     await revision.finish()
     return [_after(row, revision, mailbox) for row in rows], late
 
 
-def _deleted_after(now: int, how: FlagChange, deleted: bool) -> int:  # noqa: FBT001
+async def _set_keywords(
+    revision: Revision, rows: list[FetchRow], wanted: dict[tuple[int, str], Keywords]
+) -> list[FetchRow]:
+    """Change keywords that no counter depends on."""
+    groups: dict[Keywords, list[int]] = {}
+    out = []
+    modseq = revision.modseq
+    for row in rows:
+        uid, email, flags, extra, deleted, _, size_octets, received_ms, thread, *_ = row
+        after = wanted[flags, extra]
+        if after == (flags, extra):
+            out.append(row)
+            continue
+        emails = groups.get(after)
+        if emails is None:
+            emails = groups[after] = []
+        emails.append(email)
+        out.append(
+            FetchRow(uid, email, after.flags, after.extra, deleted, modseq, size_octets, received_ms, thread)
+        )
+    if groups:
+        await revision.write_keywords(groups)
+    return out
+
+
+def _deleted_after(now: int, how: FlagChange, *, deleted: bool) -> int:
     if how is FlagChange.REPLACE:
         return int(deleted)
     if not deleted:
@@ -100,12 +130,8 @@ def _after(row: FetchRow, revision: Revision, mailbox: int) -> FetchRow:
     if message is None:
         return row
     placement = _placement(message, mailbox, row.uid)
-    return row._replace(
-        flags=message.flags,
-        extra=message.extra,
-        deleted=placement.deleted,
-        modseq=max(message.flags_modseq, placement.modseq),
-    )
+    modseq = max(message.flags_modseq, placement.modseq)
+    return FetchRow(row[0], row[1], message.flags, message.extra, placement.deleted, modseq, *row[6:9])
 
 
 def _placement(message: Message, mailbox: int, uid: int) -> Placement:

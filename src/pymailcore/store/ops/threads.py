@@ -35,8 +35,8 @@ async def choose_thread(tx: Transaction, account: AccountId, keys: list[int], fr
         return fresh
     listed = orjson.dumps(keys).decode()
     row = await tx.row(
-        "SELECT min(k.thread) FROM json_each(?2) j JOIN thread_keys k ON k.account = ?1 AND k.key = j.value"
-        " JOIN threads t ON t.id = k.thread",
+        "SELECT min(k.thread) FROM thread_keys k JOIN threads t ON t.id = k.thread"
+        " WHERE k.account = ?1 AND k.key IN (SELECT value FROM json_each(?2))",
         account,
         listed,
     )
@@ -55,7 +55,7 @@ async def read_threads(
 ) -> list[tuple[ThreadId, tuple[int, ...]]]:
     """Threads that have visible Emails, in the order asked for; their Emails oldest first."""
     rows = await tx.rows(
-        "SELECT thread, id FROM emails WHERE thread IN (SELECT value FROM json_each(?2)) AND account = ?1"
+        "SELECT thread, id FROM emails WHERE thread IN (SELECT value FROM json_each(?2)) AND +account = ?1"
         " AND visible = 1 ORDER BY received_ms, id",
         account,
         orjson.dumps(list(ids)).decode(),

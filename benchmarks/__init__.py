@@ -1,0 +1,1 @@
+"""Measurements of this tree; each module says what it measures and how to run it."""

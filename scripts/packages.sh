@@ -1,0 +1,29 @@
+#!/bin/sh
+# Debian packages that tests drive: installed as root, unpacked under .cache/tools otherwise. No-op when there.
+set -eu
+cd "$(dirname "$0")/.."
+missing=""
+PATH="$PWD/.cache/tools/usr/bin:$PATH"
+for pair in chromium:chromium swaks:swaks mbsync:isync pgrep:procps; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+done
+if [ -z "$missing" ]; then
+    exit 0
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "These programs are missing and there is no apt-get to bring them:$missing" >&2
+    exit 1
+fi
+if [ "$(id -u)" = 0 ]; then
+    echo "Installing$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    apt-get install --yes --quiet --quiet --no-install-recommends $missing >/dev/null 2>&1 || {
+        apt-get update --quiet --quiet
+        apt-get install --yes --quiet --quiet --no-install-recommends $missing >/dev/null
+    }
+else
+    echo "Unpacking$missing under .cache/tools"
+    # shellcheck disable=SC2086
+    "${PYTHON:-python3}" scripts/unpack_debs.py .cache/tools $missing
+fi

@@ -1,0 +1,1 @@
+"""Composition root: builds every object and hands each what it needs."""

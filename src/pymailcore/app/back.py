@@ -1,0 +1,99 @@
+"""The back worker's app: the outbound queue, the store's housekeeping, the metrics of all workers."""
+
+import functools
+import random
+
+import trio
+
+from pymailcore.app.carrier import SmtpCarrier
+from pymailcore.app.context import Context
+from pymailcore.app.core import Core, open_core
+from pymailcore.config.configuration import Configuration
+from pymailcore.dns.resolver import Resolver
+from pymailcore.queue.nexthop import NextHops
+from pymailcore.queue.relay import Relay
+from pymailcore.queue.runner import QueueRunner
+from pymailcore.runtime.metrics_http import serve_metrics
+from pymailcore.runtime.serve import serve_sockets
+
+
+class BackApp:
+    """Relays what is queued, and answers `/metrics`.
+
+    Args:
+        core: opened by somebody else, who keeps it open; None to open one.
+    """
+
+    def __init__(self, context: Context, core: Core | None = None) -> None:
+        self._context = context
+        self._core = core
+        self._ready = False
+        self._draining = False
+        self._runner: QueueRunner | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until the acceptor drains; a delivery under way is finished first."""
+        context = self._context
+        if self._core is not None:
+            await self._work(self._core, task_status)
+            return
+        async with open_core(context.configuration, context.hub, context.metrics, maintain=True) as core:
+            self._core = core
+            await self._work(core, task_status)
+
+    def reload(self, configuration: Configuration) -> None:
+        """Begin every further delivery with another configuration."""
+        if self._core is not None:
+            self._core.reload(configuration)
+        if self._runner is not None:
+            self._runner.stop()
+
+    async def _work(self, core: Core, task_status: trio.TaskStatus[None]) -> None:
+        context = self._context
+        async with trio.open_nursery() as nursery:
+            if context.metrics_socket is not None:
+                handler = functools.partial(serve_metrics, gather=context.gather, healthy=lambda: self._ready)
+                await nursery.start(
+                    functools.partial(
+                        serve_sockets, handler, [context.metrics_socket], context.acceptor, name="metrics"
+                    )
+                )
+            nursery.start_soon(self._relay, core)
+            self._ready = True
+            task_status.started()
+            await context.acceptor.draining.wait()
+            self._draining = True
+            if self._runner is not None:
+                self._runner.stop()
+
+    async def _relay(self, core: Core) -> None:
+        """Run the queue; after a reload with a runner of the new configuration."""
+        while not self._draining:
+            self._runner = self._make_runner(core)
+            await self._runner.run()
+
+    def _make_runner(self, core: Core) -> QueueRunner:
+        configuration = core.configuration
+        hops = NextHops(
+            Resolver(configuration.dns),
+            configuration.routes,
+            configuration.queue,
+            hostname=configuration.hostname,
+            rng=random.SystemRandom(),
+        )
+        carrier = SmtpCarrier(
+            configuration.smtp,
+            hostname=configuration.hostname,
+            deadline_seconds=configuration.queue.attempt_seconds,
+        )
+        return QueueRunner(
+            core.queue,
+            core.store,
+            core.delivery,
+            Relay(hops, carrier),
+            core.hub,
+            core.ids,
+            configuration.queue,
+            core.metrics,
+            hostname=configuration.hostname,
+        )

@@ -1,0 +1,125 @@
+"""The front worker's app: SMTP, submission, IMAP and HTTP on the inherited sockets."""
+
+import functools
+from typing import Final
+
+import trio
+
+from pymailcore.app.context import Context
+from pymailcore.app.core import Core, open_core
+from pymailcore.app.http import make_http
+from pymailcore.config.configuration import Configuration
+from pymailcore.config.listener import Listener
+from pymailcore.imap.server import serve_connection as serve_imap
+from pymailcore.msa.role import MsaRole
+from pymailcore.mx.role import MxRole
+from pymailcore.runtime.serve import Connection, Handler, serve_sockets
+from pymailcore.smtp.budget import MailDataBudget
+from pymailcore.smtp.role import SmtpRole
+from pymailcore.smtp.server import SmtpServer
+from pymailcore.web.server import HttpServer
+
+_REFUSALS: Final = {
+    "smtp": b"421 4.7.0 Too many connections, come again later\r\n",
+    "submission": b"421 4.7.0 Too many connections, come again later\r\n",
+    "imap": b"* BYE [UNAVAILABLE] Too many connections, come again later\r\n",
+    "http": b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\n\r\n",
+}
+"""What a connection beyond the caps is told; nothing where TLS comes first."""
+
+
+class FrontApp:
+    """Serves every listener of the configuration.
+
+    Args:
+        core: opened by somebody else, who keeps it open; None to open one.
+    """
+
+    def __init__(self, context: Context, core: Core | None = None) -> None:
+        self._context = context
+        self._core = core
+        self._budget = MailDataBudget(context.configuration.smtp.max_mail_data_memory_octets)
+        self._handlers: list[Handler] = []
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until the acceptor drains and all that was promised is done."""
+        context = self._context
+        if self._core is not None:
+            await self._serve(self._core, task_status)
+            return
+        async with open_core(context.configuration, context.hub, context.metrics, maintain=False) as core:
+            self._core = core
+            await self._serve(core, task_status)
+
+    def reload(self, configuration: Configuration) -> None:
+        """Make all that stands behind the listeners anew; connections that are open keep what they have."""
+        if self._core is not None:
+            self._core.reload(configuration)
+            self._make_handlers(self._core)
+
+    async def _serve(self, core: Core, task_status: trio.TaskStatus[None]) -> None:
+        context = self._context
+        self._make_handlers(core)
+        async with trio.open_nursery() as nursery:
+            for number, listener in enumerate(context.configuration.listeners):
+                serve = functools.partial(
+                    serve_sockets,
+                    functools.partial(self._handle, number),
+                    [context.sockets[number]],
+                    context.acceptor,
+                    name=listener.name,
+                    refusal=b"" if listener.tls == "implicit" else _REFUSALS[listener.protocol],
+                )
+                await nursery.start(serve)
+            task_status.started()
+
+    async def _handle(self, number: int, connection: Connection) -> None:
+        await self._handlers[number](connection)
+
+    def _make_handlers(self, core: Core) -> None:
+        """One handler for each listener that was bound, in its order."""
+        configuration = core.configuration
+        roles: dict[str, SmtpRole] = {
+            "smtp": MxRole(
+                core.delivery, core.directory, configuration.smtp, hostname=configuration.hostname
+            ),
+            "submission": MsaRole(
+                core.submission, core.directory, configuration.smtp, metrics=self._context.metrics
+            ),
+        }
+        http = make_http(core, self._context)
+        self._handlers = [
+            self._make_handler(core, listener, roles, http)
+            for listener in self._context.configuration.listeners
+        ]
+
+    def _make_handler(
+        self, core: Core, listener: Listener, roles: dict[str, SmtpRole], http: HttpServer
+    ) -> Handler:
+        context = self._context
+        if listener.protocol == "http":
+            return http.handler(
+                implicit_tls=listener.tls == "implicit", plaintext_login=listener.plaintext_login
+            )
+        if listener.protocol == "imap":
+            return functools.partial(
+                serve_imap,
+                store=core.store,
+                directory=core.directory,
+                hub=context.hub,
+                settings=core.configuration.imap,
+                metrics=context.metrics,
+                tls=context.tls,
+                tls_mode=listener.tls,
+                plaintext_login=listener.plaintext_login,
+            )
+        return SmtpServer(
+            role=roles[listener.protocol],
+            settings=core.configuration.smtp,
+            hostname=core.configuration.hostname,
+            budget=self._budget,
+            metrics=context.metrics,
+            tls=listener.tls,
+            contexts=context.tls,
+            plaintext_login=listener.plaintext_login,
+        ).serve_connection

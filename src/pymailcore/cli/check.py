@@ -1,0 +1,115 @@
+"""`pymailcore check`: what would go wrong at the next start."""
+
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pymailcore.cli.common import Failure, config_option, examples, json_option, show
+from pymailcore.config.configuration import Configuration
+from pymailcore.config.read import read_file
+from pymailcore.runtime.certificates import BadCertificate, load_material
+from pymailcore.runtime.clock import now
+from pymailcore.runtime.lock import FolderLock, LockHeld
+from pymailcore.runtime.privileges import find_user
+from pymailcore.runtime.self_signed import end_of
+from pymailcore.runtime.settings import parse_bind
+from pymailcore.runtime.sockets import CannotBind, bind_listener
+
+_SOON: Final = datetime.timedelta(days=14)
+
+Finding = tuple[str, str, str]  # what was looked at; ok, note or fault; why
+
+
+def findings(configuration: Configuration) -> Iterator[Finding]:
+    """Look at everything that a start needs, without changing anything that matters."""
+    yield "configuration", "ok", ""
+    yield from _user(configuration)
+    running = False
+    for finding in _data(configuration):
+        running = running or finding[1] == "note"
+        yield finding
+    yield from _certificate(configuration)
+    if running:
+        yield "ports", "note", "not tried: the server that runs has them"
+    else:
+        yield from _ports(configuration)
+
+
+def _user(configuration: Configuration) -> Iterator[Finding]:
+    if configuration.user:
+        try:
+            find_user(configuration.user)
+        except LookupError as fault:
+            yield "user", "fault", str(fault)
+        else:
+            yield "user", "ok", configuration.user
+
+
+def _data(configuration: Configuration) -> Iterator[Finding]:
+    data = configuration.data
+    if not data.is_dir():
+        yield "data", "fault", f"{data} is no folder; `pymailcore init` makes one"
+        return
+    if not os.access(data, os.R_OK | os.W_OK | os.X_OK):
+        yield "data", "fault", f"{data} cannot be written"
+        return
+    try:
+        FolderLock(data).close()
+    except LockHeld as held:
+        yield "data", "note", f"a server runs on {data} (process {held})"
+    except OSError as fault:
+        yield "data", "fault", f"{data}: {fault.strerror}"
+    else:
+        yield "data", "ok", str(data)
+
+
+def _certificate(configuration: Configuration) -> Iterator[Finding]:
+    if not configuration.data.is_dir():
+        return
+    try:
+        material = load_material(configuration.tls, configuration.tls_folder, configuration.hostname)
+    except BadCertificate as fault:
+        yield "certificate", "fault", str(fault)
+        return
+    end = end_of(material)
+    if end < now():
+        yield "certificate", "fault", f"ended on {end:%Y-%m-%d}"
+    elif end - now() < _SOON:
+        yield "certificate", "note", f"ends on {end:%Y-%m-%d}"
+    elif material.self_signed:
+        yield "certificate", "note", "self-signed; clients will warn"
+    else:
+        yield "certificate", "ok", f"until {end:%Y-%m-%d}"
+
+
+def _ports(configuration: Configuration) -> Iterator[Finding]:
+    binds = [(f"{entry.protocol} {entry.bind}", entry.address) for entry in configuration.listeners]
+    if configuration.metrics.bind:
+        binds.append((f"metrics {configuration.metrics.bind}", parse_bind(configuration.metrics.bind)))
+    for name, address in binds:
+        try:
+            bind_listener(*address).close()
+        except CannotBind as fault:
+            yield name, "fault", str(fault)
+        else:
+            yield name, "ok", ""
+
+
+@click.command(epilog=examples("pymailcore check --config /srv/mail/pymailcore.toml"))
+@json_option
+@config_option
+def check(config: Path, *, as_json: bool) -> None:
+    """Check the configuration, the data folder, the certificate and the ports."""
+    found = list(findings(read_file(config)))
+    rows = [{"check": what, "state": state, "detail": detail} for what, state, detail in found]
+    show(rows, ("state", "check", "detail"), as_json=as_json)
+    faults = [f"{what}: {detail}" for what, state, detail in found if state == "fault"]
+    if faults:
+        raise Failure("; ".join(faults))
+
+
+COMMAND = check

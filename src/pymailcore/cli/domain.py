@@ -1,0 +1,60 @@
+"""`pymailcore domain`: the domains whose mail is kept here."""
+
+from pathlib import Path
+
+import click
+
+from pymailcore.cli.common import config_option, examples, json_option, show
+from pymailcore.cli.installation import open_installation, run
+from pymailcore.cli.moments import moment
+
+
+@click.group()
+def domain() -> None:
+    """Add, list and remove domains."""
+
+
+@domain.command(epilog=examples("pymailcore domain add example.org"))
+@click.argument("name")
+@config_option
+def add(name: str, config: Path) -> None:
+    """Keep mail for a domain."""
+
+    async def work() -> str:
+        async with open_installation(config) as core:
+            return (await core.directory.add_domain(name)).name
+
+    click.echo(f"added {run(work)}")
+
+
+@domain.command("list", epilog=examples("pymailcore domain list --json"))
+@json_option
+@config_option
+def list_(config: Path, *, as_json: bool) -> None:
+    """List all domains."""
+
+    async def work() -> list[dict[str, object]]:
+        async with open_installation(config) as core:
+            return [
+                {"domain": entry.name, "created": moment(entry.created_ms)}
+                for entry in await core.directory.list_domains()
+            ]
+
+    show(run(work), ("domain", "created"), as_json=as_json)
+
+
+@domain.command(epilog=examples("pymailcore domain remove example.org"))
+@click.argument("name")
+@config_option
+def remove(name: str, config: Path) -> None:
+    """Stop keeping mail for a domain that has no accounts; its aliases go with it."""
+
+    async def work() -> None:
+        async with open_installation(config) as core:
+            await core.directory.remove_domain(name)
+
+    run(work)
+    click.echo(f"removed {name}")
+
+
+COMMAND = domain

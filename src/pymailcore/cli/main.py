@@ -1,0 +1,108 @@
+"""The command `pymailcore` and the faults that all its commands share.
+
+Every command ends with 0 on success, 1 on failure with one clear line on standard error, 2 on wrong usage.
+"""
+
+import importlib
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from pymailcore.base.errors import MailError
+from pymailcore.cli.common import Failure, examples
+from pymailcore.config.read import BadConfiguration
+
+COMMANDS: Final = {
+    "init": "Make a new server: its folder, configuration, keys and first domain.",
+    "serve": "Run the server.",
+    "domain": "Add, list and remove domains.",
+    "account": "Add, list, change and remove accounts.",
+    "alias": "Add, list and remove aliases.",
+    "queue": "See and move outbound mail that waits.",
+    "check": "Check the configuration, ports, folders and certificate.",
+    "verify": "Check the store: counters, rows and blobs.",
+}
+"""The commands and what their line in the overview says; each is `COMMAND` in `pymailcore.cli.NAME`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Names of the commands, in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"pymailcore.cli.{name}").COMMAND
+        assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the overview without importing every command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "pymailcore init /srv/mail --hostname mx.example.org --domain example.org --admin me@example.org",
+        "pymailcore serve --config /srv/mail/pymailcore.toml",
+    ),
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Configuration file; may also stand after the command, or in PYMAILCORE_CONFIG.",
+)
+@click.version_option(version("pymailcore"), prog_name="pymailcore")
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """A mail server: SMTP, submission, IMAP, JMAP and webmail over one store."""
+    context.obj = config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit: 0, 1 or 2."""
+    os.umask(0o077)
+    try:
+        cli.main(args=arguments, prog_name="pymailcore", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(fault.exit_code)
+    except click.Abort:
+        _fail("stopped")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (MailError, BadConfiguration, Failure, OSError, BaseExceptionGroup) as fault:
+        _fail(_text(fault))
+
+
+def _text(fault: BaseException) -> str:
+    """The text of a fault that an operator can act on; others go on as they are."""
+    while isinstance(fault, BaseExceptionGroup) and len(fault.exceptions) == 1:
+        fault = fault.exceptions[0]
+    if isinstance(fault, OSError):
+        name = f"{fault.filename}: " if fault.filename else ""
+        return name + (fault.strerror or str(fault))
+    if isinstance(fault, MailError | BadConfiguration | Failure):
+        return str(fault) or type(fault).__name__
+    raise fault
+
+
+def _fail(text: str) -> None:
+    for line in text.splitlines():
+        sys.stderr.write(f"pymailcore: {line}\n")
+    sys.exit(1)

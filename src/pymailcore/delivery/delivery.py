@@ -1,0 +1,141 @@
+"""The way of an accepted message to its recipients: mailboxes here, the queue for those elsewhere.
+
+Standards: RFC 5321 sections 3.6.3 (who answers for a message), 3.9.1 (alias), 4.4 (Return-Path), 6.3 (loops).
+
+Contract: when `accept` returns, the message is on disk for every recipient; when it raises, for none. What is
+filed here and what goes to the queue is one transaction, so a crash cannot part them.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import InvalidValue
+from pymailcore.base.ids import AccountId, IdMint, TenantId
+from pymailcore.delivery.outbound import Outbound
+from pymailcore.directory.directory import Directory
+from pymailcore.directory.errors import Loop
+from pymailcore.message.trace import count_received, return_path_field
+from pymailcore.runtime.logs import get_logger
+from pymailcore.store.store import Store
+from pymailcore.store.types import Appended, StoredMessage, Target, Transaction
+
+MAX_HOPS: Final = (
+    50  # RFC 5321 section 6.3 asks for at least 100 unless loops are found otherwise; peers use 50
+)
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of a message.
+
+    Attributes:
+        appended: the Emails made here, one for each account.
+        queued: id of the queue's message; None when all recipients are here.
+        remote: the recipients that it is queued for.
+    """
+
+    appended: tuple[Appended, ...]
+    queued: int | None
+    remote: tuple[Address, ...]
+
+
+class Delivery:
+    """Brings messages to mailboxes and to the queue.
+
+    Args:
+        outbound: the queue.
+        ids: for queue entries.
+    """
+
+    def __init__(self, store: Store, directory: Directory, outbound: Outbound, ids: IdMint) -> None:
+        self._store = store
+        self._directory = directory
+        self._outbound = outbound
+        self._ids = ids
+
+    async def accept(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        tenant: TenantId,
+        received_ms: int,
+        role: str = "inbox",
+        also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
+    ) -> Accepted:
+        """File a message for its recipients here and queue it for the others: all of it, or nothing.
+
+        An account gets it once, however many of its addresses are named. A Return-Path in front is replaced.
+        Cancellation: waits for the transaction; then either all is done or nothing.
+
+        Args:
+            role: the Mailbox of each account that it is filed in.
+            also: further rows for the same transaction; may run more than once.
+
+        Raises:
+            NotFound: a recipient's domain is kept here and nobody has the address.
+            Loop: the message has more than 50 Received fields.
+            OverQuota: an account cannot take it.
+            TemporaryFailure: it cannot be stored now.
+        """
+        if count_received(octets) > MAX_HOPS:
+            raise Loop("too many hops")
+        local, remote = await self._route(envelope.recipients)
+        queued = self._ids.new() if remote else None
+        if local:
+            octets = _return_path(envelope) + without_return_path(octets)
+        prepared = await self._store.prepare(octets)
+
+        async def rows(tx: Transaction, message: StoredMessage) -> None:
+            if queued is not None:
+                await self._outbound.enqueue(tx, message, envelope, remote, id=queued, now_ms=received_ms)
+            if also is not None:
+                await also(tx, message)
+
+        appended = await self._store.deliver(
+            prepared,
+            [Target(account, role) for account in local],
+            tenant=tenant,
+            received_ms=received_ms,
+            also=None if queued is None and also is None else rows,
+        )
+        if queued is not None:
+            self._outbound.wake()
+        log.info("accepted", appended=len(appended), queued=queued, octets=len(octets))
+        return Accepted(appended=tuple(appended), queued=queued, remote=remote)
+
+    async def _route(
+        self, recipients: tuple[Address, ...]
+    ) -> tuple[tuple[AccountId, ...], tuple[Address, ...]]:
+        local: dict[AccountId, None] = {}
+        remote: dict[str, Address] = {}
+        for address in recipients:
+            route = await self._directory.route(address)
+            local.update(dict.fromkeys(recipient.account for recipient in route.local))
+            for target in route.remote:
+                remote.setdefault(str(target), target)
+        if not local and not remote:
+            raise InvalidValue("a message without recipients")
+        return tuple(local), tuple(remote.values())
+
+
+def without_return_path(octets: bytes) -> bytes:
+    """Take away Return-Path fields in front (RFC 5321 section 4.4: there is one, and it is ours)."""
+    start = 0
+    while octets[start : start + 12].lower() == b"return-path:":
+        end = octets.find(b"\n", start) + 1
+        while end and octets[end : end + 1] in (b" ", b"\t"):
+            end = octets.find(b"\n", end) + 1
+        if not end:
+            return b""
+        start = end
+    return octets[start:] if start else octets
+
+
+def _return_path(envelope: Envelope) -> bytes:
+    return return_path_field(None if envelope.reverse_path is None else str(envelope.reverse_path))

@@ -1,0 +1,178 @@
+r"""FETCH.
+
+Standards: RFC 3501 sections 6.4.5 and 7.4.2; RFC 2180 section 4.1 (messages that are gone).
+
+Theory of operation. What is kept ready (flags, dates, sizes, ENVELOPE, BODYSTRUCTURE) is a range read: each
+item is a column over a batch of rows, and one %-template writes a line for each row. Only items that need
+the octets of messages go message by message. Batches are bounded, and each waits until the peer has room.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from pymailcore.imap.commands.flags import GONE, OUT_OF_RANGE
+from pymailcore.imap.commands.sections import SectionReader
+from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.dates import encode_internal_date
+from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
+from pymailcore.imap.protocol.responses import Status, ok
+from pymailcore.imap.protocol.sequence import Ranges, runs
+from pymailcore.imap.session import Session
+from pymailcore.imap.view import View, flags_wire
+from pymailcore.store.keywords import SEEN, Keywords
+from pymailcore.store.types import FetchRow, FlagChange, Want
+
+_MESSAGES: Final = 64
+"""Messages that are asked for at a time; the store gives fewer when they are large."""
+
+Rows = Sequence[FetchRow]
+_Column = Callable[[Rows, View], Sequence[object]]
+
+
+def _flags(rows: Rows, view: View) -> Sequence[object]:
+    recent_from = view.recent_from
+    return [flags_wire(row[2:5], row[0] >= recent_from) for row in rows]
+
+
+_COLUMNS: Final[Mapping[Attribute, tuple[bytes, Want, _Column]]] = MappingProxyType(
+    {
+        Attribute.UID: (b"UID %d", Want.NONE, lambda rows, _: [row.uid for row in rows]),
+        Attribute.FLAGS: (b"FLAGS (%b)", Want.NONE, _flags),
+        Attribute.INTERNALDATE: (
+            b'INTERNALDATE "%b"',
+            Want.FACTS,
+            lambda rows, _: [encode_internal_date(row.received_ms) for row in rows],
+        ),
+        Attribute.SIZE: (b"RFC822.SIZE %d", Want.FACTS, lambda rows, _: [row.size_octets for row in rows]),
+        Attribute.ENVELOPE: (b"ENVELOPE %b", Want.ENVELOPE, lambda rows, _: [row.envelope for row in rows]),
+        Attribute.BODY: (b"BODY %b", Want.BODY, lambda rows, _: [row.body for row in rows]),
+        Attribute.BODYSTRUCTURE: (
+            b"BODYSTRUCTURE %b",
+            Want.BODYSTRUCTURE,
+            lambda rows, _: [row.bodystructure for row in rows],
+        ),
+    }
+)
+
+
+async def fetch(session: Session, command: c.Fetch) -> Status:
+    """FETCH and UID FETCH."""
+    view = session.selected
+    ranges = view.ranges(command.messages, uid=command.uid)
+    if ranges is None:
+        return OUT_OF_RANGE
+    items = command.items
+    if command.uid and Attribute.UID not in items:
+        items = (Attribute.UID, *items)
+    asked = sum(view.count(low, high) for low, high in ranges)
+    told = await _Fetch(session, items).run(ranges)
+    return ok("Done") if told >= asked or command.uid else GONE
+
+
+class _Fetch:
+    """One FETCH with its items sorted out."""
+
+    def __init__(self, session: Session, items: Sequence[FetchItem]) -> None:
+        self._session = session
+        self._view = session.selected
+        self._attributes = [item for item in items if isinstance(item, Attribute)]
+        self._sections = [item for item in items if isinstance(item, BodySection)]
+        self._sees = not self._view.read_only and any(not item.peek for item in self._sections)
+        self._want = Want.NONE
+        for attribute in self._attributes:
+            self._want |= _COLUMNS[attribute][1]
+        if any(item.path or item.what for item in self._sections):
+            self._want |= Want.PARTS
+        self._told: dict[int, int] = {}
+
+    async def run(self, ranges: Ranges) -> int:
+        """Answer for all messages of the ranges; gives how many there were."""
+        session, view = self._session, self._view
+        limit = session.settings.fetch_rows
+        count = 0
+        while ranges:
+            rows = await session.store.fetch(session.account, view.mailbox, ranges, self._want, limit=limit)
+            if not rows:
+                break
+            full, last = len(rows) >= limit, rows[-1].uid
+            count += await self._answer(rows)
+            if not full:
+                break
+            ranges = tuple((max(low, last + 1), high) for low, high in ranges if high > last)
+        if self._told:
+            session.told = self._told
+        return count
+
+    async def _answer(self, rows: list[FetchRow]) -> int:
+        """Answer for one batch; gives for how many messages."""
+        seqs = self._view.seqs([row.uid for row in rows])
+        if 0 in seqs:  # not announced yet
+            known = [(seq, row) for seq, row in zip(seqs, rows, strict=True) if seq]
+            seqs, rows = [seq for seq, _ in known], [row for _, row in known]
+        if self._sections:
+            return await self._answer_with_octets(seqs, rows)
+        await self._session.send(
+            b"".join(self._lines(seqs, rows, self._attributes, b"* %d FETCH (", b")\r\n"))
+        )
+        return len(rows)
+
+    def _lines(
+        self,
+        seqs: Sequence[int],
+        rows: Rows,
+        attributes: Sequence[Attribute],
+        begin: bytes,
+        end: bytes,
+    ) -> list[bytes]:
+        """Write one line for each row, from begin to end, with all that is kept ready."""
+        chosen = [_COLUMNS[attribute] for attribute in attributes]
+        template = begin + b" ".join([text for text, _, _ in chosen]) + end
+        columns = [column(rows, self._view) for _, _, column in chosen]
+        return [template % line for line in zip(seqs, *columns, strict=True)]
+
+    async def _answer_with_octets(self, seqs: Sequence[int], rows: list[FetchRow]) -> int:
+        session = self._session
+        newly_seen = await self._set_seen(rows) if self._sees else {}
+        rows = [newly_seen.get(row.uid, row) for row in rows]
+        plain = self._lines(seqs, rows, self._attributes, b"* %d FETCH (", b"")
+        with_flags = plain
+        if newly_seen and Attribute.FLAGS not in self._attributes:
+            with_flags = self._lines(seqs, rows, [*self._attributes, Attribute.FLAGS], b"* %d FETCH (", b"")
+        reader = SectionReader(self._sections)
+        told = 0
+        place = 0
+        while place < len(rows):
+            batch = rows[place : place + _MESSAGES]
+            found = deque(await session.store.messages(session.account, [row.email for row in batch]))
+            told += len(found)
+            place += 0 if found else len(batch)
+            for row in batch:
+                if not found:
+                    break
+                if found[0][0] == row.email:  # else it is gone
+                    line = with_flags[place] if row.uid in newly_seen else plain[place]
+                    separator = b"" if line.endswith(b"(") else b" "
+                    pieces = reader.read(found.popleft()[1], row.parts)
+                    await session.send(b"".join((line, separator, *pieces, b")\r\n")))
+                place += 1
+        return told
+
+    async def _set_seen(self, rows: Rows) -> dict[int, FetchRow]:
+        r"""Set `\Seen` where it is not; gives the rows that changed, by UID."""
+        session, view = self._session, self._view
+        unseen = {row.uid: row for row in rows if not row.flags & SEEN}
+        if not unseen:
+            return {}
+        changed, _ = await session.store.set_flags(
+            session.account, view.mailbox, runs(list(unseen)), FlagChange.ADD, Keywords(SEEN)
+        )
+        self._told.update((row.uid, row.modseq) for row in changed)
+        return {
+            row.uid: unseen[row.uid]._replace(
+                flags=row.flags, extra=row.extra, deleted=row.deleted, modseq=row.modseq
+            )
+            for row in changed
+            if row.uid in unseen
+        }

@@ -1,0 +1,85 @@
+"""From a command to the function that does it.
+
+Standards: RFC 3501 section 7.4.1: no EXPUNGE while FETCH, STORE or SEARCH is answered.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.imap.commands.append import append
+from pymailcore.imap.commands.copy import copy
+from pymailcore.imap.commands.fetch import fetch
+from pymailcore.imap.commands.flags import store_flags
+from pymailcore.imap.commands.login import (
+    authenticate,
+    capability,
+    enable,
+    identify,
+    login,
+    logout,
+    noop,
+    start_tls,
+)
+from pymailcore.imap.commands.mailboxes import (
+    create,
+    delete,
+    list_mailboxes,
+    namespace,
+    rename,
+    status,
+    subscribe,
+)
+from pymailcore.imap.commands.search import search
+from pymailcore.imap.commands.select import check, close, expunge, select
+from pymailcore.imap.errors import refusal
+from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.responses import Status
+from pymailcore.imap.session import Session
+
+_Handler = Callable[[Session, Any], Awaitable[Status | None]]
+
+HANDLERS: Final[Mapping[type[c.Command], _Handler]] = MappingProxyType(
+    {
+        c.Capability: capability,
+        c.Noop: noop,
+        c.Logout: logout,
+        c.Id: identify,
+        c.StartTls: start_tls,
+        c.Login: login,
+        c.Authenticate: authenticate,
+        c.Enable: enable,
+        c.Namespace: namespace,
+        c.Select: select,
+        c.Create: create,
+        c.Delete: delete,
+        c.Rename: rename,
+        c.Subscribe: subscribe,
+        c.List: list_mailboxes,
+        c.StatusOf: status,
+        c.Append: append,
+        c.Check: check,
+        c.Close: close,
+        c.Expunge: expunge,
+        c.Search: search,
+        c.Fetch: fetch,
+        c.StoreFlags: store_flags,
+        c.Copy: copy,
+    }
+)
+"""Every command but IDLE, which the driver serves in two tasks."""
+
+
+async def perform(session: Session, command: c.Command) -> Status | None:
+    """Do a command and tell what has changed; gives its tagged response, None when a challenge was sent."""
+    try:
+        answer = await HANDLERS[type(command)](session, command)
+    except MailError as outcome:
+        answer = refusal(outcome)
+        if isinstance(outcome, TemporaryFailure) or answer is refusal(MailError()):
+            session.log.warning("command failed", command=type(command).__name__, fault=repr(outcome))
+    if session.view is not None:
+        numbers = isinstance(command, c.Fetch | c.StoreFlags | c.Search) and not command.uid
+        await session.sync(expunge=not numbers)
+    return answer

@@ -1,0 +1,230 @@
+"""Commands as values.
+
+Standards: RFC 3501 section 6, and the extensions named beside each.
+"""
+
+from dataclasses import dataclass, field
+
+from pymailcore.imap.protocol.fetch_items import FetchItem
+from pymailcore.imap.protocol.flags import Flags
+from pymailcore.imap.protocol.search_keys import SearchKey
+from pymailcore.imap.protocol.sequence import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """CAPABILITY."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """NOOP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """LOGOUT."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """STARTTLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """ID (RFC 2971): what the client says about itself, at most 30 pairs."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """LOGIN."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """AUTHENTICATE; with an initial response as in RFC 4959, decoded."""
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """ENABLE (RFC 5161): names in upper case."""
+
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """NAMESPACE (RFC 2342)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """IDLE (RFC 2177)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """SELECT, and EXAMINE when `read_only`."""
+
+    mailbox: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """CREATE."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """DELETE."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """RENAME."""
+
+    mailbox: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """SUBSCRIBE, and UNSUBSCRIBE when not `subscribed`."""
+
+    mailbox: str
+    subscribed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """LIST, and LSUB when `subscribed`."""
+
+    reference: str
+    pattern: str
+    subscribed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOf:
+    """STATUS: items in upper case, in the order given."""
+
+    mailbox: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """APPEND.
+
+    Attributes:
+        time_ms: milliseconds since 1970; None means now.
+    """
+
+    mailbox: str
+    flags: Flags
+    time_ms: int | None
+    message: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """CHECK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """CLOSE, and UNSELECT (RFC 3691) when it must not expunge."""
+
+    expunge: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """EXPUNGE, and UID EXPUNGE (RFC 4315 section 2.1) when there are UIDs."""
+
+    uids: SequenceSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """SEARCH and UID SEARCH."""
+
+    key: SearchKey
+    uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """FETCH and UID FETCH; items without repeats, in the order given."""
+
+    messages: SequenceSet
+    items: tuple[FetchItem, ...]
+    uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFlags:
+    """STORE and UID STORE.
+
+    Attributes:
+        sign: `+`, `-` or `=`, as store.types.FlagChange writes it.
+    """
+
+    messages: SequenceSet
+    sign: str
+    flags: Flags
+    silent: bool = False
+    uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """COPY and UID COPY; MOVE and UID MOVE (RFC 6851) when `move`."""
+
+    messages: SequenceSet
+    mailbox: str
+    uid: bool = False
+    move: bool = False
+
+
+Command = (
+    Capability
+    | Noop
+    | Logout
+    | StartTls
+    | Id
+    | Login
+    | Authenticate
+    | Enable
+    | Namespace
+    | Idle
+    | Select
+    | Create
+    | Delete
+    | Rename
+    | Subscribe
+    | List
+    | StatusOf
+    | Append
+    | Check
+    | Close
+    | Expunge
+    | Search
+    | Fetch
+    | StoreFlags
+    | Copy
+)

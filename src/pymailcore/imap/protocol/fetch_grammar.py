@@ -1,0 +1,113 @@
+"""The items of FETCH.
+
+Standards: RFC 3501 sections 6.4.5 and 9 (`fetch`, `section`).
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
+from pymailcore.imap.protocol.responses import astring
+from pymailcore.imap.protocol.scanner import BadCommand, Scanner
+
+MAX_ITEMS: Final = 256
+MAX_FIELDS: Final = 256
+MAX_PATH: Final = 64
+
+_NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
+_PATH: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
+_WHAT: Final = re.compile(rb"HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME", re.IGNORECASE)
+_PARTIAL: Final = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
+
+_FAST: Final = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
+_MACROS: Final[Mapping[bytes, tuple[FetchItem, ...]]] = MappingProxyType(
+    {
+        b"FAST": _FAST,
+        b"ALL": (*_FAST, Attribute.ENVELOPE),
+        b"FULL": (*_FAST, Attribute.ENVELOPE, Attribute.BODY),
+    }
+)
+_ITEMS: Final[Mapping[bytes, FetchItem]] = MappingProxyType(
+    {
+        **{attribute.value: attribute for attribute in Attribute},
+        b"RFC822": BodySection(b"RFC822"),
+        b"RFC822.HEADER": BodySection(b"RFC822.HEADER", what="HEADER", peek=True),
+        b"RFC822.TEXT": BodySection(b"RFC822.TEXT", what="TEXT"),
+    }
+)
+
+
+def parse_fetch_items(scanner: Scanner) -> tuple[FetchItem, ...]:
+    """Read a macro, an item or a list of items."""
+    if not scanner.takes(b"("):
+        name = scanner.word(_NAME, "a fetch item").upper()
+        return _MACROS.get(name) or (_item(scanner, name),)
+    items: dict[FetchItem, None] = {}
+    count = 0
+    while not items or not scanner.takes(b")"):
+        if items:
+            scanner.space()
+        count += 1
+        if count > MAX_ITEMS:
+            raise BadCommand("Too many fetch items")
+        items[_item(scanner, scanner.word(_NAME, "a fetch item").upper())] = None
+    return tuple(items)
+
+
+def _item(scanner: Scanner, name: bytes) -> FetchItem:
+    if name in (b"BODY", b"BODY.PEEK") and scanner.takes(b"["):
+        return _section(scanner, peek=name == b"BODY.PEEK")
+    item = _ITEMS.get(name)
+    if item is None:
+        raise BadCommand("Unknown fetch item")
+    return item
+
+
+def _section(scanner: Scanner, *, peek: bool) -> BodySection:
+    label = b""
+    path: tuple[int, ...] = ()
+    what = ""
+    fields: tuple[str, ...] = ()
+    dot = False
+    if not scanner.sees(b"]"):
+        if scanner.sees(b"0"):
+            raise BadCommand("Expected a section")
+        if any(scanner.sees(b"%d" % digit) for digit in range(1, 10)):
+            label = scanner.word(_PATH, "a section")
+            path = tuple(map(int, label.split(b".")))
+            if len(path) > MAX_PATH or max(path) > 2**32 - 1:
+                raise BadCommand("Section is too deep")
+            dot = scanner.takes(b".")
+        if dot or not path:
+            word = scanner.word(_WHAT, "a section").upper()
+            if word == b"MIME" and not path:
+                raise BadCommand("MIME needs a part number")
+            label += (b"." if path else b"") + word
+            what = word.decode("ascii")
+    if what.startswith("HEADER.FIELDS"):
+        scanner.space()
+        names = _field_names(scanner)
+        label += b" (%b)" % b" ".join(map(astring, names))
+        fields = tuple(name.decode("latin-1") for name in names)
+    scanner.expect(b"]", "a bracket that ends the section")
+    if not scanner.sees(b"<"):
+        return BodySection(b"BODY[%b]" % label, path, what, fields, peek=peek)
+    partial = _PARTIAL.fullmatch(scanner.word(_PARTIAL, "a partial range"))
+    if partial is None or int(partial[1]) > 2**32 - 1 or int(partial[2]) > 2**32 - 1:
+        raise BadCommand("Expected a partial range")
+    first = int(partial[1])
+    return BodySection(b"BODY[%b]<%d>" % (label, first), path, what, fields, first, int(partial[2]), peek)
+
+
+def _field_names(scanner: Scanner) -> list[bytes]:
+    scanner.expect(b"(", "a list of field names")
+    names: list[bytes] = []
+    while not names or not scanner.takes(b")"):
+        if names:
+            scanner.space()
+        if len(names) == MAX_FIELDS:
+            raise BadCommand("Too many field names")
+        names.append(scanner.astring("a field name"))
+    return names

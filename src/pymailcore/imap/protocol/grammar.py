@@ -1,0 +1,279 @@
+"""From the pieces of a command to a value.
+
+Standards: RFC 3501 section 9; RFC 2177 section 4, RFC 2342 section 6, RFC 2971 section 4, RFC 3691
+section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 6851 section 5.
+
+Each command has one small function; the table at the end leads from its name to it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.dates import parse_date_time
+from pymailcore.imap.protocol.fetch_grammar import parse_fetch_items
+from pymailcore.imap.protocol.flags import Flags, parse_flags
+from pymailcore.imap.protocol.names import decode_name
+from pymailcore.imap.protocol.scanner import BadCommand, Scanner
+from pymailcore.imap.protocol.search_grammar import parse_search
+from pymailcore.imap.protocol.sequence import SequenceSet, parse_set
+from pymailcore.sasl.wire import decode_initial
+
+MAX_FLAGS: Final = 256
+MAX_ID_PAIRS: Final = 30  # RFC 2971 section 3.3
+STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
+
+_STORE: Final = re.compile(rb"([+-]?)FLAGS(\.SILENT)?", re.IGNORECASE)
+_DATE_TIME: Final = re.compile(rb'"([^"]{26})"')
+_ANY: Final = re.compile(rb"[!-~]+")
+
+
+def parse_command(scanner: Scanner) -> c.Command:
+    """Read a command; the scanner stands behind the tag.
+
+    Raises:
+        BadCommand: it breaks the grammar.
+        UnknownCharset: SEARCH in a charset that is not known.
+    """
+    scanner.space()
+    name = scanner.atom("a command").upper()
+    parse = _COMMANDS.get(name)
+    if parse is None:
+        raise BadCommand("Unknown command")
+    command = parse(scanner)
+    scanner.end()
+    return command
+
+
+def _mailbox(scanner: Scanner) -> str:
+    scanner.space()
+    return _decoded(scanner.astring("a mailbox name"))
+
+
+def _decoded(octets: bytes) -> str:
+    name = decode_name(octets)
+    if name is None:
+        raise BadCommand("Mailbox name is too long or not in modified UTF-7")
+    return name
+
+
+def _text(octets: bytes, what: str) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise BadCommand(f"Expected {what} in UTF-8") from None
+
+
+def _set(scanner: Scanner) -> SequenceSet:
+    messages = parse_set(scanner.set_text())
+    if messages is None:
+        raise BadCommand("Expected a sequence set")
+    return messages
+
+
+def _messages(scanner: Scanner) -> SequenceSet:
+    scanner.space()
+    return _set(scanner)
+
+
+def _flag_words(scanner: Scanner) -> list[bytes]:
+    words: list[bytes] = []
+    while not scanner.takes(b")"):
+        if words:
+            scanner.space()
+        if len(words) == MAX_FLAGS:
+            raise BadCommand("Too many flags")
+        words.append(scanner.flag())
+    return words
+
+
+def _flags(words: list[bytes]) -> Flags:
+    flags = parse_flags(words)
+    if flags is None:
+        raise BadCommand("A flag cannot be set")
+    return flags
+
+
+def _id(scanner: Scanner) -> c.Id:
+    scanner.space()
+    if not scanner.takes(b"("):
+        if scanner.nstring("a list or NIL") is not None:
+            raise BadCommand("Expected a list or NIL")
+        return c.Id(())
+    fields: list[tuple[str, str]] = []
+    while not scanner.takes(b")"):
+        if fields:
+            scanner.space()
+        if len(fields) == MAX_ID_PAIRS:
+            raise BadCommand("Too many fields")
+        name = scanner.string("a field name")
+        scanner.space()
+        value = scanner.nstring("a value or NIL") or b""
+        if len(name) > 30 or len(value) > 1024:
+            raise BadCommand("A field is too long")
+        fields.append((_text(name, "a field name"), _text(value, "a value")))
+    return c.Id(tuple(fields))
+
+
+def _login(scanner: Scanner) -> c.Login:
+    scanner.space()
+    user = _text(scanner.astring("a user name"), "a user name")
+    scanner.space()
+    return c.Login(user, _text(scanner.astring("a password"), "a password"))
+
+
+def _authenticate(scanner: Scanner) -> c.Authenticate:
+    scanner.space()
+    mechanism = scanner.atom("a mechanism").decode("ascii").upper()
+    if scanner.at_end:
+        return c.Authenticate(mechanism)
+    scanner.space()
+    initial = decode_initial(scanner.word(_ANY, "base64"))
+    if initial is None:
+        raise BadCommand("Initial response is not base64")
+    return c.Authenticate(mechanism, initial)
+
+
+def _enable(scanner: Scanner) -> c.Enable:
+    names: dict[str, None] = {}
+    while not names or scanner.sees(b" "):
+        scanner.space()
+        names[scanner.atom("a capability").decode("ascii").upper()] = None
+        if len(names) > MAX_FLAGS:
+            raise BadCommand("Too many capabilities")
+    return c.Enable(tuple(names))
+
+
+def _rename(scanner: Scanner) -> c.Rename:
+    return c.Rename(_mailbox(scanner), _mailbox(scanner))
+
+
+def _list(scanner: Scanner, *, subscribed: bool) -> c.List:
+    reference = _mailbox(scanner)
+    scanner.space()
+    return c.List(reference, _decoded(scanner.list_mailbox()), subscribed)
+
+
+def _status(scanner: Scanner) -> c.StatusOf:
+    mailbox = _mailbox(scanner)
+    scanner.space()
+    scanner.expect(b"(", "a list of status items")
+    items: dict[str, None] = {}
+    while not items or not scanner.takes(b")"):
+        if items:
+            scanner.space()
+        item = scanner.atom("a status item").decode("ascii").upper()
+        if item not in STATUS_ITEMS:
+            raise BadCommand("Unknown status item")
+        items[item] = None
+    return c.StatusOf(mailbox, tuple(items))
+
+
+def _append(scanner: Scanner) -> c.Append:
+    mailbox = _mailbox(scanner)
+    scanner.space()
+    flags, time_ms = Flags(), None
+    if scanner.takes(b"("):
+        flags = _flags(_flag_words(scanner))
+        scanner.space()
+    if scanner.sees(b'"'):
+        time_ms = parse_date_time(scanner.word(_DATE_TIME, "a date and time")[1:-1])
+        if time_ms is None:
+            raise BadCommand("Expected a date and time")
+        scanner.space()
+    return c.Append(mailbox, flags, time_ms, scanner.literal("a literal"))
+
+
+def _search(scanner: Scanner, *, uid: bool = False) -> c.Search:
+    return c.Search(parse_search(scanner), uid)
+
+
+def _fetch(scanner: Scanner, *, uid: bool = False) -> c.Fetch:
+    messages = _messages(scanner)
+    scanner.space()
+    return c.Fetch(messages, parse_fetch_items(scanner), uid)
+
+
+def _store(scanner: Scanner, *, uid: bool = False) -> c.StoreFlags:
+    messages = _messages(scanner)
+    scanner.space()
+    match = _STORE.fullmatch(scanner.atom("FLAGS"))
+    if match is None:
+        raise BadCommand("Expected FLAGS, +FLAGS or -FLAGS")
+    scanner.space()
+    if scanner.takes(b"("):
+        words = _flag_words(scanner)
+    else:
+        words = [scanner.flag()]
+        while scanner.takes(b" "):
+            words.append(scanner.flag())
+            if len(words) > MAX_FLAGS:
+                raise BadCommand("Too many flags")
+    sign = match[1].decode("ascii") or "="
+    return c.StoreFlags(messages, sign, _flags(words), match[2] is not None, uid)
+
+
+def _copy(scanner: Scanner, *, uid: bool = False, move: bool = False) -> c.Copy:
+    messages = _messages(scanner)
+    return c.Copy(messages, _mailbox(scanner), uid, move)
+
+
+def _uid(scanner: Scanner) -> c.Command:
+    scanner.space()
+    parse = _UID_COMMANDS.get(scanner.atom("a command").upper())
+    if parse is None:
+        raise BadCommand("Unknown UID command")
+    return parse(scanner)
+
+
+def _nothing(command: c.Command) -> Callable[[Scanner], c.Command]:
+    return lambda _scanner: command
+
+
+_UID_COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyType(
+    {
+        b"SEARCH": lambda s: _search(s, uid=True),
+        b"FETCH": lambda s: _fetch(s, uid=True),
+        b"STORE": lambda s: _store(s, uid=True),
+        b"COPY": lambda s: _copy(s, uid=True),
+        b"MOVE": lambda s: _copy(s, uid=True, move=True),
+        b"EXPUNGE": lambda s: c.Expunge(_messages(s)),
+    }
+)
+_COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyType(
+    {
+        b"CAPABILITY": _nothing(c.Capability()),
+        b"NOOP": _nothing(c.Noop()),
+        b"LOGOUT": _nothing(c.Logout()),
+        b"STARTTLS": _nothing(c.StartTls()),
+        b"ID": _id,
+        b"LOGIN": _login,
+        b"AUTHENTICATE": _authenticate,
+        b"ENABLE": _enable,
+        b"NAMESPACE": _nothing(c.Namespace()),
+        b"IDLE": _nothing(c.Idle()),
+        b"SELECT": lambda s: c.Select(_mailbox(s)),
+        b"EXAMINE": lambda s: c.Select(_mailbox(s), read_only=True),
+        b"CREATE": lambda s: c.Create(_mailbox(s)),
+        b"DELETE": lambda s: c.Delete(_mailbox(s)),
+        b"RENAME": _rename,
+        b"SUBSCRIBE": lambda s: c.Subscribe(_mailbox(s)),
+        b"UNSUBSCRIBE": lambda s: c.Subscribe(_mailbox(s), subscribed=False),
+        b"LIST": lambda s: _list(s, subscribed=False),
+        b"LSUB": lambda s: _list(s, subscribed=True),
+        b"STATUS": _status,
+        b"APPEND": _append,
+        b"CHECK": _nothing(c.Check()),
+        b"CLOSE": _nothing(c.Close()),
+        b"UNSELECT": _nothing(c.Close(expunge=False)),
+        b"EXPUNGE": _nothing(c.Expunge()),
+        b"SEARCH": _search,
+        b"FETCH": _fetch,
+        b"STORE": _store,
+        b"COPY": _copy,
+        b"MOVE": lambda s: _copy(s, move=True),
+        b"UID": _uid,
+    }
+)

@@ -1,0 +1,149 @@
+"""Gathers the octets of one command: its lines and its literals.
+
+Standards: RFC 3501 sections 2.2.1 and 4.3, RFC 7888 (LITERAL+), RFC 9051 section 6.3.12 (too large).
+
+A command is a list of pieces: line, literal, line, literal, …, line. A line that ends with `{n}` is
+followed by a literal of n octets, and no other line of the grammar can end so; thus commands can be cut
+apart, and a literal refused before it is asked for, without understanding them. Each octet is searched
+for a line end once, however the input is cut, and nothing is read twice.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pymailcore.base.buffer import LineTooLong, ReceiveBuffer
+from pymailcore.imap.protocol.limits import CommandLimits
+
+_LITERAL: Final = re.compile(rb"\{([0-9]{1,20})(\+?)\}\r?\n\Z")
+_TAG: Final = re.compile(rb"""[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,64}(?= )""")
+_APPEND: Final = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A command is there; lines are without their ends."""
+
+    pieces: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class GoAhead:
+    """The client waits to be asked for a literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooBig:
+    """A command was refused for its size.
+
+    Attributes:
+        tag: of the command, None when it has none that can be read.
+        fatal: nobody knows where the next command begins.
+    """
+
+    tag: bytes | None
+    fatal: bool
+
+
+Taken = Whole | GoAhead | TooBig
+
+
+class CommandReader:
+    """Takes octets and gives commands; holds at most what its limits allow and one read more."""
+
+    def __init__(self, limits: CommandLimits) -> None:
+        self.limits = limits
+        self.buffer = ReceiveBuffer()
+        self._begin()
+
+    def change_limits(self, limits: CommandLimits) -> None:
+        """Read with other limits from the next command on; to be called between two commands."""
+        self.limits = limits
+        self._begin()
+
+    def _begin(self) -> None:
+        self._head = b""
+        self._pieces: list[bytes] = []
+        self._budget = self.limits.line_octets
+        self._literals = 0
+        self._message_octets = 0
+        self._literal: list[bytes] = []
+        self._missing = 0
+        self._in_literal = False
+        self._refused = False
+
+    def take(self) -> Taken | None:
+        """Take the next thing that happened; None for "more octets, please"."""
+        while True:
+            if self._in_literal and not self._take_literal():
+                return None
+            try:
+                line = self.buffer.take_line(self._budget)
+            except LineTooLong:
+                return self._refuse(fatal=True)
+            if line is None:
+                return None
+            self._budget -= len(line)
+            self._head = self._head or line
+            match = _LITERAL.search(line, max(0, len(line) - 25)) if b"}" in line[-3:] else None
+            taken = self._finish(line) if match is None else self._begin_literal(line, match)
+            if taken is not None:
+                return taken
+
+    def _finish(self, line: bytes) -> Taken:
+        if self._refused:
+            return self._refuse(fatal=False)
+        self._pieces.append(line[:-2] if line[-2:-1] == b"\r" else line[:-1])
+        whole = Whole(self._pieces)
+        self._begin()
+        return whole
+
+    def _begin_literal(self, line: bytes, match: re.Match[bytes]) -> Taken | None:
+        size, asks = int(match[1]), not match[2]
+        fits = not self._refused and self._fits(size)
+        if not fits and asks:
+            return self._refuse(fatal=False)
+        if not fits and size > self.limits.discard_octets:
+            return self._refuse(fatal=True)
+        self._refused = not fits
+        if fits:
+            self._pieces.append(line[: match.start()])
+        else:
+            self._pieces.clear()
+        self._missing, self._in_literal = size, True
+        return GoAhead() if asks else None
+
+    def _fits(self, size: int) -> bool:
+        """Whether a literal is within the budgets, which it then uses up."""
+        self._literals += 1
+        if self._literals > self.limits.literals:
+            return False
+        append = _APPEND.match(self._head)
+        names_mailbox = not self._pieces and append and self._head.startswith(b"{", append.end())
+        if append and not names_mailbox:
+            self._message_octets += size
+            return self._message_octets <= self.limits.message_octets
+        if size > self.limits.literal_octets or size >= self._budget:
+            return False
+        self._budget -= size
+        return True
+
+    def _take_literal(self) -> bool:
+        """Read on in a literal; gives whether it is complete."""
+        if self._missing:
+            octets = self.buffer.take(self._missing)
+            self._missing -= len(octets)
+            if octets and not self._refused:
+                self._literal.append(octets)
+            if self._missing:
+                return False
+        self._in_literal = False
+        if not self._refused:
+            self._pieces.append(b"".join(self._literal))
+            self._literal.clear()
+        return True
+
+    def _refuse(self, *, fatal: bool) -> TooBig:
+        match = _TAG.match(self._head)
+        self._begin()
+        return TooBig(match[0] if match else None, fatal)

@@ -1,0 +1,98 @@
+"""Sets of sequence numbers and UIDs.
+
+Standards: RFC 3501 section 9 (`sequence-set`), RFC 4315 section 3 (UID sets in response codes).
+
+A set is kept as the ranges that were written. It becomes merged, ascending intervals once the value of
+`*` is known, so that `1:*,1:*,1:*` costs what `1:*` costs.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+STAR: Final = 0
+LARGEST: Final = 2**32 - 1
+MAX_RANGES: Final = 65_536
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    """Ranges as the client wrote them; `STAR` (0) stands for `*`."""
+
+    ranges: Ranges
+
+    def resolve(self, largest: int) -> Ranges:
+        """Give the set as merged, ascending intervals, ends included.
+
+        Args:
+            largest: what `*` means; 0 when there is no message, then `*` is 0 too.
+        """
+        pairs = []
+        for first, last in self.ranges:
+            low, high = first or largest, last or largest
+            pairs.append((low, high) if low <= high else (high, low))
+        return merge(pairs)
+
+
+def merge(pairs: list[tuple[int, int]]) -> Ranges:
+    """Give intervals in order, those that overlap or touch as one."""
+    if len(pairs) == 1:
+        return (pairs[0],)
+    pairs.sort()
+    merged: list[tuple[int, int]] = []
+    start, end = pairs[0]
+    for low, high in pairs:
+        if low > end + 1:
+            merged.append((start, end))
+            start, end = low, high
+        elif high > end:
+            end = high
+    merged.append((start, end))
+    return tuple(merged)
+
+
+def parse_set(text: bytes) -> SequenceSet | None:
+    """Read a set; None when it is none, or has more than `MAX_RANGES` members."""
+    if text.count(b",") >= MAX_RANGES:
+        return None
+    ranges = []
+    for member in text.split(b","):
+        first, colon, last = member.partition(b":")
+        low = _number(first)
+        high = _number(last) if colon else low
+        if low is None or high is None:
+            return None
+        ranges.append((low, high))
+    return SequenceSet(tuple(ranges))
+
+
+def _number(text: bytes) -> int | None:
+    if text == b"*":
+        return STAR
+    if not text.isdigit() or len(text) > 10 or text[0] == 0x30:
+        return None
+    number = int(text)
+    return number if number <= LARGEST else None
+
+
+def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Give numbers, in their order, as runs of consecutive ones."""
+    found: list[tuple[int, int]] = []
+    if not numbers:
+        return found
+    start = end = numbers[0]
+    for number in numbers[1:]:
+        if number == end + 1:
+            end = number
+        else:
+            found.append((start, end))
+            start = end = number
+    found.append((start, end))
+    return found
+
+
+def encode_runs(pairs: Iterable[tuple[int, int]]) -> bytes:
+    """Write intervals as a set."""
+    return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in pairs)

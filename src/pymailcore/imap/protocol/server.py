@@ -1,0 +1,303 @@
+"""Server half of one IMAP conversation, as a state machine without I/O.
+
+Standards: RFC 3501 sections 3, 5.5, 6.2.2 and 7.5; RFC 2177 section 3; RFC 4959 section 3; RFC 5530
+section 3; RFC 7888 section 4.
+
+The driver puts octets in with `receive_data`, takes events out with `next_event` until it gives None,
+answers every event and sends what `bytes_to_send` hands over. What breaks the grammar, or is not allowed
+in the state, is refused in here and is never an event. Commands come one at a time, in order, so
+pipelining needs no care. Nothing here awaits, reads a clock or logs, and no peer can make it raise.
+"""
+
+import enum
+from typing import Final
+
+from pymailcore.base.buffer import LineTooLong
+from pymailcore.base.errors import LocalProtocolError
+from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
+from pymailcore.imap.protocol.grammar import parse_command
+from pymailcore.imap.protocol.limits import BEFORE_LOGIN, after_login
+from pymailcore.imap.protocol.reader import CommandReader, GoAhead, Whole
+from pymailcore.imap.protocol.responses import CONTINUE, IDLING, Condition, Status, bad, bye, no
+from pymailcore.imap.protocol.scanner import BadCommand, Scanner
+from pymailcore.imap.protocol.search_grammar import UnknownCharset
+from pymailcore.sasl.wire import CANCEL, MAX_LINE_OCTETS, decode, encode
+
+MAX_BAD_BEFORE_LOGIN: Final = 10
+MAX_BAD_AFTER_LOGIN: Final = 100
+"""Faults in a row after which the connection ends."""
+
+_MAX_DONE_OCTETS: Final = 64
+
+
+class State(enum.Enum):
+    """Where the conversation stands; RFC 3501 section 3."""
+
+    CONNECTED = enum.auto()  # no greeting yet
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+    CLOSED = enum.auto()  # nothing more will be read
+
+
+class _Mode(enum.Enum):
+    COMMAND = enum.auto()
+    SASL = enum.auto()
+    IDLE = enum.auto()
+
+
+class _Step(enum.Enum):
+    """What came of reading on when no event did."""
+
+    AGAIN = enum.auto()  # something was refused or asked for: there may be more to read
+    WAIT = enum.auto()  # the peer owes us octets
+
+
+_BEFORE: Final = frozenset({State.NOT_AUTHENTICATED})
+_AFTER: Final = frozenset({State.AUTHENTICATED, State.SELECTED})
+_SELECTED: Final = frozenset({State.SELECTED})
+_ALWAYS: Final = _BEFORE | _AFTER
+_ALLOWED: Final[dict[type[c.Command], frozenset[State]]] = {
+    c.Capability: _ALWAYS,
+    c.Noop: _ALWAYS,
+    c.Logout: _ALWAYS,
+    c.Id: _ALWAYS,
+    c.StartTls: _BEFORE,
+    c.Login: _BEFORE,
+    c.Authenticate: _BEFORE,
+    c.Enable: _AFTER,
+    c.Namespace: _AFTER,
+    c.Idle: _AFTER,
+    c.Select: _AFTER,
+    c.Create: _AFTER,
+    c.Delete: _AFTER,
+    c.Rename: _AFTER,
+    c.Subscribe: _AFTER,
+    c.List: _AFTER,
+    c.StatusOf: _AFTER,
+    c.Append: _AFTER,
+    c.Check: _SELECTED,
+    c.Close: _SELECTED,
+    c.Expunge: _SELECTED,
+    c.Search: _SELECTED,
+    c.Fetch: _SELECTED,
+    c.StoreFlags: _SELECTED,
+    c.Copy: _SELECTED,
+}
+_AFTER_OK: Final[dict[type[object], State]] = {
+    c.Login: State.AUTHENTICATED,
+    c.Authenticate: State.AUTHENTICATED,
+    c.Select: State.SELECTED,
+    c.Close: State.AUTHENTICATED,
+    c.Logout: State.CLOSED,
+}
+_WRONG_STATE: Final = {
+    State.NOT_AUTHENTICATED: bad("Log in first"),
+    State.AUTHENTICATED: bad("Not now: no mailbox is selected, or you are logged in already"),
+    State.SELECTED: bad("Not now: you are logged in already"),
+}
+
+
+class ImapServerProtocol:
+    """One conversation; after STARTTLS the driver begins a new one in state NOT_AUTHENTICATED.
+
+    Args:
+        message_octets: the largest message that APPEND takes.
+    """
+
+    def __init__(self, *, message_octets: int, state: State = State.CONNECTED) -> None:
+        self.state = state
+        self._message_octets = message_octets
+        self._reader = CommandReader(BEFORE_LOGIN)
+        self._mode = _Mode.COMMAND
+        self._tag = b"*"
+        self._command: c.Command | None = None
+        self._pending: Event | None = None
+        self._faults = 0
+        self._out: list[bytes] = []
+        self._at_end = False
+
+    def receive_data(self, octets: bytes) -> None:
+        """Add octets from the peer; empty means the peer has finished sending."""
+        self._reader.buffer.append(octets)
+        self._at_end = self._at_end or not octets
+
+    def next_event(self) -> Event | None:
+        """Take the peer's next event; None means it needs more octets, or that the state is CLOSED.
+
+        Raises:
+            LocalProtocolError: the event before this one has no answer yet.
+        """
+        if self._pending is not None:
+            raise LocalProtocolError("the event before this one has no answer yet")
+        if self.state is State.CONNECTED:
+            self._pending = Opened()
+            return self._pending
+        while self.state is not State.CLOSED:
+            if self._mode is _Mode.COMMAND:
+                taken = self._next_command()
+            elif self._mode is _Mode.SASL:
+                taken = self._next_response()
+            else:
+                taken = self._next_done()
+            if not isinstance(taken, _Step):
+                self._pending = taken
+                return taken
+            if taken is _Step.WAIT:
+                break
+        if self._at_end:
+            self.state = State.CLOSED
+        return None
+
+    def send(self, octets: bytes) -> None:
+        """Say something untagged: whole responses, line ends included."""
+        self._out.append(octets)
+
+    def challenge(self, octets: bytes) -> None:
+        """Answer AUTHENTICATE or a response with a challenge.
+
+        Raises:
+            LocalProtocolError: no exchange is under way.
+        """
+        if not isinstance(self._command, c.Authenticate) or self._pending is None:
+            raise LocalProtocolError("a challenge outside of AUTHENTICATE")
+        self._pending = None
+        self._mode = _Mode.SASL
+        self._out.append(b"+ %b\r\n" % encode(octets))
+
+    def idle(self) -> None:
+        """Answer IDLE: begin to wait for DONE; `send` is allowed meanwhile.
+
+        Raises:
+            LocalProtocolError: the last event is not IDLE.
+        """
+        if not isinstance(self._command, c.Idle) or self._pending is None:
+            raise LocalProtocolError("no IDLE to answer")
+        self._pending = None
+        self._mode = _Mode.IDLE
+        self._out.append(IDLING)
+
+    @property
+    def idling(self) -> bool:
+        """Whether the client is expected to say DONE."""
+        return self._mode is _Mode.IDLE and self.state is not State.CLOSED
+
+    def answer(self, status: Status) -> None:
+        """Answer the event last taken with the greeting or the tagged response; moves the state.
+
+        Raises:
+            LocalProtocolError: no event waits for an answer.
+        """
+        if self._pending is None:
+            raise LocalProtocolError("no event waits for an answer")
+        opened = isinstance(self._pending, Opened)
+        self._pending = None
+        if opened:
+            self.state = State.NOT_AUTHENTICATED if status.ok else State.CLOSED
+            self._out.append(status.encode())
+            return
+        self._finish(status)
+
+    def deselect(self) -> None:
+        """The selected Mailbox is selected no more, though no CLOSE said so."""
+        if self.state is State.SELECTED:
+            self.state = State.AUTHENTICATED
+
+    def close(self, status: Status) -> None:
+        """Say BYE and end the conversation, whatever its state."""
+        self._pending = None
+        if self.state is not State.CLOSED:
+            self._out.append(status.encode())
+        self.state = State.CLOSED
+
+    def bytes_to_send(self) -> bytes:
+        """Hand over the octets that are due to the peer; each is handed over once."""
+        out = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def _finish(self, status: Status) -> None:
+        """End a command with its tagged response."""
+        kind: type[object] = type(self._command)
+        self._mode = _Mode.COMMAND
+        self._command = None
+        self._out.append(status.encode(self._tag))
+        self._faults = self._faults + 1 if status.condition is Condition.BAD else 0
+        if self.state is State.CLOSED:
+            return
+        if status.ok:
+            self.state = _AFTER_OK.get(kind, self.state)
+        elif kind is c.Select and self.state is State.SELECTED:  # RFC 3501 section 6.3.1
+            self.state = State.AUTHENTICATED
+        if status.ok and kind in (c.Login, c.Authenticate):
+            self._reader.change_limits(after_login(self._message_octets))
+        self._check_faults()
+
+    def _check_faults(self) -> None:
+        most = MAX_BAD_BEFORE_LOGIN if self.state is State.NOT_AUTHENTICATED else MAX_BAD_AFTER_LOGIN
+        if self._faults >= most:
+            self.close(bye("Too many faults"))
+
+    def _next_command(self) -> Event | _Step:
+        taken = self._reader.take()
+        if taken is None:
+            return _Step.WAIT
+        if isinstance(taken, Whole):
+            return self._take_command(taken.pieces)
+        if isinstance(taken, GoAhead):
+            self._out.append(CONTINUE)
+        elif taken.fatal:
+            self.close(bye("Command is too large", b"TOOBIG"))
+        else:
+            refusal = no if taken.tag else bad
+            self._out.append(refusal("Literal is too large", b"TOOBIG").encode(taken.tag or b"*"))
+            self._faults += 1
+            self._check_faults()
+        return _Step.AGAIN
+
+    def _take_command(self, pieces: list[bytes]) -> Event | _Step:
+        self._tag = b"*"
+        try:
+            scanner = Scanner(pieces)
+            self._tag = scanner.tag()
+            command = parse_command(scanner)
+        except BadCommand as fault:
+            self._finish(bad(str(fault)))
+            return _Step.AGAIN
+        except UnknownCharset:
+            self._finish(no("Strings are not in a charset that is known", b"BADCHARSET (US-ASCII UTF-8)"))
+            return _Step.AGAIN
+        if self.state not in _ALLOWED[type(command)]:
+            self._finish(_WRONG_STATE[self.state])
+            return _Step.AGAIN
+        self._command = command
+        return Requested(self._tag, command)
+
+    def _line(self, limit: int) -> bytes | None:
+        """Take a line that is no command; None when it is not whole, or the conversation has ended."""
+        try:
+            line = self._reader.buffer.take_line(limit)
+        except LineTooLong:
+            self.close(bye("Line is too long", b"TOOBIG"))
+            return None
+        return None if line is None else line.rstrip(b"\r\n")
+
+    def _next_response(self) -> Event | _Step:
+        line = self._line(MAX_LINE_OCTETS)
+        if line is None:
+            return _Step.WAIT
+        octets = None if line == CANCEL else decode(line)
+        if octets is not None:
+            return SaslResponse(octets)
+        self._finish(bad("Authentication cancelled" if line == CANCEL else "Response is not base64"))
+        return _Step.AGAIN
+
+    def _next_done(self) -> Event | _Step:
+        line = self._line(_MAX_DONE_OCTETS)
+        if line is None:
+            return _Step.WAIT
+        if line.upper() == b"DONE":
+            return IdleDone()
+        self._finish(bad("Expected DONE"))
+        return _Step.AGAIN

@@ -1,0 +1,208 @@
+"""Trio driver of the IMAP server: sockets, TLS and deadlines, no protocol rules.
+
+Standards: RFC 3501 sections 5.4 (autologout) and 6.2.1 (STARTTLS), RFC 8314 section 3.3 (implicit TLS).
+
+One task reads, decides and writes; a second one waits for the server to shut down and then interrupts
+reading, never a send. Octets that a client sends in clear behind STARTTLS stay in the old core and are
+gone with it.
+"""
+
+import ssl
+from collections.abc import Callable
+from typing import Final, Literal
+
+import trio
+
+from pymailcore.imap.commands.idle import idle
+from pymailcore.imap.commands.login import greeting, respond
+from pymailcore.imap.dispatch import perform
+from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
+from pymailcore.imap.protocol.responses import Status, bye, ok
+from pymailcore.imap.protocol.server import ImapServerProtocol, State
+from pymailcore.imap.services import Directory, Hub, Services
+from pymailcore.imap.session import FLUSH_OCTETS, Session
+from pymailcore.imap.settings import ImapSettings
+from pymailcore.runtime.clock import now_ms as clock_now_ms
+from pymailcore.runtime.metrics import Metrics
+from pymailcore.runtime.serve import Connection
+from pymailcore.runtime.tls import TlsContexts
+from pymailcore.store.store import Store
+
+READ_OCTETS: Final = 65_536
+_FAREWELL_SECONDS: Final = 2.0
+
+_GONE: Final = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
+
+TlsMode = Literal["none", "starttls", "implicit"]
+
+
+async def serve_connection(
+    connection: Connection,
+    *,
+    store: Store,
+    directory: Directory,
+    hub: Hub,
+    settings: ImapSettings,
+    metrics: Metrics,
+    tls: TlsContexts | None,
+    tls_mode: TlsMode,
+    plaintext_login: bool = False,
+    now_ms: Callable[[], int] = clock_now_ms,
+) -> None:
+    """Drive one connection until either side ends it.
+
+    A peer that vanishes, stops reading or stays silent is an ordinary end. Cancellation closes the
+    connection without a farewell; a command whose OK was not sent may have been done or not, as after a
+    broken line.
+
+    Args:
+        tls: contexts; may be None only when the mode is "none".
+        plaintext_login: take passwords without TLS (loopback tests).
+    """
+    services = Services(store=store, directory=directory, hub=hub, metrics=metrics, now_ms=now_ms)
+    driver = _Driver(connection, services, settings, tls, tls_mode, plaintext_login=plaintext_login)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(driver.watch_draining)
+            await driver.run()
+            nursery.cancel_scope.cancel()
+    except* _GONE:
+        connection.log.debug("peer vanished or stopped reading")
+
+
+class _Driver:
+    """One connection; also the `Wire` that commands see."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        services: Services,
+        settings: ImapSettings,
+        tls: TlsContexts | None,
+        tls_mode: TlsMode,
+        *,
+        plaintext_login: bool,
+    ) -> None:
+        self._connection = connection
+        self._services = services
+        self._settings = settings
+        self._tls = tls
+        self._mode = tls_mode
+        self._plaintext_login = plaintext_login
+        self._stream: trio.abc.Stream = connection.stream
+        self._reading = trio.CancelScope()
+        self._draining = False
+        self._begin(State.CONNECTED, secure=False)
+
+    def _begin(self, state: State, *, secure: bool) -> None:
+        """Begin a conversation: a new core and a session that knows nobody."""
+        self._protocol = ImapServerProtocol(message_octets=self._settings.message_octets, state=state)
+        self._session = Session(
+            self._protocol,
+            self,
+            self._services,
+            self._settings,
+            peer=self._connection.peer,
+            log=self._connection.log,
+            secure=secure,
+            may_log_in=secure or self._plaintext_login,
+            may_start_tls=self._mode == "starttls" and not secure,
+        )
+
+    async def watch_draining(self) -> None:
+        """Interrupt reading when the server shuts down."""
+        await self._connection.draining.wait()
+        self._draining = True
+        self._reading.cancel()
+
+    async def run(self) -> None:
+        """Serve until the end."""
+        if self._mode == "implicit":
+            if not await self._start_tls():
+                return
+            self._begin(State.CONNECTED, secure=True)
+        while self._protocol.state is not State.CLOSED:
+            event = self._protocol.next_event()
+            if event is None:
+                await self.flush()
+                await self.receive()
+            else:
+                await self._serve(event)
+                if self._session.upgrade:
+                    await self.flush()
+                    if not await self._start_tls():
+                        return
+                    self._begin(State.NOT_AUTHENTICATED, secure=True)
+        await self.flush()
+        with trio.move_on_after(_FAREWELL_SECONDS):
+            await self._stream.aclose()
+
+    async def _serve(self, event: Event) -> None:
+        """Answer one event."""
+        while isinstance(event, Requested) and isinstance(event.command, c.Idle):
+            after = await idle(self._session)
+            if after is None:
+                return
+            event = after
+        session = self._session
+        answer: Status | None
+        if isinstance(event, Opened):
+            answer = greeting(session)
+        elif isinstance(event, SaslResponse):
+            answer = await respond(session, event.octets)
+        elif isinstance(event, IdleDone):
+            answer = ok("Done")
+        else:
+            answer = await perform(session, event.command)
+        if answer is not None and self._protocol.state is not State.CLOSED:
+            self._protocol.answer(answer)
+        if session.farewell is not None:
+            self._protocol.close(session.farewell)
+
+    async def flush(self) -> None:
+        """Send what is due, in pieces that each have their deadline."""
+        octets = self._protocol.bytes_to_send()
+        if not octets:
+            return
+        if len(octets) <= FLUSH_OCTETS:
+            with trio.fail_after(self._settings.send_seconds):
+                await self._stream.send_all(octets)
+            return
+        view = memoryview(octets)
+        for start in range(0, len(view), FLUSH_OCTETS):
+            with trio.fail_after(self._settings.send_seconds):
+                await self._stream.send_all(view[start : start + FLUSH_OCTETS])
+
+    async def receive(self) -> None:
+        """Give the core what the peer sends next."""
+        if self._protocol.state is State.CLOSED:
+            return
+        known = self._session.principal is not None
+        seconds = self._settings.idle_seconds if known else self._settings.login_seconds
+        with trio.CancelScope(deadline=trio.current_time() + seconds) as self._reading:
+            if self._draining:
+                self._reading.cancel()
+            self._protocol.receive_data(bytes(await self._stream.receive_some(READ_OCTETS)))
+            return
+        silent = bye("You were silent for too long")
+        self._protocol.close(bye("Shutting down", b"UNAVAILABLE") if self._draining else silent)
+
+    async def _start_tls(self) -> bool:
+        """Take TLS up; gives whether the handshake was good."""
+        if self._tls is None:
+            raise RuntimeError("a listener with TLS has no contexts")
+        stream = trio.SSLStream(
+            self._connection.stream, self._tls.server, server_side=True, https_compatible=True
+        )
+        handshakes = self._services.metrics.tls_handshakes
+        try:
+            with trio.fail_after(self._settings.login_seconds):
+                await stream.do_handshake()
+        except (ssl.SSLError, *_GONE) as fault:
+            handshakes.labels("imap", "failed").inc()
+            self._connection.log.info("TLS handshake failed", fault=repr(fault))
+            return False
+        handshakes.labels("imap", "ok").inc()
+        self._stream = stream
+        return True

@@ -1,0 +1,76 @@
+"""What the IMAP server needs from others.
+
+The store is `pymailcore.store.store.Store`; the directory and the change hub are seen through these small
+interfaces, so that tests can put simple ones in their place.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from pymailcore.directory.types import Principal
+from pymailcore.runtime.metrics import Metrics
+from pymailcore.store.store import Store
+
+
+class Directory(Protocol):
+    """Who may log in."""
+
+    async def authenticate(
+        self, authentication_id: str, password: str, *, peer: str, protocol: str
+    ) -> Principal:
+        """Check a name and a password.
+
+        Raises:
+            Forbidden: name or password is wrong; the two look the same and take the same time.
+            TemporaryFailure: too many attempts, or the directory is away.
+        """
+        ...
+
+
+class Watch(Protocol):
+    """Waits for news of one account."""
+
+    async def changed(self) -> int:
+        """Wait for a modseq newer than the one last returned."""
+        ...
+
+
+class Hub(Protocol):
+    """Change notices: runtime.hub.ChangeHub."""
+
+    def current(self, channel: int) -> int:
+        """The newest modseq heard of for an account, or 0."""
+        ...
+
+    def watch(self, channel: int) -> AbstractContextManager[Watch]:
+        """Watch an account from now on."""
+        ...
+
+
+class Wire(Protocol):
+    """What a command may do with its connection while it runs."""
+
+    async def flush(self) -> None:
+        """Send what is due; returns when the peer has room for more."""
+        ...
+
+    async def receive(self) -> None:
+        """Give the core what the peer sends next; ends the conversation when the peer is silent too long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that stands behind the wire.
+
+    Attributes:
+        now_ms: milliseconds since 1970.
+    """
+
+    store: Store
+    directory: Directory
+    hub: Hub
+    metrics: Metrics
+    now_ms: Callable[[], int]

@@ -1,0 +1,45 @@
+"""Settings of the IMAP server."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapSettings:
+    """Deadlines and limits of IMAP connections."""
+
+    login_seconds: float = field(
+        default=60.0,
+        metadata={"doc": "Longest silence of a client that has not logged in, and longest TLS handshake."},
+    )
+    idle_seconds: float = field(
+        default=1800.0,
+        metadata={"doc": "Longest silence of a client that has logged in (RFC 3501 section 5.4)."},
+    )
+    send_seconds: float = field(
+        default=120.0,
+        metadata={"doc": "Longest time that a client may take to receive 256 KiB."},
+    )
+    message_octets: int = field(
+        default=52_428_800,
+        metadata={"doc": "Largest message that APPEND takes."},
+    )
+    failed_logins: int = field(
+        default=3,
+        metadata={"doc": "Failed logins after which a connection ends."},
+    )
+    failed_login_pause_seconds: float = field(
+        default=1.0,
+        metadata={"doc": "Pause before a failed login is answered; it grows with each failure."},
+    )
+    search_seconds: float = field(
+        default=30.0,
+        metadata={"doc": "Longest time that a SEARCH may take."},
+    )
+    recheck_seconds: float = field(
+        default=5.0,
+        metadata={"doc": "After this time a selected mailbox is looked at even if no change was announced."},
+    )
+    fetch_rows: int = field(
+        default=1000,
+        metadata={"doc": "Messages that FETCH reads from the store at a time."},
+    )

@@ -1,0 +1,78 @@
+"""Runs the calls of a request one after the other.
+
+Standards: RFC 8620 sections 3.3 to 3.7.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pymailcore.base.errors import MailError
+from pymailcore.jmap.methods.context import Context, Handler
+from pymailcore.jmap.methods.outcomes import method_error
+from pymailcore.jmap.methods.registry import methods
+from pymailcore.jmap.protocol.arguments import Arguments
+from pymailcore.jmap.protocol.capabilities import KNOWN
+from pymailcore.jmap.protocol.errors import MethodError
+from pymailcore.jmap.protocol.references import resolve
+from pymailcore.jmap.protocol.request import Invocation, Request, response
+from pymailcore.jmap.protocol.values import JsonObject
+
+MAX_IMPLICIT_CALLS = 1  # an EmailSubmission/set brings one Email/set with it (RFC 8621 section 7.5)
+
+
+async def run(
+    request: Request, context: Context, *, session_state: str, on_fault: Callable[[str, Exception], None]
+) -> JsonObject:
+    """Answer a request: every call gets an answer, and a call that fails does not stop the next one.
+
+    Each call sees what the calls before it did. A cancelled request has run a prefix of its calls.
+
+    Args:
+        on_fault: is told of a fault of our own and the method it happened in; the client gets serverFail.
+    """
+    table = methods(request.using)
+    if request.created_ids is not None:
+        context.created_ids.update(request.created_ids)
+    answers: list[Invocation] = []
+    for call in request.calls:
+        before = len(answers)
+        answers.append(await _answer(call, table, context, answers, on_fault))
+        while context.then and len(answers) - before <= MAX_IMPLICIT_CALLS:
+            name, arguments = context.then.pop(0)
+            # What a call brings with it needs no `using` of its own (RFC 8621 section 7.5).
+            answers.append(
+                await _answer(
+                    Invocation(name, arguments, call.call_id),
+                    methods(KNOWN),
+                    context,
+                    [],
+                    on_fault,
+                )
+            )
+        context.then.clear()
+    return response(answers, session_state, None if request.created_ids is None else context.created_ids)
+
+
+async def _answer(
+    call: Invocation,
+    table: Mapping[str, Handler],
+    context: Context,
+    answers: Sequence[Invocation],
+    on_fault: Callable[[str, Exception], None],
+) -> Invocation:
+    handler = table.get(call.name)
+    if handler is None:
+        return Invocation("error", {"type": "unknownMethod"}, call.call_id)
+    try:
+        settings = context.services.settings
+        most = max(settings.max_objects_in_get, settings.max_objects_in_set)
+        arguments = resolve(call.arguments, answers, max_items=most)
+        return Invocation(call.name, await handler(context, Arguments(arguments)), call.call_id)
+    except MethodError as error:
+        return Invocation("error", error.arguments(), call.call_id)
+    except MailError as error:
+        return Invocation("error", method_error(error).arguments(), call.call_id)
+    except Exception as error:
+        # What a failed call wanted to follow from it must not happen.
+        context.then.clear()
+        on_fault(call.name, error)
+        return Invocation("error", {"type": "serverFail"}, call.call_id)

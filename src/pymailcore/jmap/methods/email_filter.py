@@ -1,0 +1,244 @@
+"""Filter and sort of Email/query into the store's neutral language.
+
+Standards: RFC 8621 sections 4.4.1 and 4.4.2.
+
+Bounded in depth and in the number of conditions. What the language cannot say is unsupportedFilter or
+unsupportedSort, never passed over.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from pymailcore.base import ids
+from pymailcore.jmap.methods.keyword_names import keyword_set
+from pymailcore.jmap.protocol.errors import MethodError, SetError, invalid_arguments
+from pymailcore.jmap.protocol.standard import Comparator
+from pymailcore.jmap.protocol.values import JsonObject, is_int, parse_utc_date
+from pymailcore.store import query
+from pymailcore.store.query import Filter, Sort, SortKey
+
+MAX_NEEDLE: Final = 1_000
+_NOTHING: Final = query.Or(())
+
+_THREAD_CONDITIONS: Final = frozenset(
+    {"allInThreadHaveKeyword", "someInThreadHaveKeyword", "noneInThreadHaveKeyword"}
+)
+
+
+def _mailbox(value: object) -> Filter:
+    if not isinstance(value, str):
+        raise invalid_arguments("inMailbox is an Id")
+    number = ids.decode_id(ids.MAILBOX, value)
+    return _NOTHING if number is None else query.InMailbox(frozenset({number}))
+
+
+def _other_than(value: object) -> Filter:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise invalid_arguments("inMailboxOtherThan is a list of Ids")
+    numbers = (ids.decode_id(ids.MAILBOX, item) for item in value)
+    return query.NotOnlyIn(frozenset(number for number in numbers if number is not None))
+
+
+def _moment(name: str, value: object) -> int:
+    moment = parse_utc_date(value) if isinstance(value, str) else None
+    if moment is None:
+        raise invalid_arguments(f"{name} is a UTCDate")
+    return moment
+
+
+def _size(name: str, value: object) -> int:
+    if not isinstance(value, int) or not is_int(value, 0):
+        raise invalid_arguments(f"{name} is an UnsignedInt")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise invalid_arguments(f"{name} is a string")
+    if len(value) > MAX_NEEDLE:
+        raise MethodError("unsupportedFilter", f"{name} is longer than {MAX_NEEDLE}")
+    return value
+
+
+def _keyword(name: str, value: object) -> Filter:
+    if not isinstance(value, str):
+        raise invalid_arguments(f"{name} is a keyword")
+    try:
+        return query.HasKeywords(keyword_set([value]))
+    except SetError:
+        return _NOTHING  # no Email can have what is no keyword
+
+
+def _attachment(value: object) -> Filter:
+    if not isinstance(value, bool):
+        raise invalid_arguments("hasAttachment is a boolean")
+    return query.HasAttachment() if value else query.Not(query.HasAttachment())
+
+
+def _header(value: object) -> Filter:
+    if (
+        not isinstance(value, list)
+        or len(value) not in {1, 2}
+        or not all(isinstance(item, str) for item in value)
+    ):
+        raise invalid_arguments("header is a list of one or two strings")
+    name = _text("header", value[0])
+    if not name or not all("!" <= character <= "~" and character != ":" for character in name):
+        raise invalid_arguments("header begins with the name of a field")
+    return query.HeaderContains(name, _text("header", value[1]) if len(value) == 2 else "")
+
+
+def _contains(field: query.Field) -> Callable[[object], Filter]:
+    return lambda value: _words(field, _text(field.value, value))
+
+
+def _words(field: query.Field, text: str) -> Filter:
+    """A search string: words that must all be there, phrases in quotes (RFC 8621 section 4.4.1)."""
+    needles = split_words(text)
+    if len(needles) == 1:
+        return query.Contains(field, needles[0])
+    return query.And(tuple(query.Contains(field, needle) for needle in needles))
+
+
+def split_words(text: str) -> list[str]:
+    """Cut a search string into words and quoted phrases; a backslash takes a quote or itself as it is."""
+    needles: list[str] = []
+    word = ""
+    quote = ""
+    escaped = False
+    for character in text:
+        if escaped:
+            word += character if character in "\"'\\" else "\\" + character
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif quote:
+            if character == quote:
+                needles.append(word)
+                word = quote = ""
+            else:
+                word += character
+        elif character in "\"'" and not word:
+            quote = character
+        elif character.isspace():
+            needles.append(word)
+            word = ""
+        else:
+            word += character
+    needles.append(quote + word + ("\\" if escaped else "") if quote and not word else word + "\\" * escaped)
+    return [needle for needle in needles if needle.strip()]
+
+
+_CONDITIONS: Final[dict[str, Callable[[object], Filter]]] = {
+    "inMailbox": _mailbox,
+    "inMailboxOtherThan": _other_than,
+    "before": lambda value: query.Received(before_ms=_moment("before", value)),
+    "after": lambda value: query.Received(since_ms=_moment("after", value)),
+    "minSize": lambda value: query.Size(least=_size("minSize", value)),
+    "maxSize": lambda value: query.Size(below=_size("maxSize", value)),
+    "hasKeyword": lambda value: _keyword("hasKeyword", value),
+    "notKeyword": lambda value: query.Not(_keyword("notKeyword", value)),
+    "hasAttachment": _attachment,
+    "header": _header,
+    "text": _contains(query.Field.TEXT),
+    "from": _contains(query.Field.FROM),
+    "to": _contains(query.Field.TO),
+    "cc": _contains(query.Field.CC),
+    "bcc": _contains(query.Field.BCC),
+    "subject": _contains(query.Field.SUBJECT),
+    "body": _contains(query.Field.BODY),
+}
+
+
+class FilterCompiler:
+    """Compiles one filter within the limits."""
+
+    def __init__(self, *, max_depth: int, max_conditions: int) -> None:
+        self._max_depth = max_depth
+        self._left = max_conditions
+
+    def compile(self, condition: JsonObject | None) -> Filter:
+        """Compile a FilterOperator or FilterCondition; None takes every Email.
+
+        Raises:
+            MethodError: unsupportedFilter or invalidArguments.
+        """
+        return query.And(()) if condition is None else self._compile(condition, self._max_depth)
+
+    def _compile(self, condition: JsonObject, depth: int) -> Filter:
+        if depth == 0:
+            raise MethodError("unsupportedFilter", f"nested deeper than {self._max_depth}")
+        if "operator" in condition:
+            return self._operator(condition, depth)
+        filters = []
+        for name, value in condition.items():
+            self._left -= 1
+            if self._left < 0:
+                raise MethodError("unsupportedFilter", "too many conditions")
+            make = _CONDITIONS.get(name)
+            if make is None:
+                kind = "cannot be searched by here" if name in _THREAD_CONDITIONS else "is not known"
+                raise MethodError("unsupportedFilter", f"{name[:64]} {kind}")
+            filters.append(make(value))
+        return filters[0] if len(filters) == 1 else query.And(tuple(filters))
+
+    def _operator(self, condition: JsonObject, depth: int) -> Filter:
+        conditions = condition.get("conditions")
+        if set(condition) != {"operator", "conditions"} or not isinstance(conditions, list):
+            raise invalid_arguments("a FilterOperator has operator and conditions")
+        filters = []
+        for item in conditions:
+            if not isinstance(item, dict):
+                raise invalid_arguments("a condition is an object")
+            self._left -= 1
+            if self._left < 0:
+                raise MethodError("unsupportedFilter", "too many conditions")
+            filters.append(self._compile(item, depth - 1))
+        match condition["operator"]:
+            case "AND":
+                return query.And(tuple(filters))
+            case "OR":
+                return query.Or(tuple(filters))
+            case "NOT":
+                return query.Not(query.Or(tuple(filters)))
+        raise invalid_arguments("operator is AND, OR or NOT")
+
+
+def compile_sort(comparators: list[Comparator]) -> list[Sort]:
+    """Compile the sort; none means the newest first, which RFC 8621 section 4.4.2 leaves to the server.
+
+    Raises:
+        MethodError: unsupportedSort.
+    """
+    keys = {key.value: key for key in SortKey}
+    sort = []
+    for comparator in comparators:
+        key = keys.get(comparator.property)
+        if key is None or comparator.extra:
+            raise MethodError("unsupportedSort", f"by {comparator.property[:64]}")
+        if comparator.collation not in {None, "i;unicode-casemap"}:
+            raise MethodError("unsupportedSort", "collation")
+        sort.append(Sort(key, comparator.ascending))
+    if len(sort) > len(keys):
+        raise MethodError("unsupportedSort", "too many keys")
+    return sort or [Sort(SortKey.RECEIVED, ascending=False)]
+
+
+def needles_of(condition: JsonObject | None) -> list[str]:
+    """Words that a filter looks for in subject or body, for snippets; those under NOT do not count."""
+    found: list[str] = []
+    waiting: list[object] = [condition]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, dict):
+            continue
+        if "operator" in item:
+            conditions = item.get("conditions")
+            if item["operator"] != "NOT" and isinstance(conditions, list):
+                waiting += conditions
+            continue
+        for name in ("text", "subject", "body"):
+            value = item.get(name)
+            if isinstance(value, str):
+                found += split_words(value)
+    return list(dict.fromkeys(found))

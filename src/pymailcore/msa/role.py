@@ -1,0 +1,178 @@
+"""The MSA role: takes mail from the programs of those who have an account, for anybody.
+
+Standards: RFC 6409 sections 3, 4.3 (AUTH required), 6 and 8; RFC 4954 sections 4 and 6; RFC 3848.
+
+Contract: nothing is taken before a login. 250 after the mail data means that the message is on disk for
+all recipients: in mailboxes here, in the queue for the others.
+"""
+
+from typing import Final, Protocol
+
+import trio
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import Forbidden, TemporaryFailure
+from pymailcore.base.ids import AccountId
+from pymailcore.directory.errors import Loop
+from pymailcore.directory.types import Principal, Route
+from pymailcore.runtime.metrics import Metrics
+from pymailcore.smtp.protocol import events, reply
+from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.role import Session
+from pymailcore.smtp.settings import SmtpSettings
+from pymailcore.smtp.transmission import with_protocol
+from pymailcore.submission.errors import RateExceeded
+from pymailcore.submission.submission import Origin
+
+SENDER_NOT_YOURS: Final = Reply(550, "5.7.1", "This sender address is not yours")
+LOGIN_LATER: Final = Reply(454, "4.7.0", "Temporary authentication failure, try again later")
+TOO_MANY_HOPS: Final = Reply(554, "5.4.6", "Too many Received fields, this looks like a loop")
+TOO_MUCH: Final = Reply(451, "4.7.1", "Sending limit of the account reached, try again later")
+
+
+class Accounts(Protocol):
+    """What the role asks the directory."""
+
+    async def authenticate(
+        self, authentication_id: str, password: str, *, peer: str, protocol: str
+    ) -> Principal:
+        """Check a name and a password; Forbidden when they are wrong."""
+        ...
+
+    async def may_send_as(self, account: AccountId, address: Address) -> bool:
+        """Whether an account may use an address as its own."""
+        ...
+
+    async def is_local_domain(self, domain: str) -> bool:
+        """Whether mail for a domain is kept here."""
+        ...
+
+    async def route(self, address: Address) -> Route:
+        """Say where mail for an address goes; NotFound when nobody here has it."""
+        ...
+
+
+class Submitter(Protocol):
+    """What the role gives messages to."""
+
+    async def submit(
+        self, principal: Principal, envelope: Envelope, octets: bytes, *, origin: Origin
+    ) -> object:
+        """Check, complete and keep a message, or raise."""
+        ...
+
+
+class MsaRole:
+    """The role that stands behind ports 587 and 465."""
+
+    way: Final = "submission"
+    takes_logins: Final = True
+
+    def __init__(
+        self, submission: Submitter, directory: Accounts, settings: SmtpSettings, *, metrics: Metrics
+    ) -> None:
+        self.submission = submission
+        self.directory = directory
+        self.settings = settings
+        self.metrics = metrics
+
+    def begin(self, session: Session) -> "MsaConversation":
+        """Begin a conversation."""
+        return MsaConversation(self, session)
+
+
+class MsaConversation:
+    """One conversation of the MSA role."""
+
+    def __init__(self, role: MsaRole, session: Session) -> None:
+        self._role = role
+        self._session = session
+        self._hello = events.Hello("", extended=False)
+        self._principal: Principal | None = None
+        self._failed_logins = 0
+        self._count = 0
+
+    async def opened(self) -> Reply | None:
+        """Greet everybody."""
+        return None
+
+    async def hello(self, event: events.Hello) -> Reply | None:
+        """Remember the name for Received."""
+        self._hello = event
+        return None
+
+    async def authenticate(self, event: events.Authenticate) -> Reply | None:
+        """Check a login; failures are slow, and the third ends the connection.
+
+        To act for somebody else (an authorization id that differs) is refused like a wrong password.
+        """
+        credentials = event.credentials
+        outcome = "wrong"
+        try:
+            principal = await self._role.directory.authenticate(
+                credentials.authentication_id,
+                credentials.password,
+                peer=self._session.peer,
+                protocol="submission",
+            )
+            if credentials.authorization_id in {"", credentials.authentication_id}:
+                self._principal = principal
+                outcome = "ok"
+                return None
+            refusal = reply.AUTH_FAILED
+        except Forbidden:
+            refusal = reply.AUTH_FAILED
+        except TemporaryFailure:
+            outcome = "throttled"
+            refusal = LOGIN_LATER
+        finally:
+            self._role.metrics.logins.labels("submission", outcome).inc()
+        self._failed_logins += 1
+        await trio.sleep(self._role.settings.failed_login_delay_seconds * self._failed_logins)
+        if self._failed_logins >= self._role.settings.failed_logins_count:
+            return reply.TOO_MANY_LOGINS
+        return refusal
+
+    async def mail(self, event: events.Mail) -> Reply | None:
+        """Take a reverse-path of the account's own, or the null one (RFC 8098 section 3 needs it)."""
+        if self._principal is None:
+            return reply.AUTH_REQUIRED
+        if event.reverse_path is None:
+            return None
+        own = await self._role.directory.may_send_as(self._principal.account, event.reverse_path)
+        return None if own else SENDER_NOT_YOURS
+
+    async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:  # noqa: ARG002
+        """Take any recipient elsewhere, and those here that exist."""
+        if self._principal is None:
+            return reply.AUTH_REQUIRED
+        if await self._role.directory.is_local_domain(event.forward_path.domain):
+            await self._role.directory.route(event.forward_path)
+        return None
+
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+        """Hand the message to submission, which authorises its header fields and completes them."""
+        if self._principal is None:
+            return reply.AUTH_REQUIRED
+        self._count += 1
+        name = f"{self._session.connection_id}.{self._count}"
+        origin = Origin(
+            hello=self._hello.name,
+            peer=self._session.peer,
+            protocol=with_protocol(
+                self._session,
+                extended=self._hello.extended,
+                authenticated=True,
+                smtputf8=envelope.smtputf8,
+            ),
+            tls=self._session.tls or None,
+            id=name,
+        )
+        try:
+            await self._role.submission.submit(self._principal, envelope, octets, origin=origin)
+        except Loop:
+            return TOO_MANY_HOPS
+        except RateExceeded:
+            return TOO_MUCH
+        return Reply(250, "2.0.0", f"Accepted as {name}")

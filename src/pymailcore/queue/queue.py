@@ -1,0 +1,259 @@
+"""The outbound queue: durable, in the store's database, shared by all processes.
+
+Standards: RFC 5321 sections 4.5.4 (queueing) and 6.1 (responsibility for a message).
+
+Contract: what was enqueued stays until a host has acknowledged it, until its sender was told that it
+failed, or until an operator drops it. A recipient that was acknowledged is removed in the next transaction;
+only a crash between the two, or a lease that ran out, sends it again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import NotFound
+from pymailcore.queue import tables
+from pymailcore.queue.schedule import next_try_ms
+from pymailcore.queue.settings import QueueSettings
+from pymailcore.queue.types import Bounce, Entry, Lease, Result, Verdict
+from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.runtime.hub import QUEUE
+from pymailcore.store.store import Store
+from pymailcore.store.types import Database, StoredMessage, Transaction
+
+_DROP_SLICE: Final = 500
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+class Queue:
+    """Takes messages for other domains (`delivery.Outbound`), and gives leases on them to a runner.
+
+    Args:
+        database: where the tables are; the store's own.
+        publish: `ChangeHub.publish`.
+        now_ms: milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        publish: Callable[[int, int], None],
+        settings: QueueSettings,
+        *,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._publish = publish
+        self._settings = settings
+        self._now_ms = now_ms
+
+    # --- taking messages -------------------------------------------------------------------------
+
+    async def enqueue(
+        self,
+        tx: Transaction,
+        message: StoredMessage,
+        envelope: Envelope,
+        recipients: tuple[Address, ...],
+        *,
+        id: int,
+        now_ms: int,
+    ) -> None:
+        """Keep a message for some recipients, inside the caller's transaction; see `delivery.Outbound`."""
+        await tables.insert(
+            tx,
+            id,
+            tenant=message.tenant,
+            reverse_path=envelope.reverse_path,
+            size_octets=message.size_octets,
+            recipe=message.recipe,
+            smtputf8=envelope.smtputf8,
+            eight_bit=envelope.eight_bit,
+            recipients=recipients,
+            now_ms=now_ms,
+        )
+        await self._store.hold_blobs(tx, message, id)
+
+    def wake(self) -> None:
+        """Tell the runner, in whatever process it is, that something is due."""
+        self._publish(QUEUE, self._now_ms())
+
+    # --- what the runner does --------------------------------------------------------------------
+
+    async def take(self, limit: int, running: Mapping[str, int] = _NONE) -> list[Lease]:
+        """Lease recipients that are due, in groups of one message and domain.
+
+        Args:
+            running: how many leases of each domain are being worked on.
+        """
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> list[Lease]:
+            return await tables.lease_due(
+                tx,
+                now_ms=now_ms,
+                until_ms=now_ms + int(self._settings.lease_seconds * 1000),
+                limit=limit,
+                running=running,
+                per_domain=self._settings.concurrent_per_domain_count,
+                per_lease=self._settings.recipients_per_transaction_count,
+            )
+
+        return await self._database.write(work)
+
+    async def take_bounces(self, limit: int) -> list[Bounce]:
+        """Lease messages whose senders are to be told of a failure."""
+        now_ms = self._now_ms()
+        until_ms = now_ms + int(self._settings.lease_seconds * 1000)
+
+        async def work(tx: Transaction) -> list[Bounce]:
+            return await tables.lease_failed(tx, now_ms=now_ms, until_ms=until_ms, limit=limit)
+
+        return await self._database.write(work)
+
+    async def next_due_ms(self, running: Mapping[str, int] = _NONE) -> int | None:
+        """When the next entry comes due that has a place; None when there is none."""
+        most = self._settings.concurrent_per_domain_count
+        busy = [domain for domain, count in running.items() if count >= most]
+
+        async def work(tx: Transaction) -> int | None:
+            return await tables.next_due_ms(tx, busy)
+
+        return await self._database.read(work)
+
+    async def count(self) -> int:
+        """How many recipients the queue holds."""
+        return await self._database.read(tables.count)
+
+    async def release_leases(self) -> int:
+        """Make everything due that is leased; only for the one runner of a store, before it begins."""
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> int:
+            return await tables.release_leases(tx, now_ms)
+
+        return await self._database.write(work)
+
+    async def finish(self, lease: Lease, results: Sequence[Result]) -> list[Result]:
+        """Write down what became of a lease, in one transaction.
+
+        A recipient that is to be tried later and is too old fails. A failure of a message with the null
+        reverse-path is the end of it (RFC 5321 section 6.1); any other waits for its report.
+
+        Returns:
+            The results as they were written down.
+        """
+        now_ms = self._now_ms()
+        final = [self._too_old(lease, result, now_ms) for result in results]
+
+        async def work(tx: Transaction) -> None:
+            current = await tables.message(tx, lease.message.id)
+            if current is None:
+                return  # an operator dropped it meanwhile
+            for result in final:
+                if result.verdict is Verdict.LATER:
+                    tries = await tables.tries(tx, lease.message.id, result.address)
+                    due_ms = next_try_ms(current.created_ms, tries + 1, now_ms, self._settings) or now_ms
+                    await tables.put_off(tx, lease, result.address, due_ms, result.reply)
+                elif result.verdict is Verdict.SENT or current.reverse_path is None:
+                    await tables.remove(tx, lease.message.id, result.address)
+                else:
+                    await tables.give_up(tx, lease, result.address, now_ms, result.reply)
+            await self._clear(tx, lease.message.id)
+
+        await self._database.write(work)
+        return final
+
+    def _too_old(self, lease: Lease, result: Result, now_ms: int) -> Result:
+        created_ms = lease.message.created_ms
+        if result.verdict is not Verdict.LATER or next_try_ms(created_ms, 1, now_ms, self._settings):
+            return result
+        return Result(result.address, Verdict.FAILED, f"4.4.7 gave up; last: {result.reply}")
+
+    async def forget_bounce(self, tx: Transaction, bounce: Bounce) -> None:
+        """Remove failed recipients, inside the transaction that files their report."""
+        for failure in bounce.failures:
+            await tables.remove(tx, bounce.message.id, failure.address)
+        await self._clear(tx, bounce.message.id)
+
+    async def end_bounce(self, bounce: Bounce) -> None:
+        """Remove failed recipients of whom nobody can be told."""
+
+        async def work(tx: Transaction) -> None:
+            await self.forget_bounce(tx, bounce)
+
+        await self._database.write(work)
+
+    async def put_off_bounce(self, bounce: Bounce) -> None:
+        """Try to file a report again after the first interval of the schedule."""
+        due_ms = self._now_ms() + int(self._settings.retry_minutes[0] * 60_000)
+
+        async def work(tx: Transaction) -> None:
+            await tables.put_off_report(tx, bounce, due_ms)
+
+        await self._database.write(work)
+
+    async def _clear(self, tx: Transaction, number: int) -> None:
+        if await tables.is_empty(tx, number):
+            await tables.remove_message(tx, number)
+            await self._store.release_blobs(tx, number)
+
+    # --- what operators do -----------------------------------------------------------------------
+
+    async def entries(self, *, after: tuple[int, str] = (0, ""), limit: int = 1_000) -> list[Entry]:
+        """List recipients by message, from behind (id, recipient) on."""
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> list[Entry]:
+            return await tables.entries(tx, after=after, limit=limit, now_ms=now_ms)
+
+        return await self._database.read(work)
+
+    async def retry(self, *, message: int | None = None, domain: str | None = None) -> int:
+        """Let recipients be tried now; of all messages and domains where none is given.
+
+        Raises:
+            NotFound: nothing that matches waits.
+        """
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> int:
+            if not await tables.matching(tx, number=message, domain=domain):
+                raise NotFound("nothing in the queue matches")
+            return await tables.make_due(tx, now_ms, number=message, domain=domain)
+
+        count = await self._database.write(work)
+        self.wake()
+        return count
+
+    async def drop(self, *, message: int | None = None, domain: str | None = None) -> int:
+        """Remove recipients without telling anybody; of all messages and domains where none is given.
+
+        What is being relayed at the moment may still arrive.
+
+        Raises:
+            NotFound: nothing matches.
+        """
+
+        async def matching(tx: Transaction) -> list[tuple[int, str]]:
+            return await tables.matching(tx, number=message, domain=domain)
+
+        found = await self._database.read(matching)
+        if not found:
+            raise NotFound("nothing in the queue matches")
+        for start in range(0, len(found), _DROP_SLICE):
+            await self._drop(found[start : start + _DROP_SLICE])
+        return len(found)
+
+    async def _drop(self, some: Sequence[tuple[int, str]]) -> None:
+        async def work(tx: Transaction) -> None:
+            for number, address in some:
+                await tables.remove(tx, number, address)
+            for number in dict.fromkeys(number for number, _ in some):
+                await self._clear(tx, number)
+
+        await self._database.write(work)

@@ -1,0 +1,94 @@
+"""What the peer of the SMTP server asks for.
+
+Standards: RFC 5321 section 4.1.1, RFC 3207 section 4, RFC 4954 section 4, RFC 1870, RFC 6152, RFC 6531.
+
+All but `MailData` and `MailDataAborted` want an answer.
+"""
+
+from dataclasses import dataclass
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.sasl.steps import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The connection stands; nothing was read. Refusing means 554 and serving QUIT only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """EHLO (`extended`) or HELO. The name is what the client says, of `A-Z a-z 0-9 . - _ : [ ]` only."""
+
+    name: str
+    extended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """MAIL opens a transaction.
+
+    Attributes:
+        reverse_path: None is the null reverse-path.
+        size_octets: what the client declared with SIZE; 0 when it did not.
+        eight_bit: BODY=8BITMIME was given.
+        smtputf8: SMTPUTF8 was given.
+    """
+
+    reverse_path: Address | None
+    size_octets: int = 0
+    eight_bit: bool = False
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """RCPT adds a forward-path to the transaction."""
+
+    forward_path: Address
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequested:
+    """DATA with at least one recipient accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailData:
+    """A stretch of mail data, dots removed. Wants no answer."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MailDataAborted:
+    """The message was refused by the core: forget its stretches. Wants no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailDataEnd:
+    """The message is whole. A positive answer takes over the responsibility for it.
+
+    Attributes:
+        envelope: what was accepted; `eight_bit` is true when the mail data has octets above 127.
+    """
+
+    envelope: Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """STARTTLS, with nothing behind it. After a positive answer the handshake is due and this core ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """The SASL exchange has given credentials."""
+
+    mechanism: str
+    credentials: Credentials
+
+
+Answerable = Opened | Hello | Mail | Recipient | DataRequested | MailDataEnd | StartTls | Authenticate
+Event = Answerable | MailData | MailDataAborted

@@ -1,0 +1,77 @@
+"""What stands behind the wire: the contract between the SMTP server and its two roles.
+
+Standards: RFC 5598 section 4 (MSA, MTA as roles of one protocol).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pymailcore.base.envelope import Envelope
+from pymailcore.smtp.protocol import events
+from pymailcore.smtp.protocol.reply import Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Facts about one conversation; a new one begins after STARTTLS.
+
+    Attributes:
+        connection_id: names the connection in the logs.
+        peer: the peer's address as text.
+        tls: version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear.
+    """
+
+    connection_id: str
+    peer: str
+    tls: str
+
+
+class Conversation(Protocol):
+    """A role's side of one conversation.
+
+    Each method decides one event. It returns a reply, or None to accept with the reply that the standard has.
+    It may raise a `MailError`, which becomes the reply of `smtp.outcomes`. Any other exception is a fault of
+    ours: the peer gets 421. A reply with code 421 ends the connection.
+    """
+
+    async def opened(self) -> Reply | None:
+        """Greet or turn away."""
+        ...
+
+    async def hello(self, event: events.Hello) -> Reply | None:
+        """The client has said who it is; may happen again at any time."""
+        ...
+
+    async def mail(self, event: events.Mail) -> Reply | None:
+        """Judge the reverse-path."""
+        ...
+
+    async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:
+        """Judge one forward-path."""
+        ...
+
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+        """Take over a message; returns only when it is safe on disk, or was refused."""
+        ...
+
+    async def authenticate(self, event: events.Authenticate) -> Reply | None:
+        """Check credentials."""
+        ...
+
+
+class SmtpRole(Protocol):
+    """A role: the MX or the MSA."""
+
+    @property
+    def way(self) -> str:
+        """The name for metrics: `mx` or `submission`."""
+        ...
+
+    @property
+    def takes_logins(self) -> bool:
+        """Whether AUTH is offered where it is safe."""
+        ...
+
+    def begin(self, session: Session) -> Conversation:
+        """Begin a conversation; nothing of one before it on the same connection is known."""
+        ...

@@ -1,0 +1,80 @@
+"""May this account send this message in this name?
+
+Standards: RFC 6409 sections 6.1 and 8.2 (checking and refusing senders), RFC 5322 sections 3.6.2 and 3.6.6.
+
+Theory: what a reader takes for the author must be the account's: From, and Sender and the Resent- fields
+where they are. Programs differ in which of two From fields, or of two addresses in one, they show; so there
+may be one field with one address only. The null reverse-path is allowed, since disposition notifications
+need it (RFC 8098 section 3).
+"""
+
+import re
+from typing import Final
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import Forbidden
+from pymailcore.directory.directory import Directory
+from pymailcore.directory.types import Principal
+from pymailcore.message.complete import field_values, header_addresses
+
+MAX_AUTHOR_OCTETS: Final = 4_096
+
+_APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|\([^()]*+\)', re.DOTALL)  # quoted strings and comments
+
+
+async def authorise(directory: Directory, principal: Principal, envelope: Envelope, octets: bytes) -> None:
+    """Refuse a message that names others as its sender.
+
+    Args:
+        octets: the message, all lines ended with CRLF.
+
+    Raises:
+        Forbidden: reverse-path, From, Sender or a Resent- field is not the account's.
+    """
+    if envelope.reverse_path is not None and not await directory.may_send_as(
+        principal.account, envelope.reverse_path
+    ):
+        raise Forbidden("the envelope sender is not yours")
+    _check_form(octets)
+    for name in ("From", "Sender", "Resent-From", "Resent-Sender"):
+        if not field_values(octets, name):
+            continue
+        addresses = header_addresses(octets, name)
+        if not addresses:
+            raise Forbidden(f"{name} names nobody")
+        for given in addresses:
+            address = Address.parse(given.email)
+            if address is None or not await directory.may_send_as(principal.account, address):
+                raise Forbidden(f"the address in {name} is not yours")
+
+
+def _check_form(octets: bytes) -> None:
+    """Refuse From and Sender in forms that programs show differently."""
+    if len(field_values(octets, "From")) != 1:
+        raise Forbidden("there must be one From field")
+    if len(header_addresses(octets, "From")) != 1:
+        raise Forbidden("there must be one address in From")
+    if len(field_values(octets, "Sender")) > 1:
+        raise Forbidden("there must be no more than one Sender field")
+    for name in ("From", "Sender"):
+        if not all(_is_plain(raw) for raw in field_values(octets, name)):
+            raise Forbidden(f"{name} can be read in more than one way")
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether all programs must find the same address: one `@`, angle brackets only around it and last.
+
+    Stricter than RFC 5322 section 4.4 allows, because broken forms are read differently by different
+    programs.
+    """
+    if len(raw) > MAX_AUTHOR_OCTETS:
+        return False
+    rest = _APART.sub(b"", raw).strip()
+    brackets = rest.count(b"<"), rest.count(b">")
+    return (
+        rest.count(b"@") == 1
+        and b'"' not in rest
+        and brackets in ((0, 0), (1, 1))
+        and (brackets == (0, 0) or (rest.endswith(b">") and rest.find(b"@") > rest.find(b"<")))
+    )

@@ -1,0 +1,148 @@
+"""What the submission port and JMAP share: who may send, complete headers, hand over to delivery.
+
+Standards: RFC 6409 sections 6 and 8, RFC 5321 section 4.4 (Received), RFC 6531 section 3.1 (SMTPUTF8).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import InvalidValue, MailError
+from pymailcore.base.ids import IdMint, encode_id
+from pymailcore.delivery.delivery import Accepted, Delivery
+from pymailcore.directory.directory import Directory
+from pymailcore.directory.types import Principal
+from pymailcore.message.complete import complete_headers
+from pymailcore.message.fields import header_end
+from pymailcore.message.trace import canonical, received_field
+from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.store.types import StoredMessage, Transaction
+from pymailcore.submission.authorise import authorise
+from pymailcore.submission.limits import SendingLimits
+from pymailcore.submission.settings import SubmissionSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a submitted message came from, for its Received field.
+
+    Attributes:
+        hello: what the client called itself; its address where the protocol has no such thing.
+        peer: address of the client.
+        protocol: of the registry of RFC 3848: ESMTPSA, UTF8SMTPSA …; HTTP for JMAP.
+        tls: version and cipher; None in clear.
+        id: of the transaction; made here when it is "".
+    """
+
+    hello: str
+    peer: str
+    protocol: str = "ESMTPSA"
+    tls: str | None = None
+    id: str = ""
+
+
+class Submission:
+    """Takes messages from accounts that have logged in.
+
+    Args:
+        hostname: our own name, for Received and Message-ID.
+        ids: for both.
+        now_ms: milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        delivery: Delivery,
+        settings: SubmissionSettings,
+        *,
+        hostname: str,
+        ids: IdMint,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._directory = directory
+        self._delivery = delivery
+        self._hostname = hostname
+        self._ids = ids
+        self._now_ms = now_ms
+        self._limits = SendingLimits(settings)
+
+    async def authorise(self, principal: Principal, envelope: Envelope, octets: bytes) -> None:
+        """Check the names in a message without sending it; see `submit`.
+
+        Raises:
+            Forbidden: reverse-path, From, Sender or a Resent- field is not the account's.
+        """
+        await authorise(self._directory, principal, envelope, canonical(octets))
+
+    async def submit(
+        self,
+        principal: Principal,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        origin: Origin,
+        also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
+    ) -> Accepted:
+        """Send a message in the name of an account.
+
+        It gets Date, Message-ID and Received where they belong, and loses Bcc. All or nothing: when this
+        returns, the message is on disk for every recipient.
+
+        Args:
+            also: further rows for the same transaction; may run more than once.
+
+        Raises:
+            Forbidden: reverse-path, From, Sender or a Resent- field is not the account's.
+            RateExceeded: the account has sent too much in the last hour.
+            InvalidValue: there are no recipients.
+            NotFound, Loop, OverQuota, TemporaryFailure: see `Delivery.accept`.
+        """
+        if not envelope.recipients:
+            raise InvalidValue("a message without recipients")
+        octets = canonical(octets)
+        await authorise(self._directory, principal, envelope, octets)
+        now_ms, count = self._now_ms(), len(envelope.recipients)
+        self._limits.spend(principal.account, count, now_ms)
+        try:
+            return await self._delivery.accept(
+                _with_needs(envelope, octets),
+                self._complete(envelope, octets, origin, now_ms),
+                tenant=principal.tenant,
+                received_ms=now_ms,
+                also=also,
+            )
+        except MailError:
+            self._limits.give_back(principal.account, count, now_ms)
+            raise
+
+    def _complete(self, envelope: Envelope, octets: bytes, origin: Origin, now_ms: int) -> bytes:
+        date = datetime.fromtimestamp(now_ms / 1000, UTC)
+        name = encode_id("q", self._ids.new())
+        only = str(envelope.recipients[0]) if len(envelope.recipients) == 1 else None
+        received = received_field(
+            hello=origin.hello,
+            peer=origin.peer,
+            by=self._hostname,
+            with_protocol=origin.protocol,
+            id=origin.id or name,
+            date=date,
+            recipient=only,
+            tls=origin.tls,
+        )
+        return received + complete_headers(octets, date=date, message_id=f"{name}@{self._hostname}")
+
+
+def _with_needs(envelope: Envelope, octets: bytes) -> Envelope:
+    """Note what the message needs of the hosts on its way, whatever the client said."""
+    addresses = (envelope.reverse_path, *envelope.recipients)
+    international = not all(address is None or address.is_ascii for address in addresses)
+    return Envelope(
+        reverse_path=envelope.reverse_path,
+        recipients=envelope.recipients,
+        smtputf8=envelope.smtputf8
+        or international
+        or not octets[: header_end(octets, 0, len(octets))].isascii(),
+        eight_bit=envelope.eight_bit or not octets.isascii(),
+    )

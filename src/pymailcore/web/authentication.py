@@ -1,0 +1,123 @@
+"""Whose request is it: Basic credentials, or the cookie of a web session.
+
+Standards: RFC 7617 (Basic), RFC 6265bis section 4.1.3 (`__Host-` prefix), RFC 9110 section 11.
+
+A cookie is sent by browsers for anybody's page, so a request that changes something and is signed by a cookie
+must say that it comes from our own origin: `Sec-Fetch-Site: same-origin`, or an `Origin` that is ours where a
+browser does not send the former. A request that says neither is refused.
+"""
+
+import base64
+import binascii
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from pymailcore.base.errors import Forbidden
+from pymailcore.base.ids import AccountId
+from pymailcore.directory.types import Principal
+from pymailcore.jmap.asgi import HttpRequest, cookies
+
+SECURE_COOKIE: Final = "__Host-session"
+PLAIN_COOKIE: Final = "session"
+PROTOCOL: Final = "http"
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_TOKEN: Final = 128
+_MAX_BASIC: Final = 2_048
+
+
+class SessionDirectory(Protocol):
+    """What is needed of the directory; `directory.directory.Directory` is one."""
+
+    async def authenticate(
+        self, authentication_id: str, password: str, *, peer: str, protocol: str
+    ) -> Principal:
+        """Check a name and a password."""
+        ...
+
+    async def create_session(self, account: AccountId, *, user_agent: str, peer: str) -> str:
+        """Begin a session and give its token."""
+        ...
+
+    async def session(self, token: str) -> Principal | None:
+        """Whose session a token is."""
+        ...
+
+    async def end_session(self, token: str) -> None:
+        """End a session."""
+        ...
+
+
+def cookie_name(https: bool) -> str:
+    """Name of the session cookie.
+
+    Over TLS the name has the prefix that makes browsers insist on Secure and this host. On plain HTTP, which
+    is for tests on this machine, a cookie cannot be Secure for every client, and has a name of its own.
+    """
+    return SECURE_COOKIE if https else PLAIN_COOKIE
+
+
+def session_token(request: HttpRequest) -> str:
+    """The token in the request's cookie, or the empty string."""
+    token = cookies(request.headers).get(cookie_name(request.https), "")
+    return token if len(token) <= _MAX_TOKEN else ""
+
+
+def is_same_origin(request: HttpRequest) -> bool:
+    """Whether a browser says that its own page on this origin sent the request."""
+    site = request.header(b"sec-fetch-site")
+    if site:
+        return site == "same-origin"
+    origin = request.header(b"origin")
+    if not origin or origin == "null":
+        return False
+    parts = urlsplit(origin)
+    return (parts.scheme, parts.netloc.lower()) == (
+        "https" if request.https else "http",
+        request.header(b"host").lower(),
+    )
+
+
+class DirectoryAuthenticator:
+    """The `jmap.services.Authenticator` over the directory."""
+
+    def __init__(self, directory: SessionDirectory) -> None:
+        self._directory = directory
+
+    async def authenticate(self, request: HttpRequest) -> Principal | None:
+        """Give the principal of a request; Basic goes before the cookie.
+
+        Raises:
+            Forbidden: wrong password; a cookie without the right origin; secrets over plain HTTP from afar.
+            TemporaryFailure: too many attempts.
+        """
+        authorization = request.header(b"authorization")
+        if authorization:
+            return await self._basic(request, authorization)
+        token = session_token(request)
+        if not token:
+            return None
+        if request.method not in _SAFE and not is_same_origin(request):
+            raise Forbidden("the request came from another origin")
+        if not request.may_carry_secrets:
+            raise Forbidden("plain HTTP")
+        return await self._directory.session(token)
+
+    async def still_valid(self, request: HttpRequest) -> bool:
+        """Whether the session of a cookie has not ended; Basic credentials hold while the stream does."""
+        if request.header(b"authorization"):
+            return True
+        return await self._directory.session(session_token(request)) is not None
+
+    async def _basic(self, request: HttpRequest, authorization: str) -> Principal:
+        scheme, _, encoded = authorization.partition(" ")
+        if scheme.lower() != "basic" or len(encoded) > _MAX_BASIC:
+            raise Forbidden("only Basic is known")
+        if not request.may_carry_secrets:
+            raise Forbidden("plain HTTP")
+        try:
+            name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise Forbidden("not Basic credentials") from error
+        if not colon or not name or not password:
+            raise Forbidden("not Basic credentials")
+        return await self._directory.authenticate(name, password, peer=request.peer, protocol=PROTOCOL)

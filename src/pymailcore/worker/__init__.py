@@ -1,0 +1,1 @@
+"""Worker processes: what the supervisor executes, and the one process that does everything."""

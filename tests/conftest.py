@@ -1,0 +1,29 @@
+"""Hooks of the whole suite: tests that need root are counted by name where there is none."""
+
+import os
+
+import pytest
+
+_not_run: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_not_run] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs root when we are not root, and remember its names."""
+    if os.geteuid() == 0:
+        return
+    without = [item for item in items if item.get_closest_marker("needs_root") is not None]
+    config.stash[_not_run] += [item.nodeid for item in without]
+    items[:] = [item for item in items if item not in without]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """List the tests that were not run."""
+    names = config.stash[_not_run]
+    if names:
+        terminalreporter.section("not run: they need root")
+        for name in names:
+            terminalreporter.write_line(name)

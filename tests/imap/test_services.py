@@ -1,0 +1,12 @@
+from tests.support.imap_client import OneUser
+
+from pymailcore.imap.services import Directory, Hub
+from pymailcore.runtime.hub import ChangeHub
+
+
+def test_the_real_things_fit() -> None:
+    """Checked by mypy: the change hub and the test's directory have the shape that IMAP needs."""
+    hub: Hub = ChangeHub()
+    directory: Directory = OneUser()
+    assert hub.current(1) == 0
+    assert directory

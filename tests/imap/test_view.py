@@ -1,0 +1,154 @@
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pymailcore.base.ids import MailboxId
+from pymailcore.imap.protocol.sequence import SequenceSet, parse_set
+from pymailcore.imap.view import View
+from pymailcore.store.types import FetchRow, Mailbox, MailboxDelta, Snapshot
+
+
+def mailbox(uid_next: int = 100, modseq: int = 7) -> Mailbox:
+    counters = [0] * 8
+    return Mailbox(MailboxId(5), "x", "x", None, None, 0, True, 9, uid_next, modseq, *counters)
+
+
+def view(*uids: int, read_only: bool = False) -> View:
+    return View(Snapshot(mailbox(), array("I", uids), 0), read_only=read_only)
+
+
+def a_set(text: bytes) -> SequenceSet:
+    parsed = parse_set(text)
+    assert parsed is not None
+    return parsed
+
+
+def row(uid: int, modseq: int, flags: int = 1) -> FetchRow:
+    return FetchRow(uid, uid, flags, "", 0, modseq)
+
+
+def delta(
+    arrived: tuple[int, ...] = (),
+    changed: tuple[FetchRow, ...] = (),
+    expunged: tuple[int, ...] = (),
+    modseq: int = 8,
+) -> MailboxDelta:
+    return MailboxDelta(modseq, arrived, changed, expunged)
+
+
+@pytest.mark.parametrize(
+    ("text", "uid", "expected"),
+    [
+        (b"1", False, ((10, 10),)),
+        (b"2:*", False, ((20, 40),)),
+        (b"*", False, ((40, 40),)),
+        (b"1,3", False, ((10, 10), (30, 30))),
+        (b"5", False, None),
+        (b"1:5", False, None),
+        (b"10:29", True, ((10, 20),)),
+        (b"41:*", True, ((40, 40),)),
+        (b"11:19", True, ()),
+        (b"1:15,25:4294967295", True, ((10, 10), (30, 40))),
+    ],
+)
+def test_sets_become_ranges_of_known_uids(text: bytes, uid: bool, expected: object) -> None:
+    """RFC 3501 section 9: `*`, numbers that are too large, and UIDs that are not there."""
+    assert view(10, 20, 30, 40).ranges(a_set(text), uid=uid) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [(b"5", ()), (b"3:9", ((30, 40),)), (b"1,9", ((10, 10),))])
+def test_search_just_does_not_find_numbers_that_are_too_large(text: bytes, expected: object) -> None:
+    """Leniency: SEARCH names no message by such a number."""
+    assert view(10, 20, 30, 40).ranges(a_set(text), uid=False, lenient=True) == expected
+
+
+@pytest.mark.parametrize("text", [b"1", b"*", b"1:*"])
+def test_an_empty_mailbox_has_no_number(text: bytes) -> None:
+    """RFC 3501 section 9: not even `*`."""
+    assert view().ranges(a_set(text), uid=False) is None
+    assert view().ranges(a_set(text), uid=False, lenient=True) == ()
+    assert view().ranges(a_set(text), uid=True) == ()
+
+
+def test_uids_and_numbers() -> None:
+    """RFC 3501 section 2.3.1."""
+    seen = view(10, 20, 30, 40)
+    assert seen.seq(30) == 3
+    assert seen.seq(31) is None
+    assert list(seen.seqs([20, 30])) == [2, 3]
+    assert list(seen.seqs([10, 30, 50])) == [1, 3, 0]
+    assert list(seen.seqs([])) == []
+    assert seen.count(10, 30) == 3
+    assert seen.last_uid == 40
+    assert view().last_uid == 0
+
+
+def test_arrivals_are_recent_and_told() -> None:
+    r"""RFC 3501 sections 7.3.1 and 2.3.2: `\Recent` is what arrived since SELECT."""
+    seen = view(10, 20)
+    assert seen.apply(delta(arrived=(100, 101)), expunge=False, told={}) == [b"* 4 EXISTS\r\n* 2 RECENT\r\n"]
+    assert seen.apply(delta(changed=(row(100, 9),), modseq=9), expunge=True, told={}) == [
+        b"* 3 FETCH (UID 100 FLAGS (\\Seen \\Recent))\r\n"
+    ]
+    assert seen.modseq == 9
+
+
+def test_flags_that_were_just_told_are_not_told_again() -> None:
+    """The answer of STORE said so; a later change of somebody else is told."""
+    seen = view(10, 20)
+    changed = (row(10, 8), row(20, 9), row(999, 9))
+    assert seen.apply(delta(changed=changed), expunge=True, told={10: 8, 20: 8}) == [
+        b"* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n"
+    ]
+
+
+def test_an_expunge_waits_until_it_may_be_said() -> None:
+    """RFC 3501 section 7.4.1: numbers stay as they are while FETCH, STORE or SEARCH is answered."""
+    seen = view(10, 20, 30, 40)
+    assert seen.apply(delta(expunged=(20, 40, 99)), expunge=False, told={}) == []
+    assert seen.seq(30) == 3
+    assert seen.apply(delta(arrived=(50,), expunged=(10,)), expunge=False, told={}) == [
+        b"* 5 EXISTS\r\n* 0 RECENT\r\n"
+    ]
+    assert seen.say_expunged() == [b"* 4 EXPUNGE\r\n", b"* 2 EXPUNGE\r\n", b"* 1 EXPUNGE\r\n"]
+    assert list(seen.uids) == [30, 50]
+    assert not seen.waiting
+    assert seen.say_expunged() == []
+
+
+def test_expunges_come_before_arrivals() -> None:
+    """RFC 3501 section 7.3.1: EXISTS tells the size that the client then has."""
+    seen = view(10, 20)
+    assert seen.apply(delta(arrived=(100,), expunged=(10,)), expunge=True, told={}) == [
+        b"* 1 EXPUNGE\r\n",
+        b"* 2 EXISTS\r\n* 1 RECENT\r\n",
+    ]
+
+
+def test_a_view_that_is_too_old_is_renewed() -> None:
+    """The change log does not reach back: the difference of two lists of UIDs."""
+    seen = view(10, 20, 30)
+    fresh = Snapshot(mailbox(uid_next=200, modseq=50), array("I", (20, 30, 150)), 0)
+    assert seen.renew(fresh, (row(20, 40),), expunge=True) == [
+        b"* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n",
+        b"* 1 EXPUNGE\r\n",
+        b"* 3 EXISTS\r\n* 1 RECENT\r\n",
+    ]
+    assert list(seen.uids) == [20, 30, 150]
+    assert seen.modseq == 50
+
+
+@given(
+    st.sets(st.integers(1, 60), max_size=30), st.lists(st.sets(st.integers(1, 60), max_size=9), max_size=5)
+)
+def test_a_client_that_follows_has_the_same_list(uids: set[int], rounds: list[set[int]]) -> None:
+    """RFC 3501 section 7.4.1: applying EXPUNGE one by one leads to the view's own list."""
+    seen = view(*sorted(uids))
+    client = sorted(uids)
+    for gone in rounds:
+        seen.apply(delta(expunged=tuple(sorted(gone))), expunge=False, told={})
+        for response in seen.say_expunged():
+            del client[int(response.split()[1]) - 1]
+        assert client == list(seen.uids)

@@ -1,0 +1,246 @@
+"""RFC 8621 sections 4.3 to 4.5 and 3: finding Emails and Threads."""
+
+from typing import Any
+
+import pytest
+from tests.support.jmap_world import NOW_MS, JmapWorld
+from tests.support.stores import a_message
+
+from pymailcore.jmap.methods.email_filter import split_words
+from pymailcore.store.keywords import keywords_of
+
+
+@pytest.fixture
+async def three(world: JmapWorld) -> dict[str, str]:
+    """Three Emails: one, two and three; two answers one and is flagged."""
+    messages = {
+        "one": a_message("first", message_id="<1@x>", body="alpha beta\r\n"),
+        "two": a_message("Re: first", message_id="<2@x>", in_reply_to="<1@x>", body="gamma\r\n"),
+        "three": a_message("other", sender="Zoe <zoe@example.net>", body="x" * 3000, extra="X-Mark: yes"),
+    }
+    for number, (name, octets) in enumerate(messages.items()):
+        keywords = keywords_of(["$flagged", "Work"] if name == "two" else [])
+        await world.deliver(octets, keywords=keywords, received_ms=NOW_MS + number * 60_000)
+    found = await world.call("Email/query", sort=[{"property": "receivedAt"}])
+    return dict(zip(messages, found["ids"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (None, "one two three"),
+        ({}, "one two three"),
+        ({"from": "zoe"}, "three"),
+        ({"subject": "FIRST"}, "one two"),
+        ({"body": "lph"}, "one"),
+        ({"text": "alpha beta"}, "one"),
+        ({"text": '"beta alpha"'}, ""),
+        ({"to": "bob@example.org", "hasKeyword": "$flagged"}, "two"),
+        ({"hasKeyword": "work"}, "two"),
+        ({"notKeyword": "$flagged"}, "one three"),
+        ({"hasKeyword": "no keyword"}, ""),
+        ({"minSize": 2000}, "three"),
+        ({"maxSize": 2000}, "one two"),
+        ({"hasAttachment": False}, "one two three"),
+        ({"hasAttachment": True}, ""),
+        ({"header": ["X-Mark"]}, "three"),
+        ({"header": ["x-mark", "ye"]}, "three"),
+        ({"header": ["X-Mark", "no"]}, ""),
+        ({"inMailbox": "m1"}, ""),
+        ({"inMailbox": "nonsense"}, ""),
+        ({"operator": "NOT", "conditions": [{"from": "zoe"}, {"hasKeyword": "$flagged"}]}, "one"),
+        ({"operator": "OR", "conditions": [{"from": "zoe"}, {"body": "gamma"}]}, "two three"),
+        ({"operator": "AND", "conditions": []}, "one two three"),
+    ],
+)
+async def test_filters(
+    world: JmapWorld, three: dict[str, str], condition: dict[str, Any] | None, expected: str
+) -> None:
+    """RFC 8621 section 4.4.1."""
+    found = await world.call("Email/query", filter=condition, sort=[{"property": "receivedAt"}])
+    assert found["ids"] == [three[name] for name in expected.split()]
+
+
+async def test_dates_are_half_open(world: JmapWorld, three: dict[str, str]) -> None:
+    from pymailcore.jmap.protocol.values import utc_date
+
+    second = utc_date(NOW_MS + 60_000)
+    found = await world.call("Email/query", filter={"after": second}, sort=[{"property": "receivedAt"}])
+    assert found["ids"] == [three["two"], three["three"]]
+    assert (await world.call("Email/query", filter={"before": second}))["ids"] == [three["one"]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"),
+    [
+        ({"none": 1}, "unsupportedFilter"),
+        ({"someInThreadHaveKeyword": "$seen"}, "unsupportedFilter"),
+        ({"text": "x" * 1001}, "unsupportedFilter"),
+        ({"text": 1}, "invalidArguments"),
+        ({"inMailbox": 1}, "invalidArguments"),
+        ({"inMailboxOtherThan": "m1"}, "invalidArguments"),
+        ({"before": "yesterday"}, "invalidArguments"),
+        ({"minSize": -1}, "invalidArguments"),
+        ({"hasAttachment": 1}, "invalidArguments"),
+        ({"hasKeyword": 1}, "invalidArguments"),
+        ({"header": []}, "invalidArguments"),
+        ({"header": ["a:b"]}, "invalidArguments"),
+        ({"operator": "XOR", "conditions": []}, "invalidArguments"),
+        ({"operator": "AND", "conditions": {}}, "invalidArguments"),
+        ({"operator": "AND", "conditions": [1]}, "invalidArguments"),
+        ({"operator": "AND", "conditions": [], "from": "x"}, "invalidArguments"),
+    ],
+)
+async def test_filters_that_cannot_be_served(world: JmapWorld, condition: dict[str, Any], error: str) -> None:
+    assert await world.error("Email/query", filter=condition) == error
+
+
+@pytest.mark.parametrize(("count", "fits"), [(99, True), (100, True), (101, False)])
+async def test_conditions_are_limited(world: JmapWorld, count: int, fits: bool) -> None:
+    conditions = [{"from": "x"}] * (count // 2)
+    condition: dict[str, Any] = {"operator": "OR", "conditions": conditions}
+    if count % 2:
+        condition["conditions"] = [*conditions, {}]
+    if fits:
+        await world.call("Email/query", filter=condition)
+    else:
+        assert await world.error("Email/query", filter=condition) == "unsupportedFilter"
+
+
+@pytest.mark.parametrize(("depth", "fits"), [(15, True), (16, True), (17, False)])
+async def test_depth_is_limited(world: JmapWorld, depth: int, fits: bool) -> None:
+    condition: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        condition = {"operator": "NOT", "conditions": [condition]}
+    if fits:
+        await world.call("Email/query", filter=condition)
+    else:
+        assert await world.error("Email/query", filter=condition) == "unsupportedFilter"
+
+
+async def test_windows_anchors_and_totals(world: JmapWorld, three: dict[str, str]) -> None:
+    """RFC 8620 section 5.5."""
+    order = [{"property": "receivedAt"}]
+    found = await world.call("Email/query", sort=order, position=1, limit=1, calculateTotal=True)
+    assert (found["ids"], found["position"], found["total"]) == ([three["two"]], 1, 3)
+    assert "limit" not in found
+    found = await world.call("Email/query", sort=order, position=-1)
+    assert (found["ids"], found["position"], found["limit"]) == ([three["three"]], 2, 256)
+    found = await world.call("Email/query", sort=order, anchor=three["three"], anchorOffset=-1, limit=1)
+    assert (found["ids"], found["position"]) == ([three["two"]], 1)
+    assert (await world.call("Email/query", sort=order, limit=501))["limit"] == 500
+    assert (await world.call("Email/query", limit=0))["ids"] == []
+    assert await world.error("Email/query", anchor="e1") == "anchorNotFound"
+    assert await world.error("Email/query", anchor="x") == "anchorNotFound"
+
+
+@pytest.mark.parametrize(
+    ("sort", "error"),
+    [
+        ([{"property": "hasKeyword", "keyword": "$seen"}], "unsupportedSort"),
+        ([{"property": "size", "keyword": "$seen"}], "unsupportedSort"),
+        ([{"property": "size", "collation": "i;octet"}], "unsupportedSort"),
+        ([{"property": "none"}], "unsupportedSort"),
+    ],
+)
+async def test_sorts_that_cannot_be_served(world: JmapWorld, sort: list[dict[str, Any]], error: str) -> None:
+    assert await world.error("Email/query", sort=sort) == error
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("size", "two one three"), ("subject", "one two three"), ("from", "one two three")],
+)
+async def test_sorts(world: JmapWorld, three: dict[str, str], key: str, expected: str) -> None:
+    found = await world.call("Email/query", sort=[{"property": key}, {"property": "receivedAt"}])
+    assert {*found["ids"]} == {*three.values()}
+    if key == "size":
+        assert found["ids"][-1] == three["three"]
+    else:
+        assert found["ids"] == [three[name] for name in expected.split()]
+
+
+async def test_threads_are_collapsed_and_given(world: JmapWorld, three: dict[str, str]) -> None:
+    """RFC 8621 sections 3 and 4.4.3."""
+    found = await world.call(
+        "Email/query", sort=[{"property": "receivedAt", "isAscending": False}], collapseThreads=True
+    )
+    assert found["ids"] == [three["three"], three["two"]]
+    emails = await world.call("Email/get", ids=found["ids"], properties=["threadId"])
+    threads = [email["threadId"] for email in emails["list"]]
+    given = await world.call("Thread/get", ids=[*threads, "t1", "x"])
+    assert [thread["emailIds"] for thread in given["list"]] == [
+        [three["three"]],
+        [three["one"], three["two"]],
+    ]
+    assert given["notFound"] == ["t1", "x"]
+    assert await world.error("Thread/get", ids=None) == "requestTooLarge"
+    bare = await world.call("Thread/get", ids=threads[:1], properties=["id"])
+    assert bare["list"] == [{"id": threads[0]}]
+
+
+async def test_changes(world: JmapWorld, three: dict[str, str]) -> None:
+    """RFC 8620 section 5.2."""
+    state = (await world.call("Email/get", ids=[]))["state"]
+    await world.call("Email/set", update={three["one"]: {"keywords/$seen": True}}, destroy=[three["three"]])
+    appended = await world.deliver(a_message("new"))
+    changes = await world.call("Email/changes", sinceState=state)
+    assert (changes["updated"], changes["destroyed"]) == ([three["one"]], [three["three"]])
+    assert len(changes["created"]) == 1
+    assert appended.email
+    assert (await world.call("Email/changes", sinceState=changes["newState"]))["created"] == []
+    for wrong in ("x", "-1", "99999999", "1e3", "１"):
+        assert await world.error("Email/changes", sinceState=wrong) == "cannotCalculateChanges"
+    assert await world.error("Email/queryChanges", sinceQueryState="1") == "cannotCalculateChanges"
+    threads = await world.call("Thread/changes", sinceState="0")
+    assert len(threads["created"]) == 2
+
+
+async def test_changes_come_in_pieces_that_lead_to_the_whole(world: JmapWorld) -> None:
+    """RFC 8620 section 5.2: maxChanges."""
+    state = (await world.call("Email/get", ids=[]))["state"]
+    for number in range(5):
+        await world.deliver(a_message(str(number)))
+    seen: list[str] = []
+    for _ in range(10):
+        changes = await world.call("Email/changes", sinceState=state, maxChanges=2)
+        assert len(changes["created"]) <= 2
+        seen += changes["created"]
+        state = changes["newState"]
+        if not changes["hasMoreChanges"]:
+            break
+    assert len(seen) == len(set(seen)) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "needles"),
+    [
+        ("a b", ["a", "b"]),
+        ('"a b" c', ["a b", "c"]),
+        ("'a b'", ["a b"]),
+        ('a\\"b', ['a"b']),
+        ("don't", ["don't"]),
+        ("  ", []),
+        ('"open', ["open"]),
+        ("a\\", ["a\\"]),
+        ('""', []),
+    ],
+)
+def test_search_strings_are_cut_into_words_and_phrases(text: str, needles: list[str]) -> None:
+    """RFC 8621 section 4.4.1: text."""
+    assert split_words(text) == needles
+
+
+async def test_snippets_mark_what_was_found(world: JmapWorld) -> None:
+    """RFC 8621 section 5."""
+    await world.deliver(a_message("a <b> needle", body="long " * 100 + "the Needle & <i>more</i>\r\n"))
+    (email,) = (await world.call("Email/query"))["ids"]
+    found = await world.call("SearchSnippet/get", filter={"text": "needle"}, emailIds=[email, "e1"])
+    assert found["notFound"] == ["e1"]
+    (snippet,) = found["list"]
+    assert snippet["subject"] == "a &lt;b&gt; <mark>needle</mark>"
+    assert "the <mark>Needle</mark> &amp; &lt;i&gt;more&lt;/i&gt;" in snippet["preview"]
+    assert len(snippet["preview"].encode()) <= 255
+    found = await world.call("SearchSnippet/get", filter={"text": "absent"}, emailIds=[email])
+    assert found["list"] == [{"emailId": email, "subject": None, "preview": None}]
+    assert await world.error("SearchSnippet/get", filter={"none": 1}, emailIds=[email]) == "unsupportedFilter"

@@ -1,0 +1,171 @@
+"""RFC 8621 section 2: Mailbox/get, /changes, /query, /set."""
+
+from typing import Any
+
+import pytest
+from tests.support.jmap_world import JmapWorld
+from tests.support.stores import a_message
+
+
+async def test_every_account_begins_with_its_roles(world: JmapWorld) -> None:
+    found = await world.call("Mailbox/get", ids=None)
+    roles = {mailbox["role"] for mailbox in found["list"]}
+    assert {"inbox", "drafts", "sent", "junk", "trash", "archive"} <= roles
+    inbox = next(mailbox for mailbox in found["list"] if mailbox["role"] == "inbox")
+    assert inbox["myRights"]["mayDelete"] is False
+    assert set(inbox) == {
+        "id", "name", "parentId", "role", "sortOrder", "totalEmails", "unreadEmails", "totalThreads",
+        "unreadThreads", "myRights", "isSubscribed",
+    }  # fmt: skip
+
+
+async def test_properties_and_ids_are_chosen(world: JmapWorld) -> None:
+    inbox = world.mailboxes["inbox"]
+    found = await world.call("Mailbox/get", ids=[inbox, "m1", "xx"], properties=["name"])
+    assert [set(mailbox) for mailbox in found["list"]] == [{"id", "name"}]
+    assert found["notFound"] == ["m1", "xx"]
+    assert await world.error("Mailbox/get", properties=["none"]) == "invalidArguments"
+
+
+async def test_counters_and_updated_properties(world: JmapWorld) -> None:
+    """RFC 8621 section 2.2."""
+    before = (await world.call("Mailbox/get"))["state"]
+    await world.deliver(a_message())
+    changes = await world.call("Mailbox/changes", sinceState=before)
+    assert changes["updated"] == [world.mailboxes["inbox"]]
+    assert changes["updatedProperties"] == ["totalEmails", "unreadEmails", "totalThreads", "unreadThreads"]
+    (inbox,) = (await world.call("Mailbox/get", ids=[world.mailboxes["inbox"]]))["list"]
+    assert (inbox["totalEmails"], inbox["unreadEmails"], inbox["totalThreads"], inbox["unreadThreads"]) == (
+        1,
+    ) * 4
+
+
+async def test_a_tree_is_made_in_any_order_and_removed_in_any_order(world: JmapWorld) -> None:
+    """RFC 8621 section 2.5; RFC 8620 section 5.3: creation ids."""
+    made = await world.call(
+        "Mailbox/set",
+        create={
+            "c": {"name": "C", "parentId": "#b"},
+            "b": {"name": "B", "parentId": "#a"},
+            "a": {"name": "A"},
+        },
+    )
+    ids = {key: value["id"] for key, value in made["created"].items()}
+    assert set(ids) == {"a", "b", "c"}
+    listed = {mailbox["id"]: mailbox for mailbox in (await world.call("Mailbox/get"))["list"]}
+    assert listed[ids["c"]]["parentId"] == ids["b"]
+    refused = await world.call("Mailbox/set", destroy=[ids["a"]])
+    assert refused["notDestroyed"][ids["a"]]["type"] == "mailboxHasChild"
+    gone = await world.call("Mailbox/set", destroy=[ids["a"], ids["b"], ids["c"]])
+    assert set(gone["destroyed"]) == set(ids.values())
+
+
+async def test_a_mailbox_with_emails_goes_only_when_asked(world: JmapWorld) -> None:
+    """RFC 8621 section 2.5: onDestroyRemoveEmails."""
+    made = await world.call("Mailbox/set", create={"x": {"name": "X"}})
+    mailbox = made["created"]["x"]["id"]
+    appended = await world.deliver(a_message())
+    (email,) = (await world.call("Email/query"))["ids"]
+    await world.call("Email/set", update={email: {"mailboxIds": {mailbox: True}}})
+    refused = await world.call("Mailbox/set", destroy=[mailbox])
+    assert refused["notDestroyed"][mailbox]["type"] == "mailboxHasEmail"
+    gone = await world.call("Mailbox/set", destroy=[mailbox], onDestroyRemoveEmails=True)
+    assert gone["destroyed"] == [mailbox]
+    assert (await world.call("Email/get", ids=[email]))["notFound"] == [email]
+    assert appended.email
+
+
+@pytest.mark.parametrize(
+    ("properties", "named"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"name": "a\u0000"}, "name"),
+        ({"name": "x" * 201}, "name"),
+        ({"name": 1}, "name"),
+        ({"name": "x", "parentId": "m1"}, "parentId"),
+        ({"name": "x", "parentId": "#none"}, "parentId"),
+        ({"name": "x", "role": "boss"}, "role"),
+        ({"name": "x", "sortOrder": -1}, "sortOrder"),
+        ({"name": "x", "isSubscribed": "yes"}, "isSubscribed"),
+        ({"name": "x", "totalEmails": 1}, "totalEmails"),
+        ({"name": "x", "none": 1}, "none"),
+    ],
+)
+async def test_wrong_properties_are_named(world: JmapWorld, properties: dict[str, Any], named: str) -> None:
+    refused = await world.call("Mailbox/set", create={"k": properties})
+    assert refused["notCreated"]["k"]["type"] == "invalidProperties"
+    assert refused["notCreated"]["k"]["properties"] == [named]
+
+
+async def test_depth_is_limited(world: JmapWorld) -> None:
+    """RFC 8621 section 1.3.1: maxMailboxDepth."""
+    create: dict[str, Any] = {"k0": {"name": "n"}}
+    for number in range(1, 11):
+        create[f"k{number}"] = {"name": "n", "parentId": f"#k{number - 1}"}
+    made = await world.call("Mailbox/set", create=create)
+    assert len(made["created"]) == 10
+    assert list(made["notCreated"]) == ["k10"]
+
+
+async def test_a_mailbox_is_renamed_moved_and_kept_out_of_itself(world: JmapWorld) -> None:
+    made = await world.call("Mailbox/set", create={"a": {"name": "A"}, "b": {"name": "B", "parentId": "#a"}})
+    a, b = made["created"]["a"]["id"], made["created"]["b"]["id"]
+    assert (await world.call("Mailbox/set", update={a: {"name": "Ä"}}))["updated"] == {a: None}
+    refused = await world.call("Mailbox/set", update={a: {"parentId": b}, b: {"name": "B2", "sortOrder": 7}})
+    assert refused["notUpdated"][a]["properties"] == ["parentId"]
+    listed = {mailbox["id"]: mailbox for mailbox in (await world.call("Mailbox/get"))["list"]}
+    assert (listed[a]["name"], listed[b]["name"], listed[b]["sortOrder"]) == ("Ä", "B2", 7)
+    assert (await world.call("Mailbox/set", update={b: {"parentId": None}}))["updated"] == {b: None}
+    taken = await world.call("Mailbox/set", create={"x": {"name": "B2"}})
+    assert taken["notCreated"]["x"]["type"] == "alreadyExists"
+
+
+async def test_the_inbox_stays_what_it_is(world: JmapWorld) -> None:
+    inbox = world.mailboxes["inbox"]
+    for patch in ({"name": "x"}, {"role": None}):
+        refused = await world.call("Mailbox/set", update={inbox: patch})
+        assert refused["notUpdated"][inbox]["type"] == "forbidden"
+    refused = await world.call("Mailbox/set", destroy=[inbox], onDestroyRemoveEmails=True)
+    assert refused["notDestroyed"][inbox]["type"] == "forbidden"
+
+
+async def test_a_wrong_state_stops_a_set(world: JmapWorld) -> None:
+    """RFC 8620 section 5.3: ifInState."""
+    assert await world.error("Mailbox/set", ifInState="0", create={"k": {"name": "x"}}) == "stateMismatch"
+    state = (await world.call("Mailbox/get"))["state"]
+    made = await world.call("Mailbox/set", ifInState=state, create={"k": {"name": "x"}})
+    assert made["oldState"] == state != made["newState"]
+
+
+async def test_query_filters_sorts_and_cuts(world: JmapWorld) -> None:
+    """RFC 8621 section 2.3."""
+    await world.call("Mailbox/set", create={"a": {"name": "Alpha"}, "b": {"name": "Beta", "parentId": "#a"}})
+    by_name = {mailbox["name"]: mailbox["id"] for mailbox in (await world.call("Mailbox/get"))["list"]}
+    found = await world.call("Mailbox/query", filter={"hasAnyRole": False}, sort=[{"property": "name"}])
+    assert found["ids"] == [by_name["Alpha"], by_name["Beta"]]
+    found = await world.call("Mailbox/query", filter={"parentId": by_name["Alpha"]}, calculateTotal=True)
+    assert (found["ids"], found["total"]) == ([by_name["Beta"]], 1)
+    found = await world.call(
+        "Mailbox/query",
+        filter={"operator": "OR", "conditions": [{"role": "inbox"}, {"name": "bet"}]},
+        sort=[{"property": "name", "isAscending": False}],
+        limit=1,
+    )
+    assert found["ids"] == [world.mailboxes["inbox"]]
+    tree = await world.call(
+        "Mailbox/query", sort=[{"property": "name", "isAscending": False}], sortAsTree=True
+    )
+    assert tree["ids"].index(by_name["Beta"]) == tree["ids"].index(by_name["Alpha"]) + 1
+    found = await world.call("Mailbox/query", filter={"name": "Beta"}, filterAsTree=True)
+    assert found["ids"] == []
+    anchored = await world.call(
+        "Mailbox/query", sort=[{"property": "name"}], anchor=by_name["Beta"], anchorOffset=-1, limit=2
+    )
+    assert by_name["Beta"] in anchored["ids"]
+    assert await world.error("Mailbox/query", anchor="m1") == "anchorNotFound"
+    assert await world.error("Mailbox/query", filter={"size": 1}) == "unsupportedFilter"
+    assert await world.error("Mailbox/query", filter={"name": 1}) == "invalidArguments"
+    assert await world.error("Mailbox/query", sort=[{"property": "size"}]) == "unsupportedSort"
+    assert await world.error("Mailbox/queryChanges", sinceQueryState="1") == "cannotCalculateChanges"

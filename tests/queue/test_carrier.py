@@ -1,0 +1,128 @@
+"""carrier: the SMTP client against a sink on a real socket."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trio
+from tests.support.deliveries import envelope
+from tests.support.directories import address
+from tests.support.smtp_sink import Sink, sinking
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.queue.carrier import SmtpCarrier, opportunistic_context
+from pymailcore.queue.nexthop import Hop
+from pymailcore.runtime.certificates import load_material
+from pymailcore.runtime.settings import TlsSettings
+from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.settings import SmtpSettings
+
+OCTETS = b"Subject: hi\r\n\r\n.dot\r\n..\r\ntext\r\n"
+
+
+async def carry(sink: Sink, to: Envelope, octets: bytes = OCTETS) -> dict[Address, Reply]:
+    carrier = SmtpCarrier(
+        hostname="mx.a.example", settings=SmtpSettings(), attempt_seconds=10.0, tls=opportunistic_context()
+    )
+    return dict(await carrier.carry(Hop("sink.example", "127.0.0.1", sink.port), to, octets))
+
+
+async def test_a_message_arrives_whole() -> None:
+    """RFC 5321 sections 3.3 and 4.5.2."""
+    async with sinking() as sink:
+        replies = await carry(sink, envelope("x@b.example", "y@b.example"))
+        assert [reply.code for reply in replies.values()] == [250, 250]
+    (taken,) = sink.taken
+    assert (taken.hello, taken.octets, taken.tls) == ("mx.a.example", OCTETS, False)
+    assert taken.mail.startswith("FROM:<ann@a.example>")
+    assert [text.split()[0] for text in taken.recipients] == ["TO:<x@b.example>", "TO:<y@b.example>"]
+
+
+async def test_the_null_reverse_path_stays_null() -> None:
+    """RFC 5321 section 4.5.5."""
+    async with sinking() as sink:
+        await carry(sink, envelope("x@b.example", reverse_path=None))
+    assert sink.taken[0].mail.startswith("FROM:<>")
+
+
+async def test_tls_is_used_where_it_is_offered_whatever_the_certificate(tmp_path: Path) -> None:
+    """RFC 7435 section 3."""
+    material = load_material(TlsSettings(), tmp_path, "other.example")
+    async with sinking(Sink(certificate=material.context())) as sink:
+        await carry(sink, envelope("x@b.example"))
+    assert [taken.tls for taken in sink.taken] == [True]
+
+
+async def test_broken_tls_falls_back_to_clear() -> None:
+    """RFC 7435 section 3: a host with broken TLS is not worse off than one without."""
+    async with sinking(Sink(certificate=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))) as sink:
+        await carry(sink, envelope("x@b.example"))
+    assert [taken.tls for taken in sink.taken] == [False]
+
+
+async def test_each_recipient_gets_its_reply() -> None:
+    """RFC 5321 section 4.2.1."""
+
+    def recipient(argument: str) -> str | None:
+        return {"x": "550 5.1.1 no x", "y": "450 4.2.1 busy"}.get(argument[4])
+
+    async with sinking(Sink(replies={"RCPT": recipient})) as sink:
+        replies = await carry(sink, envelope("x@b.example", "y@b.example", "z@b.example"))
+    assert {str(to)[0]: (reply.code, reply.enhanced) for to, reply in replies.items()} == {
+        "x": (550, "5.1.1"),
+        "y": (450, "4.2.1"),
+        "z": (250, ""),
+    }
+    assert len(sink.taken[0].recipients) == 1
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "DATA", "end"])
+@pytest.mark.parametrize("code", [451, 554])
+async def test_a_reply_to_the_whole_message_counts_for_all(stage: str, code: int) -> None:
+    async with sinking(Sink(replies={stage: f"{code} no"})) as sink:
+        replies = await carry(sink, envelope("x@b.example", "y@b.example"))
+    assert [reply.code for reply in replies.values()] == [code, code]
+    assert sink.taken == []
+
+
+@pytest.mark.parametrize("stage", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "end"])
+async def test_a_lost_connection_is_never_a_success(stage: str) -> None:
+    """RFC 5321 section 4.2.5: without a reply nobody has answered for the message."""
+    outcome: MailError | None = None
+    async with sinking(Sink(replies={stage: ""})) as sink:
+        try:
+            await carry(sink, envelope("x@b.example"))
+        except TemporaryFailure as failure:
+            outcome = failure
+    assert outcome is not None
+
+
+@pytest.mark.parametrize("code", [421, 554])
+async def test_a_greeting_that_turns_away_is_for_another_host(code: int) -> None:
+    """RFC 5321 sections 3.1 and 5.1."""
+    outcome: MailError | None = None
+    async with sinking(Sink(replies={"greeting": f"{code} go away"})) as sink:
+        try:
+            await carry(sink, envelope("x@b.example"))
+        except TemporaryFailure as failure:
+            outcome = failure
+    assert outcome is not None
+
+
+async def test_nobody_listening_is_temporary() -> None:
+    async with sinking() as sink:
+        pass
+    with pytest.raises(TemporaryFailure):
+        await carry(sink, envelope("x@b.example"))
+
+
+async def test_a_host_without_smtputf8_cannot_take_such_an_address() -> None:
+    """RFC 6531 section 3.2: the address cannot go in another form."""
+    to = Envelope(reverse_path=None, recipients=(address("ü@b.example"),), smtputf8=True)
+    async with sinking(Sink(extensions=["8BITMIME"])) as sink:
+        with trio.fail_after(10):
+            replies = await carry(sink, to)
+    assert [reply.permanent for reply in replies.values()] == [True]
+    assert sink.taken == []

@@ -1,0 +1,104 @@
+"""relay: one try, over the hosts of a domain."""
+
+import random
+from collections.abc import Mapping
+
+import pytest
+from tests.support import dns_zone
+from tests.support.directories import address
+from tests.support.dns_zone import serving
+
+from pymailcore.base.address import Address
+from pymailcore.base.envelope import Envelope
+from pymailcore.base.errors import MailError, PermanentFailure, TemporaryFailure
+from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.dns.resolver import Resolver
+from pymailcore.queue.nexthop import Hop, NextHops
+from pymailcore.queue.relay import Relay
+from pymailcore.queue.settings import QueueSettings
+from pymailcore.queue.types import Lease, Message, Result, Verdict
+from pymailcore.smtp.protocol.reply import Reply
+
+ZONE: dns_zone.Zone = {
+    ("b.example", "MX"): ["10 one.b.example.", "20 two.b.example."],
+    ("one.b.example", "A"): ["1.1.1.1"],
+    ("two.b.example", "A"): ["1.1.1.2"],
+    ("broken.example", "MX"): dns_zone.SERVFAIL,
+}
+OK = Reply(250, "2.0.0", "kept")
+BUSY = Reply(450, "4.2.1", "busy")
+NO = Reply(550, "5.1.1", "nobody")
+
+
+class Hosts:
+    """A carrier: each host gives replies or raises."""
+
+    def __init__(self, **hosts: dict[str, Reply] | MailError) -> None:
+        self._hosts = hosts
+        self.tried: list[str] = []
+
+    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Mapping[Address, Reply]:
+        assert octets == b"octets"
+        assert envelope.reverse_path == address("ann@a.example")
+        self.tried.append(hop.host)
+        outcome = self._hosts[hop.host.partition(".")[0]]
+        if isinstance(outcome, MailError):
+            raise outcome
+        return {address(text): reply for text, reply in outcome.items()}
+
+
+async def attempt(hosts: Hosts, *recipients: str, domain: str = "b.example") -> list[Result]:
+    message = Message(1, DEFAULT_TENANT, address("ann@a.example"), 6, b"", False, False, 0)
+    async with serving(ZONE) as server:
+        hops = NextHops(
+            Resolver(server.settings()),
+            (),
+            QueueSettings(),
+            hostname="mx.a.example",
+            rng=random.Random(1),  # noqa: S311 - no secret
+        )
+        return await Relay(hops, hosts).attempt(Lease(message, domain, recipients, 0), b"octets")
+
+
+async def test_each_recipient_has_its_own_outcome() -> None:
+    """RFC 5321 section 4.2.1."""
+    hosts = Hosts(one={"x@b.example": OK, "y@b.example": BUSY, "z@b.example": NO})
+    assert await attempt(hosts, "w@b.example", "x@b.example", "y@b.example", "z@b.example") == [
+        Result("w@b.example", Verdict.LATER, "one.b.example: 4.5.0 no reply for this recipient"),
+        Result("x@b.example", Verdict.SENT, "one.b.example: 250 2.0.0 kept"),
+        Result("y@b.example", Verdict.LATER, "one.b.example: 450 4.2.1 busy"),
+        Result("z@b.example", Verdict.FAILED, "one.b.example: 550 5.1.1 nobody"),
+    ]
+    assert hosts.tried == ["one.b.example"]
+
+
+async def test_the_next_host_is_tried_when_one_cannot_be_used() -> None:
+    """RFC 5321 section 5.1."""
+    hosts = Hosts(one=TemporaryFailure("refused"), two={"x@b.example": OK})
+    (result,) = await attempt(hosts, "x@b.example")
+    assert (result.verdict, hosts.tried) == (Verdict.SENT, ["one.b.example", "two.b.example"])
+
+
+async def test_when_no_host_can_be_used_all_wait() -> None:
+    hosts = Hosts(one=TemporaryFailure("refused"), two=TemporaryFailure("silent"))
+    assert await attempt(hosts, "x@b.example") == [
+        Result("x@b.example", Verdict.LATER, "two.b.example: silent")
+    ]
+
+
+async def test_what_a_host_refuses_for_good_fails() -> None:
+    hosts = Hosts(one=PermanentFailure("5.6.7 no SMTPUTF8"))
+    assert await attempt(hosts, "x@b.example") == [
+        Result("x@b.example", Verdict.FAILED, "one.b.example: 5.6.7 no SMTPUTF8")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "verdict", "status"),
+    [("absent.example", Verdict.FAILED, "5.1.2 "), ("broken.example", Verdict.LATER, "4.4.3 ")],
+)
+async def test_what_the_dns_says_decides_without_a_host(domain: str, verdict: Verdict, status: str) -> None:
+    hosts = Hosts()
+    (result,) = await attempt(hosts, f"x@{domain}", domain=domain)
+    assert (result.verdict, hosts.tried) == (verdict, [])
+    assert result.reply.startswith(status)

@@ -1,0 +1,40 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.support import dialogue
+from tests.support.smtp import OPTIONS, take_events
+
+from pymailcore.smtp.protocol.server import SmtpServerProtocol
+from pymailcore.smtp.protocol.states import State
+
+FOLDER = Path(__file__).parent.parent / "dialogues" / "smtp"
+FILES = sorted(FOLDER.glob("*.txt"))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 7])
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
+    """RFC 5321 section 3; each file names its own sections."""
+    script = dialogue.load(path)
+    if "whole" in script.words and cut:
+        cut = 0  # what the transcript is about is that octets come together
+    options = replace(
+        OPTIONS,
+        starttls="starttls" in script.words,
+        mechanisms=("PLAIN", "LOGIN") if "login" in script.words else (),
+        max_message_octets=20 if "small" in script.words else OPTIONS.max_message_octets,
+    )
+    protocol = SmtpServerProtocol(options)
+
+    def exchange(octets: bytes) -> bytes:
+        if octets:
+            protocol.receive_data(octets)
+        take_events(protocol)
+        return protocol.bytes_to_send()
+
+    dialogue.play(script, exchange, lambda: protocol.state is State.CLOSED, cut)
+
+
+def test_there_are_transcripts() -> None:
+    assert len(FILES) >= 15

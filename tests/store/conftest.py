@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stores import Opened, opened_store
+
+
+@pytest.fixture
+async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
+    """A store with one account, and what its listeners were told."""
+    async with opened_store(tmp_path / "data") as opened:
+        yield opened

@@ -1,0 +1,181 @@
+"""Group commit: isolation of operations, lost transactions, cancelled callers."""
+
+import apsw
+import pytest
+import trio
+
+from pymailcore.base.errors import AlreadyExists, NotFound, TemporaryFailure
+from pymailcore.store.transaction import Suspended
+from pymailcore.store.types import Transaction
+from tests.support.stores import Opened
+
+
+async def put(tx: Transaction, name: str) -> None:
+    await tx.run("INSERT INTO secrets (name, value) VALUES (?1, ?2)", name, b"x")
+
+
+async def names(opened: Opened) -> list[str]:
+    rows = await opened.store.database.read(
+        lambda tx: tx.rows("SELECT name FROM secrets WHERE name LIKE 't%' AND name NOT LIKE 'tenant:%' ORDER BY 1")
+    )
+    return [row[0] for row in rows]
+
+
+async def test_one_that_raises_takes_only_its_own_changes_along(opened: Opened) -> None:
+    outcomes: dict[str, str] = {}
+
+    async def one(name: str) -> None:
+        async def work(tx: Transaction) -> str:
+            await put(tx, name)
+            if name == "t3":
+                raise NotFound("of the test")
+            return name
+
+        try:
+            outcomes[name] = await opened.store.database.write(work)
+        except NotFound:
+            outcomes[name] = "failed"
+
+    async with trio.open_nursery() as nursery:
+        for n in range(6):
+            nursery.start_soon(one, f"t{n}")
+    assert outcomes == {f"t{n}": "failed" if n == 3 else f"t{n}" for n in range(6)}
+    assert await names(opened) == ["t0", "t1", "t2", "t4", "t5"]
+
+
+async def test_when_the_transaction_is_lost_each_runs_again_alone(opened: Opened) -> None:
+    database = opened.store.database
+    runs: dict[str, int] = {}
+    raised: list[str] = []
+
+    async def one(name: str) -> None:
+        async def work(tx: Transaction) -> None:
+            runs[name] = runs.get(name, 0) + 1
+            await put(tx, name)
+            if name == "t2":  # as a full disk does
+                database.writer._connection.execute("ROLLBACK")
+                raise apsw.FullError("of the test")
+
+        try:
+            await database.write(work)
+        except TemporaryFailure:
+            raised.append(name)
+
+    async def hold(tx: Transaction) -> None:
+        """Keeps the writer until the others have queued."""
+        await tx.row("SELECT 1")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.write, hold)
+        for n in range(4):
+            nursery.start_soon(one, f"t{n}")
+    assert raised == ["t2"]
+    assert await names(opened) == ["t0", "t1", "t3"]
+    assert runs["t2"] == 2
+    await database.write(lambda tx: put(tx, "t9"))
+
+
+async def test_an_input_output_error_gets_a_new_connection(opened: Opened) -> None:
+    database = opened.store.database
+    before = database.writer._connection
+
+    async def work(tx: Transaction) -> None:
+        database.writer._connection.execute("ROLLBACK")
+        raise apsw.IOError("of the test")
+
+    with pytest.raises(TemporaryFailure):
+        await database.write(work)
+    assert database.writer._connection is not before
+    await database.write(lambda tx: put(tx, "t1"))
+    assert await names(opened) == ["t1"]
+
+
+async def test_a_cancelled_caller_waits_for_the_outcome(opened: Opened) -> None:
+    with trio.CancelScope() as scope:
+
+        async def work(tx: Transaction) -> str:
+            await put(tx, "t1")
+            return "done"
+
+        async with trio.open_nursery() as nursery:
+            results: list[str] = []
+
+            async def caller() -> None:
+                results.append(await opened.store.database.write(work))
+
+            nursery.start_soon(caller)
+            await trio.lowlevel.checkpoint()
+            scope.cancel()
+    assert results == ["done"]
+    assert await names(opened) == ["t1"]
+
+
+async def test_a_caller_that_is_cancelled_already_begins_nothing(opened: Opened) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await opened.store.database.write(lambda tx: put(tx, "t1"))
+    assert scope.cancelled_caught
+    assert await names(opened) == []
+
+
+async def test_an_operation_that_waits_for_something_else_is_a_fault(opened: Opened) -> None:
+    async def work(tx: Transaction) -> None:
+        await put(tx, "t1")
+        await trio.sleep(0)
+
+    with pytest.raises(Suspended):
+        await opened.store.database.write(work)
+    assert await names(opened) == []
+
+
+async def test_a_broken_constraint_is_already_exists(opened: Opened) -> None:
+    await opened.store.database.write(lambda tx: put(tx, "t1"))
+    with pytest.raises(AlreadyExists):
+        await opened.store.database.write(lambda tx: put(tx, "t1"))
+
+
+async def test_slices_stay_in_order_and_the_first_failure_is_raised(opened: Opened) -> None:
+    database = opened.store.database
+    order: list[int] = []
+
+    def work_of(n: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        async def work(tx: Transaction) -> int:
+            order.append(n)
+            await put(tx, f"t{n}")
+            if n == 1:
+                raise NotFound("of the test")
+            return n
+
+        return work
+
+    assert await database.write_each([]) == []
+    assert await database.write_each([work_of(0), work_of(2)]) == [0, 2]
+    with pytest.raises(NotFound):
+        await database.write_each([work_of(3), work_of(1), work_of(4)])
+    assert await names(opened) == ["t0", "t2", "t3", "t4"]
+    assert order == [0, 2, 3, 1, 4]
+
+
+async def test_readers_see_one_snapshot_and_cannot_write(opened: Opened) -> None:
+    with pytest.raises(TemporaryFailure):
+        await opened.store.database.read(lambda tx: put(tx, "t1"))
+    with pytest.raises(TemporaryFailure):
+        opened.store.database.peek(lambda tx: put(tx, "t1"))
+    assert await names(opened) == []
+
+
+async def test_listeners_are_told_after_the_commit_and_not_of_failures(opened: Opened) -> None:
+    opened.told.clear()
+
+    async def work(tx: Transaction, *, fail: bool) -> int:
+        modseq = await opened.store.bump(tx, opened.account, "identity")
+        if fail:
+            raise NotFound("of the test")
+        return modseq
+
+    modseq = await opened.store.database.write(lambda tx: work(tx, fail=False))
+    assert opened.told == [(opened.account, modseq)]
+    with pytest.raises(NotFound):
+        await opened.store.database.write(lambda tx: work(tx, fail=True))
+    assert opened.told == [(opened.account, modseq)]
+    assert (await opened.store.states(opened.account)).identity == modseq
