@@ -28,5 +28,5 @@ echo "Installing what requirements.lock names (a minute or two)"
 # shellcheck disable=SC2086
 .venv/bin/python $pip --require-hashes -r requirements.lock
 # shellcheck disable=SC2086
-PYMAILCORE_WEBUI=skip .venv/bin/python $pip --no-deps --no-build-isolation --editable .
+.venv/bin/python $pip --no-deps --no-build-isolation --editable .
 echo "$want" > "$stamp"

@@ -103,7 +103,7 @@ async def test_changes_of_identities_move_the_accounts_state(tmp_path: Path) -> 
 
 async def test_two_processes_see_each_others_changes_by_notice(tmp_path: Path) -> None:
     """DIRECTORY notices; without them the age of look-ups is the bound."""
-    async with directory(tmp_path) as (one, _, _), directory(tmp_path) as (two, _, hub):
+    async with directory(tmp_path) as (one, _, _), directory(tmp_path) as (two, _, _):
         await one.add_domain("a.example")
         await one.add_account(address("ann@a.example"), PASSWORD)
         with pytest.raises(NotFound):

@@ -10,9 +10,21 @@ SETTINGS = DirectorySettings(failures_per_minute=10, failures_per_day=50)
 MINUTE = 60_000
 
 
-def fail(limits: FailureLimits, count: int, *, peer: str = "192.0.2.1", name: str = "", at: int = 0) -> None:
+def wrong(limits: FailureLimits, peer: str, name: str, at: int = 0) -> None:
+    attempt = limits.begin(peer, name, at)
+    assert attempt is not None
+    limits.end(attempt, right=False, now_ms=at)
+
+
+def right(limits: FailureLimits, peer: str, name: str, at: int = 0) -> None:
+    attempt = limits.begin(peer, name, at)
+    assert attempt is not None
+    limits.end(attempt, right=True, now_ms=at)
+
+
+def fail(limits: FailureLimits, count: int, *, peer: str = "192.0.2.1", at: int = 0) -> None:
     for number in range(count):
-        limits.begin(peer, name or f"u{peer}{at}{number}", at)
+        wrong(limits, peer, f"u{peer}{at}{number}", at)
 
 
 @pytest.mark.parametrize(
@@ -62,36 +74,51 @@ def test_the_nets_around_have_three_and_nine_times_as_many() -> None:
 
 def test_an_account_under_attack_from_everywhere_still_lets_its_owner_in() -> None:
     limits = FailureLimits(SETTINGS)
-    limits.begin("198.51.100.7", "ann", 0)
-    limits.succeeded("198.51.100.7", "ann")
+    right(limits, "198.51.100.7", "ann")
     for number in range(10):
-        limits.begin(f"10.{number}.0.1", "ann", 0)
+        wrong(limits, f"10.{number}.0.1", "ann")
     with pytest.raises(TooManyAttempts):
         limits.begin("10.99.0.1", "ann", 0)
-    limits.begin("198.51.100.7", "ann", 0)
+    right(limits, "198.51.100.7", "ann")
 
 
-def test_right_passwords_count_for_nothing() -> None:
+def test_right_passwords_and_those_not_looked_at_count_for_nothing() -> None:
     limits = FailureLimits(SETTINGS)
     for _ in range(100):
-        limits.begin("192.0.2.1", "ann", 0)
-        limits.succeeded("192.0.2.1", "ann")
+        right(limits, "192.0.2.1", "ann")
     for _ in range(100):
-        limits.begin("192.0.2.1", "ben", 0)
-        limits.undecided("192.0.2.1", "ben")
+        attempt = limits.begin("192.0.2.1", "ben", 0)
+        assert attempt is not None
+        limits.end(attempt, right=None, now_ms=0)
 
 
-def test_guesses_that_run_at_once_are_counted_before_they_end() -> None:
+def test_guesses_that_run_at_once_wait_for_each_other() -> None:
     limits = FailureLimits(SETTINGS)
-    fail(limits, 10, name="ann")
-    with pytest.raises(TooManyAttempts):
-        limits.begin("192.0.2.1", "ann", 0)
+    running = [limits.begin("192.0.2.1", f"u{number}", 0) for number in range(10)]
+    assert None not in running
+    assert limits.begin("192.0.2.1", "x", 0) is None
+    first, second = running[:2]
+    assert first is not None
+    assert second is not None
+    limits.end(first, right=True, now_ms=0)
+    third = limits.begin("192.0.2.1", "x", 0)
+    assert third is not None
+    limits.end(second, right=False, now_ms=0)
+    assert limits.begin("192.0.2.1", "y", 0) is None
+    limits.end(third, right=None, now_ms=0)
+    assert limits.begin("192.0.2.1", "y", 0) is not None
 
 
-def test_memory_is_bounded() -> None:
+def test_memory_is_bounded_and_given_back() -> None:
     limits = FailureLimits(DirectorySettings(failures_entries_count=100))
     for number in range(1_000):
         peer = f"10.{number // 250}.{number % 250}.1"
-        limits.begin(peer, f"u{number}", 0)
-        limits.succeeded(peer, f"u{number}")
+        wrong(limits, peer, f"u{number}")
+        right(limits, peer, f"u{number}")
     assert len(limits) <= 200
+    quiet = FailureLimits(SETTINGS)
+    for number in range(9):
+        attempt = quiet.begin("10.0.0.1", f"u{number}", 0)
+        assert attempt is not None
+        quiet.end(attempt, right=None, now_ms=0)
+    assert len(quiet) == 0

@@ -1,8 +1,10 @@
 """logins: one bit for whoever asks."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+import trio
 from tests.support.directories import CHEAP, World, address, make_world
 
 from pymailcore.base.errors import Forbidden
@@ -70,6 +72,70 @@ async def test_unknown_and_known_names_are_limited_alike(world: World) -> None:
 async def test_right_logins_are_never_limited_and_hash_once_a_minute(world: World) -> None:
     for _ in range(60):
         await login(world, "ann@a.example", PASSWORD)
+
+
+async def test_many_programs_that_start_at_once_all_get_in_and_one_hash_is_enough(world: World) -> None:
+    for number in range(30):
+        await world.directory.add_account(address(f"u{number}@a.example"), PASSWORD)
+    names: list[str] = []
+
+    async def start(name: str) -> None:
+        names.append(await login(world, name, PASSWORD))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(30):
+            nursery.start_soon(start, f"u{number}@a.example")
+            nursery.start_soon(start, "ann@a.example")
+    assert len(names) == 60
+
+
+async def test_guesses_at_once_are_no_more_than_the_limit(world: World) -> None:
+    """A1: whatever runs at the same time, only so many guesses are looked at."""
+    outcomes: Counter[str] = Counter()
+
+    async def guess(number: int) -> None:
+        try:
+            await login(world, "ann@a.example", f"wrong horse {number}")
+        except (Forbidden, TooManyAttempts) as outcome:
+            outcomes[type(outcome).__name__] += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(40):
+            nursery.start_soon(guess, number)
+    assert outcomes == {"Forbidden": 10, "TooManyAttempts": 30}
+
+
+async def test_equal_wrong_passwords_at_once_are_all_wrong(world: World) -> None:
+    wrong = 0
+
+    async def guess() -> None:
+        nonlocal wrong
+        with pytest.raises(Forbidden):
+            await login(world, "ann@a.example", "wrong horse")
+        wrong += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(guess)
+    assert wrong == 5
+
+
+async def test_no_more_than_so_many_wait_for_the_limit() -> None:
+    world = make_world(replace(CHEAP, hashing_waiting_count=3))
+    await world.directory.add_domain("a.example")
+    outcomes: Counter[str] = Counter()
+
+    async def guess(number: int) -> None:
+        try:
+            await login(world, f"u{number}@a.example", "x")
+        except (Forbidden, TooManyAttempts) as outcome:
+            outcomes[type(outcome).__name__] += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(30):
+            nursery.start_soon(guess, number)
+    assert outcomes["Forbidden"] <= 10
+    assert outcomes.total() == 30
 
 
 async def test_a_remembered_password_ends_with_a_new_one(world: World) -> None:

@@ -46,7 +46,10 @@ def flat(text: str) -> list[tuple[str | None, str]]:
         ("A <a@b> <c@d>", [("A", "a@b")]),
         ('"never closed <a@b>', [("never closed", "a@b")]),
         ("a@b ;c@d", [(None, "a@b"), (None, "c@d")]),
-        ("a@b: c@d", [(None, "a@bc@d")]),
+        ("a@b: c@d", [(None, "a@b"), (None, "c@d")]),
+        ("A <a@b>: c@d", [("A", "a@b"), (None, "c@d")]),
+        ("<@a,@b,@c:d@e>, f@g", [(None, "d@e"), (None, "f@g")]),
+        ("<a,b@c", [(None, "ab@c")]),
         ("", []), (",", []), ("()", []), ("<>", []), ('""', []),
     ],
 )  # fmt: skip

@@ -165,6 +165,21 @@ def quotes(size: int) -> bytes:
     )
 
 
+def angle_commas(size: int) -> bytes:
+    return (
+        b"From: <"
+        + b"a " * (size // 4)
+        + b"," * (size // 4)
+        + b"\r\nTo: <@"
+        + b"a:," * (size // 6)
+        + b"\r\n\r\n"
+    )
+
+
+def colons_behind_an_address(size: int) -> bytes:
+    return b"From: " + b"a " * (size // 4) + b"@" + b":" * (size // 4) + b";" * (size // 4) + b"\r\n\r\n"
+
+
 def sibling_multiparts(size: int) -> bytes:
     child = b"--o\r\nContent-Type: multipart/mixed; boundary=never\r\n\r\n\r\n"
     return b"Content-Type: multipart/mixed; boundary=o\r\n\r\n" + child * (size // len(child))
@@ -173,7 +188,7 @@ def sibling_multiparts(size: int) -> bytes:
 BOMBS: list[Callable[[int], bytes]] = [
     parameters, to_list, encoded_words, nested_messages, nested_multiparts, nested_mixture, parentheses,
     many_parts, many_fields, folded_field, half_boundaries, html_tags, html_comments, combining_marks,
-    many_references, quotes, sibling_multiparts,
+    many_references, quotes, angle_commas, colons_behind_an_address, sibling_multiparts,
 ]  # fmt: skip
 
 

@@ -104,7 +104,9 @@ async def test_our_client_and_our_server_understand_each_other(
         said(b"250 " + b"x" * 5_000),
     ],
 )
-async def test_trouble_is_temporary(script: Script, nursery: trio.Nursery) -> None:
+async def test_trouble_is_temporary(
+    script: Script, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
     """RFC 5321 section 4.5.4.1."""
     with pytest.raises(TemporaryFailure):
         await run(nursery, script)

@@ -142,7 +142,7 @@ async def test_a_peer_that_stops_reading_is_left(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     """A write has a deadline too."""
-    ours, theirs = trio.testing.lockstep_stream_pair()
+    ours, _theirs = trio.testing.lockstep_stream_pair()
     await serve(server_of(FakeRole()), FakeConnection(ours))
     assert trio.current_time() == pytest.approx(180.0)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.support.family import Family
+from tests.web_ui.axe import violations
 from tests.web_ui.letters import HOSTILE, letter, receive, submit
 from tests.web_ui.visitor import Visitor
 
@@ -196,6 +197,96 @@ def test_on_a_phone_in_the_dark(chromium: Browser, mail: Family, artifacts: Path
         anna.page.get_by_role("button", name="Mailboxes").tap()
         anna.page.get_by_role("dialog").get_by_role("link", name="Trash").tap()
         expect(anna.page.get_by_role("heading", name="Trash")).to_be_visible()
+
+
+def test_an_attachment_on_its_way(chromium: Browser, mail: Family, tmp_path: Path) -> None:
+    paper = tmp_path / "plan of the harbour.pdf"
+    paper.write_bytes(b"%PDF-1.7\n" + bytes(range(256)) * 400)
+    with Visitor(chromium, mail, "anna") as anna, Visitor(chromium, mail, "ben") as ben:
+        anna.sign_in()
+        anna.page.get_by_role("button", name="Compose").click()
+        window = anna.page.get_by_role("dialog", name="New message")
+        window.get_by_label("To", exact=True).fill(f"Ben Ek <{ben.address}>")
+        window.get_by_label("Subject").fill("The plan")
+        window = anna.page.get_by_role("dialog", name="The plan")
+        window.get_by_label("Files to attach").set_input_files(paper)
+        expect(window.get_by_role("list", name="Attachments").get_by_text("102 kB")).to_be_visible()
+        # What is written is kept without being asked, and comes back after the window was closed.
+        expect(window.get_by_text("Saved")).to_be_visible()
+        window.get_by_role("button", name="Save and close").click()
+        anna.page.get_by_role("link", name="Drafts").click()
+        anna.row("The plan").click()
+        window.get_by_label("Message", exact=True).fill("As promised.")
+        window.get_by_role("button", name="Send").click()
+        expect(anna.page.get_by_text("Message sent")).to_be_visible()
+        expect(anna.page.get_by_text("No drafts")).to_be_visible()
+
+        ben.sign_in()
+        assert "has attachment" in str(ben.row("The plan").get_attribute("aria-label"))
+        ben.row("The plan").click()
+        with ben.page.expect_download() as download:
+            ben.page.get_by_role("link", name="plan of the harbour.pdf").click()
+        assert download.value.path().read_bytes() == paper.read_bytes()
+
+
+def test_searching(chromium: Browser, mail: Family) -> None:
+    with Visitor(chromium, mail, "anna") as anna:
+        anna.sign_in()
+        anna.row("Autumn catalogue").wait_for()
+        anna.page.keyboard.press("/")
+        anna.page.keyboard.type("lamps")
+        anna.page.keyboard.press("Enter")
+        anna.page.wait_for_url("**/mail/search?q=lamps")
+        expect(anna.rows()).to_have_count(1)
+        expect(anna.row("Autumn catalogue")).to_be_focused()
+        anna.page.get_by_role("searchbox").fill("nobody wrote this")
+        anna.page.keyboard.press("Enter")
+        expect(anna.page.get_by_text("Nothing holds")).to_be_visible()
+        anna.page.get_by_role("button", name="Leave the search").click()
+        expect(anna.row("Minutes of the October session")).to_be_visible()
+
+
+def test_a_session_that_ends_loses_nothing(chromium: Browser, mail: Family) -> None:
+    with Visitor(chromium, mail, "anna") as anna:
+        anna.sign_in()
+        anna.page.get_by_role("button", name="Compose").click()
+        anna.page.get_by_label("Subject").fill("Half written")
+        anna.forget_session()
+        dialog = anna.page.get_by_role("dialog", name="You are signed out")
+        expect(dialog).to_be_visible()
+        with anna.page.expect_popup() as tab:
+            dialog.get_by_role("link", name="Sign in").click()
+        anna.fill_sign_in(tab.value)
+        tab.value.wait_for_url("**/mail/inbox")
+        tab.value.close()
+        anna.page.bring_to_front()
+        dialog.get_by_role("button", name="I have signed in").click()
+        expect(dialog).to_be_hidden()
+        window = anna.page.get_by_role("dialog", name="Half written")
+        expect(window.get_by_label("Subject")).to_have_value("Half written")
+        window.get_by_role("button", name="Discard").click()
+        # The one fault that was to be: the answer 401 to the attempt to save.
+        assert all("401" in fault for fault in anna.faults)
+        anna.faults.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 820, 1280])
+def test_for_everybody(chromium: Browser, mail: Family, artifacts: Path, width: int, scheme: str) -> None:
+    with Visitor(chromium, mail, "anna") as anna:
+        anna.page.set_viewport_size({"width": width, "height": 1100 if width == 820 else 800})
+        anna.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        anna.sign_in()
+        anna.row("Autumn catalogue").wait_for()
+        assert violations(anna.page) == []
+        anna.row("Autumn catalogue").click()
+        expect(anna.page.frame_locator("iframe").get_by_text("The new lamps are here.")).to_be_visible()
+        assert violations(anna.page) == []
+        anna.page.screenshot(path=artifacts / f"webmail-{width}-{scheme}.png")
+        anna.page.get_by_role("button", name="Reply", exact=True).last.click()
+        anna.page.get_by_role("dialog").get_by_label("Subject").wait_for()
+        assert violations(anna.page) == []
+        anna.page.screenshot(path=artifacts / f"webmail-{width}-{scheme}-composer.png")
 
 
 def test_signing_out(chromium: Browser, mail: Family) -> None:

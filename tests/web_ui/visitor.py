@@ -54,11 +54,19 @@ class Visitor:
     def sign_in(self) -> None:
         """From the address of the server to the inbox."""
         self.page.goto(self.origin + "/")
-        self.page.get_by_label("Email address").fill(self.address)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.fill_sign_in(self.page)
         self.page.wait_for_url("**/mail/inbox")
         self.page.get_by_role("heading", name="Inbox").wait_for()
+
+    def fill_sign_in(self, page: Page) -> None:
+        """On the sign-in page."""
+        page.get_by_label("Email address").fill(self.address)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+
+    def forget_session(self) -> None:
+        """As if the session had run out."""
+        self._context.clear_cookies()
 
     def rows(self) -> Locator:
         """The rows of the list that are in the document."""

@@ -6,8 +6,10 @@ A read that began before a change must not be remembered after it, so a reader t
 asks the database, and `put` drops what is of an older one.
 """
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
+
+from pymailcore.store.types import Database, Transaction
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -51,7 +53,57 @@ class LookupCache(Generic[K, V]):
             del self._entries[next(iter(self._entries))]
         self._entries[key] = Cached(value, now_ms + self._age_ms)
 
+    def forget(self, key: K) -> None:
+        """Forget one entry."""
+        self._entries.pop(key, None)
+
     def invalidate(self) -> None:
         """Forget everything, and all that is being read now."""
         self._entries.clear()
         self.generation += 1
+
+
+class Lookup(Generic[K, V]):
+    """One kind of question to the tables, answered from memory when it was asked a moment ago.
+
+    Args:
+        load: reads the answer; may run more than once.
+        now_ms: milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        load: Callable[[Transaction, K], Awaitable[V]],
+        *,
+        entries_count: int,
+        age_ms: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._load = load
+        self._now_ms = now_ms
+        self._cache: LookupCache[K, V] = LookupCache(entries_count, age_ms)
+
+    async def get(self, key: K) -> V:
+        """Give the answer: at once when it is remembered, else after one read."""
+        now_ms = self._now_ms()
+        known = self._cache.get(key, now_ms)
+        if known is not None:
+            return known.value
+        generation = self._cache.generation
+
+        async def work(tx: Transaction) -> V:
+            return await self._load(tx, key)
+
+        value = await self._database.read(work)
+        self._cache.put(key, value, now_ms, generation)
+        return value
+
+    def forget(self, key: K) -> None:
+        """Forget one answer."""
+        self._cache.forget(key)
+
+    def invalidate(self) -> None:
+        """Forget everything, and all that is being read now."""
+        self._cache.invalidate()

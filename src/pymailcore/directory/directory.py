@@ -14,12 +14,13 @@ from pymailcore.base.address import Address, normalise_domain
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint, TenantId
 from pymailcore.directory import credentials, identities, sessions, tables
-from pymailcore.directory.cache import LookupCache
+from pymailcore.directory.cache import Lookup
 from pymailcore.directory.logins import Logins
 from pymailcore.directory.passwords import Passwords
 from pymailcore.directory.routing import resolve
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.types import Account, Alias, Domain, Identity, Principal, Route, Session
+from pymailcore.directory.web_sessions import WebSessions
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.hub import DIRECTORY, ChangeHub
 from pymailcore.store.store import Store
@@ -58,23 +59,38 @@ class Directory:
         self._publish = publish
         self._settings = settings
         self._now_ms = now_ms
-        self._random_bytes = random_bytes
         self._passwords = Passwords(settings, random_bytes)
         self._logins = Logins(database, settings, self._passwords, now_ms)
-        count, age_ms = settings.cache_entries_count, int(settings.cache_seconds * 1000)
-        self._routes: LookupCache[Address, Route | None] = LookupCache(count, age_ms)
-        self._domains: LookupCache[str, TenantId | None] = LookupCache(count, age_ms)
-        self._principals: LookupCache[AccountId, Principal | None] = LookupCache(count, age_ms)
-        self._addresses: LookupCache[AccountId, tuple[Address, ...]] = LookupCache(count, age_ms)
-        self._sessions: LookupCache[bytes, AccountId | None] = LookupCache(count, age_ms)
+        self._web_sessions = WebSessions(
+            database, self._change, settings, now_ms=now_ms, random_bytes=random_bytes
+        )
+        self._routes = self._lookup(self._load_route)
+        self._tenants = self._lookup(tables.tenant_of)
+        self._principals = self._lookup(tables.principal)
+        self._addresses = self._lookup(tables.addresses_of)
+
+    def _lookup(self, load: Callable[[Transaction, K], Awaitable[V]]) -> Lookup[K, V]:
+        return Lookup(
+            self._database,
+            load,
+            entries_count=self._settings.cache_entries_count,
+            age_ms=int(self._settings.cache_seconds * 1000),
+            now_ms=self._now_ms,
+        )
+
+    async def _load_route(self, tx: Transaction, address: Address) -> Route | None:
+        return await resolve(address, tables.TableLookups(tx), self._settings)
 
     # --- what changed ----------------------------------------------------------------------------
 
     def invalidate(self) -> None:
         """Forget all look-ups; for a notice that another process changed the directory."""
-        for cache in (self._routes, self._domains, self._principals, self._addresses, self._sessions):
-            cache.invalidate()
+        self._routes.invalidate()
+        self._tenants.invalidate()
+        self._principals.invalidate()
+        self._addresses.invalidate()
         self._logins.invalidate()
+        self._web_sessions.invalidate()
 
     async def follow(self, hub: ChangeHub) -> None:
         """Forget look-ups whenever the hub says that the directory changed; runs until it is cancelled."""
@@ -115,7 +131,7 @@ class Directory:
         Raises:
             NotFound: no such account.
         """
-        found = await self._look_up(self._principals, account, tables.principal)
+        found = await self._principals.get(account)
         if found is None:
             raise NotFound(f"account {account}")
         return found
@@ -124,7 +140,7 @@ class Directory:
 
     async def is_local_domain(self, domain: str) -> bool:
         """Whether mail for a domain (in its one form, `base.address.normalise_domain`) is kept here."""
-        return await self._look_up(self._domains, domain, tables.tenant_of) is not None
+        return await self._tenants.get(domain) is not None
 
     async def route(self, address: Address) -> Route:
         """Say where mail for an address goes.
@@ -134,52 +150,23 @@ class Directory:
             Loop: aliases lead too deep.
             PermanentFailure: it stands for more recipients than are allowed.
         """
-        known = self._routes.get(address, self._now_ms())
-        route = known.value if known is not None else await self._resolve(address)
+        route = await self._routes.get(address)
         if route is None:
             raise NotFound(f"nobody has {address}")
         return route
 
-    async def _resolve(self, address: Address) -> Route | None:
-        async def load(tx: Transaction, key: Address) -> Route | None:
-            return await resolve(key, tables.TableLookups(tx), self._settings)
-
-        return await self._look_up(self._routes, address, load)
-
     async def addresses_of(self, account: AccountId) -> list[Address]:
         """All addresses that stand for an account; the one it logs in with comes first."""
-        return list(await self._own(account))
+        return list(await self._addresses.get(account))
 
     async def may_send_as(self, account: AccountId, address: Address) -> bool:
         """Whether an account may write an address into From and reverse-path: its own, with any detail."""
-        own = {mine.key for mine in await self._own(account)}
+        own = {mine.key for mine in await self._addresses.get(account)}
         if address.key in own:
             return True
         separator = self._settings.sub_address_separator
         base, found, _ = address.localpart[1:].partition(separator) if separator else ("", "", "")
         return bool(found) and Address(address.localpart[0] + base, address.domain).key in own
-
-    async def _own(self, account: AccountId) -> tuple[Address, ...]:
-        async def load(tx: Transaction, key: AccountId) -> tuple[Address, ...]:
-            return tuple(await tables.addresses_of(tx, key))
-
-        return await self._look_up(self._addresses, account, load)
-
-    async def _look_up(
-        self, cache: LookupCache[K, V], key: K, load: Callable[[Transaction, K], Awaitable[V]]
-    ) -> V:
-        now_ms = self._now_ms()
-        known = cache.get(key, now_ms)
-        if known is not None:
-            return known.value
-        generation = cache.generation
-
-        async def work(tx: Transaction) -> V:
-            return await load(tx, key)
-
-        value = await self._database.read(work)
-        cache.put(key, value, now_ms, generation)
-        return value
 
     # --- domains ---------------------------------------------------------------------------------
 
@@ -352,76 +339,24 @@ class Directory:
 
     async def create_session(self, account: AccountId, *, user_agent: str, peer: str) -> str:
         """Begin a web session and give its token: 256 random bits, of which only a digest is kept."""
-        token, now_ms = sessions.new_token(self._random_bytes(sessions.TOKEN_OCTETS)), self._now_ms()
-
-        async def work(tx: Transaction) -> None:
-            await sessions.insert(
-                tx,
-                sessions.digest_of(token),
-                account,
-                peer=peer,
-                user_agent=user_agent,
-                now_ms=now_ms,
-                settings=self._settings,
-            )
-
-        await self._database.write(work)
-        self._sessions.invalidate()
-        return token
+        return await self._web_sessions.create(account, user_agent=user_agent, peer=peer)
 
     async def session(self, token: str) -> Principal | None:
         """Say whose session a token is; None when it has ended or never was one. Its end moves on."""
-        digest, now_ms = sessions.digest_of(token), self._now_ms()
-        known = self._sessions.get(digest, now_ms)
-        account = known.value if known is not None else await self._find_session(digest, now_ms)
-        if account is None:
-            return None
-        return await self._look_up(self._principals, account, tables.principal)
-
-    async def _find_session(self, digest: bytes, now_ms: int) -> AccountId | None:
-        generation = self._sessions.generation
-
-        async def find(tx: Transaction) -> tuple[AccountId, int, int] | None:
-            return await sessions.find(tx, digest, now_ms)
-
-        found = await self._database.read(find)
-        account = None if found is None else found[0]
-        if found is not None and sessions.wants_touch(found[2], now_ms):
-            created_ms = found[1]
-
-            async def touch(tx: Transaction) -> None:
-                await sessions.touch(tx, digest, created_ms, now_ms, self._settings)
-
-            await self._database.write(touch)
-        self._sessions.put(digest, account, now_ms, generation)
-        return account
+        account = await self._web_sessions.account(token)
+        return None if account is None else await self._principals.get(account)
 
     async def end_session(self, token: str) -> None:
         """End the session of a token, in all processes."""
-        digest = sessions.digest_of(token)
-
-        async def work(tx: Transaction) -> None:
-            await sessions.delete(tx, digest)
-
-        await self._change(work)
+        await self._web_sessions.end(token)
 
     async def sessions_of(self, account: AccountId) -> list[Session]:
         """The web sessions of an account, the last used first."""
-        now_ms = self._now_ms()
-
-        async def work(tx: Transaction) -> list[Session]:
-            return await sessions.of_account(tx, account, now_ms)
-
-        return await self._database.read(work)
+        return await self._web_sessions.of_account(account)
 
     async def end_sessions(self, account: AccountId, *, but: str | None = None) -> None:
         """End all sessions of an account, but the one of a token."""
-        keep = b"" if but is None else sessions.digest_of(but)
-
-        async def work(tx: Transaction) -> None:
-            await sessions.delete_all(tx, account, keep)
-
-        await self._change(work)
+        await self._web_sessions.end_all(account, but=but)
 
     # --- identities ------------------------------------------------------------------------------
 

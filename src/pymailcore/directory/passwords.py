@@ -92,7 +92,7 @@ class Passwords:
 
     def is_remembered(self, scope: str, password: str, verifier: str, now_ms: int) -> bool:
         """Whether this password was found right for this verifier a short time ago."""
-        expires_ms = self._remembered.get(self._digest(scope, password, verifier))
+        expires_ms = self._remembered.get(self.digest(scope, password, verifier))
         return expires_ms is not None and expires_ms > now_ms
 
     def remember(self, scope: str, password: str, verifier: str, now_ms: int) -> None:
@@ -102,7 +102,7 @@ class Passwords:
         """
         if self._settings.remember_seconds <= 0 or self._settings.remember_count < 1:
             return
-        digest = self._digest(scope, password, verifier)
+        digest = self.digest(scope, password, verifier)
         self._remembered.pop(digest, None)
         while len(self._remembered) >= self._settings.remember_count:
             del self._remembered[next(iter(self._remembered))]
@@ -114,7 +114,8 @@ class Passwords:
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 
-    def _digest(self, scope: str, password: str, verifier: str) -> bytes:
+    def digest(self, scope: str, password: str, verifier: str) -> bytes:
+        """Give what a password for a verifier is known by in this process only."""
         mac = hmac.new(self._key, digestmod=hashlib.sha256)
         for part in (scope, verifier, password):
             octets = part.encode("utf-8", "surrogatepass")

@@ -73,6 +73,7 @@ HANDLERS: Final[Mapping[type[c.Command], _Handler]] = MappingProxyType(
 
 async def perform(session: Session, command: c.Command) -> Status | None:
     """Do a command and tell what has changed; gives its tagged response, None when a challenge was sent."""
+    session.services.metrics.commands.labels("imap", type(command).__name__.lower()).inc()
     try:
         answer = await HANDLERS[type(command)](session, command)
     except MailError as outcome:

@@ -69,6 +69,7 @@ class Session:
         self.view: View | None = None
         self.told: Mapping[int, int] = NOTHING_TOLD
         self._notice = 0
+        self._modseq = 0
         self._recheck_at = 0.0
         self._due = 0
 
@@ -118,6 +119,7 @@ class Session:
         """Take a view, or none; `notice` is what the hub said before the view was read."""
         self.view = view
         self._notice = notice
+        self._modseq = 0
         self._recheck_at = trio.current_time() + self.settings.recheck_seconds
 
     def look_again(self) -> None:
@@ -127,7 +129,8 @@ class Session:
     async def sync(self, *, expunge: bool) -> None:
         """Tell the client what has changed in the selected Mailbox.
 
-        Costs nothing while the hub has no news and the last look is recent.
+        Costs nothing while the hub has no news and the last look is recent, and next to nothing when
+        another look finds the account's modseq where it was.
         """
         view = self.view
         if view is None:
@@ -137,7 +140,10 @@ class Session:
         told, self.told = self.told, NOTHING_TOLD
         if notice != self._notice or now >= self._recheck_at or told:
             try:
-                await self._look(view, expunge=expunge, told=told)
+                modseq = (await self.store.states(self.account)).modseq
+                if modseq != self._modseq:
+                    await self._look(view, expunge=expunge, told=told)
+                    self._modseq = modseq
             except TemporaryFailure as fault:
                 self.log.warning("the selected Mailbox cannot be read now", fault=repr(fault))
             else:

@@ -94,14 +94,14 @@ class View:
         return bisect_right(self.uids, high) - bisect_left(self.uids, low)
 
     def _known(self, ranges: Ranges) -> Ranges:
-        """Cut ranges to UIDs of the view; those without a message go, those with nothing between merge."""
+        """Cut ranges to UIDs of the view; those with no message between them become one."""
         uids = self.uids
-        pairs = []
+        places = []
         for low, high in ranges:
             first, end = bisect_left(uids, low), bisect_right(uids, high)
             if first < end:
-                pairs.append((uids[first], uids[end - 1]))
-        return merge(pairs) if pairs else ()
+                places.append((first, end - 1))
+        return tuple((uids[first], uids[last]) for first, last in merge(places)) if places else ()
 
     def apply(self, delta: MailboxDelta, *, expunge: bool, told: Mapping[int, int]) -> list[bytes]:
         """Bring the view up to a delta; gives the responses that say so.

@@ -77,8 +77,10 @@ class _Reader:
     def _clear(self) -> None:
         self._phrase: list[str] = []  # words and white space before an angle, unquoted
         self._spec: list[str] = []  # the same as an addr-spec: quoted, without white space
+        self._spec_has_at = False
         self._angle: list[str] = []
         self._angle_seen = False
+        self._angle_has_at = False  # behind a local part; a route (section 4.4) begins with one
         self._in_angle = False
         self._comment: str | None = None
 
@@ -127,25 +129,33 @@ class _Reader:
             self._finish()
             self._open = None
         elif special == ":":
-            if not self._angle_seen and "@" not in self._spec:
+            if self._angle_seen or self._spec_has_at:
+                self._finish()
+            else:
                 self._open = RawGroup(_phrase(self._phrase) or "", [])
                 self._groups.append(self._open)
                 self._clear()
         elif special == "@":
             self._word("@", "@")
+            self._spec_has_at = True
 
     def _special_in_angle(self, special: str) -> None:
         if special == ">":
             self._in_angle = False
         elif special == ":":
-            self._angle.clear()  # obs-route (RFC 5322 section 4.4) is passed over
+            self._reset_angle()  # obs-route (RFC 5322 section 4.4) is passed over
         elif special == "@":
+            self._angle_has_at = bool(self._angle) and self._angle[0] != "@"
             self._angle.append("@")
         elif special == ",":
-            if "@" in self._angle[1:]:  # the closing bracket is missing
+            if self._angle_has_at:  # the closing bracket is missing
                 self._finish()
         elif special == "<":
-            self._angle.clear()
+            self._reset_angle()
+
+    def _reset_angle(self) -> None:
+        self._angle.clear()
+        self._angle_has_at = False
 
     def _skip_comment(self, position: int) -> int:
         start = position
@@ -170,10 +180,9 @@ class _Reader:
             name = _phrase(self._phrase)
         else:
             email = "".join(self._spec)
-            if "@" in self._spec:
-                name = None
-            else:
-                email, name = _phrase(self._phrase) or "", None
+            name = None
+            if not self._spec_has_at:
+                email = _phrase(self._phrase) or ""
         if email or name:
             if name is None:
                 name = self._comment

@@ -11,7 +11,7 @@ from pymailcore.message.html import html_to_text
 from pymailcore.message.structure import Part, walk
 from pymailcore.message.words import decode_base64
 
-__all__ = ["decode_body", "html_to_text", "searchable_text", "text_of", "text_prefix"]
+__all__ = ["decode_body", "html_to_text", "is_encoding_known", "searchable_text", "text_of", "text_prefix"]
 
 _MAX_ENCODED_SHARE: Final = 3  # octets that quoted-printable may take for one
 

@@ -17,21 +17,18 @@ from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
 
 LOOK_SECONDS: Final = 0.25
+RESTART_BUSY_MS: Final = 1_000
+PAGE_OCTETS: Final = 4096 + 24  # a page and its frame's head
 
 
 class Maintenance:
     """Looks at the log a few times a second, in a thread of its own, until it is closed."""
 
     def __init__(
-        self,
-        connect: Callable[[], apsw.Connection],
-        wal: Path,
-        lock: Path,
-        space: Space,
-        settings: StoreSettings,
+        self, connect: Callable[[], apsw.Connection], lock: Path, space: Space, settings: StoreSettings
     ) -> None:
         self._connect = connect
-        self._wal = wal
+        self._connection: apsw.Connection | None = None
         self._lock = lock
         self._space = space
         self._settings = settings
@@ -48,35 +45,34 @@ class Maintenance:
         self.look()
         while not self._end.wait(LOOK_SECONDS):
             self.look()
+        self._forget()
 
     def look(self) -> None:
         """Do now what is due."""
         self._space.make_reserve()
         try:
-            size = self._wal.stat().st_size
-        except OSError:
-            return
-        if size < self._settings.passive_checkpoint_octets:
-            return
-        try:
-            connection = self._connect()
-        except TemporaryFailure:
-            return
-        try:
-            if size < self._settings.restart_checkpoint_octets:
-                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            else:
-                self._restart(connection)
-        except apsw.Error:
-            return  # busy or full: the next look tries again
-        finally:
+            if self._connection is None:
+                self._connection = self._connect()
+            in_log, copied = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+            if in_log * PAGE_OCTETS >= self._settings.restart_checkpoint_octets:
+                self._restart(self._connection)
+            elif (in_log - copied) * PAGE_OCTETS >= self._settings.passive_checkpoint_octets:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except (apsw.BusyError, apsw.LockedError):
+            return  # the next look tries again
+        except (apsw.Error, OSError, TemporaryFailure):
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
             connection.close(True)
 
     def _restart(self, connection: apsw.Connection) -> None:
         descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            connection.set_busy_timeout(1_000)
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            connection.set_busy_timeout(RESTART_BUSY_MS)
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
         finally:
             os.close(descriptor)

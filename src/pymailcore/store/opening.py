@@ -91,7 +91,7 @@ async def open_store(
     store = Store(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
     maintenance = None
     if maintain:
-        maintenance = Maintenance(connect, layout.wal, layout.locks / "write", space, settings)
+        maintenance = Maintenance(connect, layout.locks / "write", space, settings)
     try:
         await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
         yield store

@@ -66,7 +66,7 @@ async def test_the_default_properties(world: JmapWorld, email: str) -> None:
     assert shown["bodyValues"] == {}
     assert shown["mailboxIds"] == {world.mailboxes["inbox"]: True}
     (text,), (page,), (file,) = shown["textBody"], shown["htmlBody"], shown["attachments"]
-    assert (text["partId"], text["type"], text["charset"], text["size"]) == ("1.1", "text/plain", "utf-8", 8)
+    assert (text["partId"], text["type"], text["charset"], text["size"]) == ("1.1", "text/plain", "utf-8", 7)
     assert page["partId"] == "1.2"
     assert file == {
         "partId": "2", "blobId": file["blobId"], "size": 9, "name": "a.pdf", "type": "application/pdf",

@@ -1,0 +1,83 @@
+"""What the back worker does: relaying, and the metrics page."""
+
+import smtplib
+import socket
+import threading
+import urllib.request
+
+import pytest
+
+from pymailcore.testing import MailServer
+
+pytestmark = pytest.mark.slow
+
+
+class Sink:
+    """A host that takes one message by SMTP, in a thread."""
+
+    def __init__(self) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listening.getsockname()[1]
+        self.lines: list[str] = []
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self.listening.accept()
+        with connection, connection.makefile("rw", newline="") as file:
+
+            def say(text: str) -> None:
+                file.write(text + "\r\n")
+                file.flush()
+
+            say("220 sink")
+            in_data = False
+            for line in file:
+                self.lines.append(line)
+                if in_data:
+                    if line == ".\r\n":
+                        in_data = False
+                        say("250 2.0.0 kept")
+                elif line.startswith("DATA"):
+                    in_data = True
+                    say("354 go on")
+                elif line.startswith("QUIT"):
+                    say("221 bye")
+                    return
+                else:
+                    say("250 2.0.0 ok")
+
+    def wait(self) -> str:
+        self.thread.join(20)
+        assert not self.thread.is_alive(), self.lines
+        self.listening.close()
+        return "".join(self.lines)
+
+
+def test_mail_for_elsewhere_is_relayed_by_its_route() -> None:
+    sink = Sink()
+    route = f'[[route]]\ndomain = "example.net"\nhost = "127.0.0.1"\nport = {sink.port}\n'
+    with MailServer(settings=route) as server:
+        anna = server.add_account("anna", "correct horse")
+        with smtplib.SMTP(server.host, server.ports["submission"]) as client:
+            client.login(anna, "correct horse")
+            client.sendmail(anna, ["ben@example.net"], f"From: {anna}\r\nSubject: out\r\n\r\nHello\r\n")
+        seen = sink.wait()
+    assert "MAIL FROM:<anna@example.test>" in seen
+    assert "RCPT TO:<ben@example.net>" in seen
+    assert "Subject: out" in seen
+
+
+def test_metrics_have_a_listener_of_their_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with MailServer(settings=f'[metrics]\nbind = "127.0.0.1:{port}"\n') as server:
+        with smtplib.SMTP(server.host, server.ports["smtp"]):
+            pass
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            text = answer.read().decode()
+        assert 'pymailcore_connections_total{listener="smtp-0"} 1.0' in text
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert answer.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/else")

@@ -1,0 +1,100 @@
+"""Every listener of the front worker, and what a reload changes."""
+
+import base64
+import dataclasses
+import http.client
+import imaplib
+import json
+import smtplib
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from pymailcore.app.core import Core
+from pymailcore.app.front import FrontApp
+from pymailcore.testing import MailServer
+
+pytestmark = pytest.mark.slow
+
+PASSWORD = "correct horse battery"
+ANNA = "anna@example.test"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MailServer]:
+    with MailServer() as running:
+        running.add_account(ANNA, PASSWORD)
+        yield running
+
+
+def trusting(server: MailServer) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=server.certificate.decode())
+
+
+@pytest.mark.parametrize("name", ["smtp", "submission"])
+def test_smtp_and_submission_with_starttls(server: MailServer, name: str) -> None:
+    """RFC 3207 section 4."""
+    with smtplib.SMTP("localhost", server.ports[name]) as client:
+        client.starttls(context=trusting(server))
+        client.ehlo()
+        assert ("auth" in client.esmtp_features) is (name == "submission")
+
+
+def test_submission_with_implicit_tls(server: MailServer) -> None:
+    """RFC 8314 section 3.3."""
+    with smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=trusting(server)) as client:
+        client.login(ANNA, PASSWORD)
+        client.sendmail(ANNA, [ANNA], f"From: {ANNA}\r\nSubject: own\r\n\r\nx\r\n")
+
+
+def test_imap_with_starttls_and_implicit_tls(server: MailServer) -> None:
+    """RFC 9051 section 6.2.1; RFC 8314 section 3.2."""
+    with imaplib.IMAP4("localhost", server.ports["imap"]) as client:
+        client.starttls(trusting(server))
+        assert client.login(ANNA, PASSWORD)[0] == "OK"
+    with imaplib.IMAP4_SSL("localhost", server.ports["imaps"], ssl_context=trusting(server)) as client:
+        assert client.login(ANNA, PASSWORD)[0] == "OK"
+
+
+def jmap_session(connection: http.client.HTTPConnection) -> dict[str, object]:
+    token = base64.b64encode(f"{ANNA}:{PASSWORD}".encode()).decode()
+    connection.request("GET", "/.well-known/jmap", headers={"Authorization": f"Basic {token}"})
+    answer = connection.getresponse()
+    assert answer.status == 200
+    session: dict[str, object] = json.loads(answer.read())
+    connection.close()
+    return session
+
+
+def test_http_in_clear_and_in_tls(server: MailServer) -> None:
+    """RFC 8620 section 2."""
+    plain = http.client.HTTPConnection("localhost", server.ports["http"])
+    encrypted = http.client.HTTPSConnection("localhost", server.ports["https"], context=trusting(server))
+    for connection in (plain, encrypted):
+        assert jmap_session(connection)["username"] == ANNA
+
+
+def test_a_reload_changes_what_begins_afterwards() -> None:
+    with MailServer() as server, smtplib.SMTP(server.host, server.ports["smtp"]) as before:
+        before.ehlo()
+
+        async def reload(core: Core) -> None:
+            smtp = dataclasses.replace(core.configuration.smtp, max_message_octets=12_345)
+            configuration = dataclasses.replace(core.configuration, smtp=smtp)
+            assert server._single is not None
+            for app in server._single._apps:
+                app.reload(configuration)
+
+        server.run(reload)
+        before.ehlo()
+        assert before.esmtp_features["size"] != "12345", "what is open keeps what it has"
+        with smtplib.SMTP(server.host, server.ports["smtp"]) as after:
+            after.ehlo()
+            assert after.esmtp_features["size"] == "12345"
+
+
+def test_a_core_that_is_given_is_the_one_that_is_used(server: MailServer) -> None:
+    assert server._single is not None
+    assert isinstance(server._single._apps[0], FrontApp)
+    assert server._single._apps[0]._core is server._single.core

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import apsw
+import trio
+
+from pymailcore.store.connection import open_connection
+from pymailcore.store.layout import Layout
+from pymailcore.store.maintenance import Maintenance
+from pymailcore.store.space import Space
+from tests.support.stores import a_message, opened_store, small_settings
+
+
+def log_frames(layout: Layout) -> tuple[int, int]:
+    connection = open_connection(layout.database, cache_octets=1 << 20)
+    frames = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+    connection.close()
+    return frames
+
+
+async def test_the_log_is_copied_back_once_it_is_long(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    async with opened_store(layout.data) as opened:
+        for n in range(10):
+            await opened.deliver(a_message(f"{n}"))
+        in_log, copied = log_frames(layout)
+        assert in_log > 30
+        assert copied == 0  # nobody else copies
+        space = Space(layout.data, layout.reserve, reserve_octets=0, watermark_octets=0)
+
+        def maintain(**changes: int) -> None:
+            maintenance = Maintenance(
+                lambda: open_connection(layout.database, cache_octets=1 << 20),
+                layout.locks / "write",
+                space,
+                small_settings(layout.data, **changes),
+            )
+            maintenance.close()
+
+        await trio.to_thread.run_sync(lambda: maintain())
+        assert log_frames(layout) == (in_log, 0)
+        await trio.to_thread.run_sync(lambda: maintain(passive_checkpoint_octets=4096))
+        assert log_frames(layout) == (in_log, in_log)
+        await opened.deliver(a_message("more"))
+        assert log_frames(layout)[0] < in_log
+        await trio.to_thread.run_sync(lambda: maintain(restart_checkpoint_octets=4096))
+        in_log, copied = log_frames(layout)
+        assert in_log == copied
+        await opened.deliver(a_message("and more"))
+        await opened.check()

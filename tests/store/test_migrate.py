@@ -1,0 +1,63 @@
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from pymailcore.store import migrate as migrations_of
+from pymailcore.store.connection import open_connection
+from pymailcore.store.migrate import VERSION, NewerDatabase, migrate, migrations
+from tests.support.stores import opened_store
+
+
+def test_migrations_are_numbered_without_gaps_up_to_the_version() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, VERSION + 1))
+
+
+def test_two_that_open_at_once_migrate_once(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+            migrate(connection, tmp_path / "lock")
+            connection.close()
+        except BaseException as failure:
+            failures.append(failure)
+            raise
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+    assert connection.execute("SELECT count(*) FROM schema_versions").fetchall() == [(VERSION,)]
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        migrations_of, "migrations", lambda: [(1, "CREATE TABLE a (x); CREATE TABLE b (y); nonsense")]
+    )
+    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+    with pytest.raises(apsw.SQLError):
+        migrate(connection, tmp_path / "lock")
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    assert names == {"schema_versions"}
+    connection.close()
+
+
+async def test_a_newer_database_is_refused_unless_its_floor_allows(tmp_path: Path) -> None:
+    async with opened_store(tmp_path / "data"):
+        pass
+    connection = open_connection(tmp_path / "data" / "store.sqlite", cache_octets=1 << 20)
+    connection.execute("INSERT INTO schema_versions VALUES (98, ?)", (VERSION,))
+    async with opened_store(tmp_path / "data") as opened:
+        await opened.deliver()
+    connection.execute("INSERT INTO schema_versions VALUES (99, ?)", (VERSION + 1,))
+    with pytest.raises(NewerDatabase, match="schema 99"):
+        async with opened_store(tmp_path / "data"):
+            pass
+    connection.close()
