@@ -1,9 +1,10 @@
 """What work on a large Mailbox costs the store: reads, STORE, COPY, MOVE, searches.
 
-    python benchmarks/store_bulk.py [--messages 10000] [--octets 2048] [--folder DIR]
+python benchmarks/store_bulk.py [--messages 10000] [--octets 2048] [--folder DIR]
 """
 
 import argparse
+import functools
 import gc
 import secrets
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.store_append import account_with_mailboxes, message
-from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId, EmailId, IdMint
 from pymailcore.store.keywords import keywords_of
 from pymailcore.store.opening import open_store
 from pymailcore.store.query import Contains, Field, InMailbox, Sort, SortKey
@@ -34,7 +35,10 @@ async def _fill(store: Store, account: AccountId, count: int, octets: int) -> No
         async with limit:
             prepared = await store.prepare(message(number, octets))
             await store.deliver(
-                prepared, [Target(account, "inbox")], tenant=DEFAULT_TENANT, received_ms=1_700_000_000_000 + number
+                prepared,
+                [Target(account, "inbox")],
+                tenant=DEFAULT_TENANT,
+                received_ms=1_700_000_000_000 + number,
             )
 
     async with trio.open_nursery() as nursery:
@@ -67,7 +71,9 @@ async def main(arguments: argparse.Namespace, folder: Path) -> None:
         emails = [row.email for row in await store.fetch(account, inbox, ALL, Want.NONE, limit=10**6)]
         await _timed("snapshot", lambda: store.snapshot(account, inbox))
         await _timed("fetch flags", lambda: store.fetch(account, inbox, ALL, Want.NONE, limit=10**6))
-        await _timed("fetch flags, size, date", lambda: store.fetch(account, inbox, ALL, Want.FACTS, limit=10**6))
+        await _timed(
+            "fetch flags, size, date", lambda: store.fetch(account, inbox, ALL, Want.FACTS, limit=10**6)
+        )
         await _timed(
             "fetch envelope, bodystructure",
             lambda: store.fetch(account, inbox, ALL, Want.ENVELOPE | Want.BODYSTRUCTURE, limit=10**6),
@@ -79,31 +85,29 @@ async def main(arguments: argparse.Namespace, folder: Path) -> None:
                 left = left[len(await store.messages(account, left)) :]
 
         await _timed("all octets", octets, 2)
-        for name, keyword in (("$flagged", "$flagged"), ("$seen", "$seen")):
+        for name in ("$flagged", "$seen"):
             for how in (FlagChange.ADD, FlagChange.REMOVE):
-                await _timed(
-                    f"STORE 1:* {how.value}{name}",
-                    lambda how=how, keyword=keyword: store.set_flags(
-                        account, inbox, ALL, how, keywords_of([keyword])
-                    ),
-                    1,
-                )
+                work = functools.partial(store.set_flags, account, inbox, ALL, how, keywords_of([name]))
+                await _timed(f"STORE 1:* {how.value}{name}", work, 1)
         sort = [Sort(SortKey.RECEIVED, ascending=False)]
+        in_inbox = InMailbox(frozenset([inbox]))
         for collapse in (False, True):
-            await _timed(
-                f"query newest 50 of the Mailbox, collapse={collapse}",
-                lambda collapse=collapse: store.query(
-                    account, InMailbox(frozenset([inbox])), sort, collapse_threads=collapse, limit=50, total=True
-                ),
+            work50 = functools.partial(
+                store.query, account, in_inbox, sort, collapse_threads=collapse, limit=50, total=True
             )
+            await _timed(f"query newest 50 of the Mailbox, collapse={collapse}", work50)
         await _timed("emails 50", lambda: store.emails(account, emails[-50:]))
         await _timed("threads 50", lambda: store.threads(account, emails[-50:]))
         await _timed(
             "keyword of one Email",
-            lambda: store.update_emails(account, [EmailUpdate(emails[5], add=keywords_of(["$seen"]))]),
+            lambda: store.update_emails(
+                account, [EmailUpdate(EmailId(emails[5]), add=keywords_of(["$seen"]))]
+            ),
         )
         await _timed("SEARCH FROM", lambda: store.search(account, inbox, Contains(Field.FROM, "sender7@")))
-        await _timed("SEARCH SUBJECT", lambda: store.search(account, inbox, Contains(Field.SUBJECT, "port 77")))
+        await _timed(
+            "SEARCH SUBJECT", lambda: store.search(account, inbox, Contains(Field.SUBJECT, "port 77"))
+        )
         await _timed("SEARCH BODY", lambda: store.search(account, inbox, Contains(Field.BODY, "qqqzz")), 2)
         begun_at = (await store.states(account)).modseq
         await store.set_flags(account, inbox, [(5, 5)], FlagChange.ADD, keywords_of(["$answered"]))

@@ -31,37 +31,24 @@ def apt_options() -> list[str]:
     return [*options, "-o", "APT::Sandbox::User=", "-o", "Debug::NoLocking=true"]
 
 
-def is_known(options: list[str], package: str) -> bool:
-    """Whether apt has a version of a package to offer."""
-    policy = run("apt-cache", *options, "policy", package)
-    return "Candidate: " in policy and "Candidate: (none)" not in policy
+def are_known(options: list[str], packages: list[str]) -> bool:
+    """Whether apt has a version of each package to offer."""
+    policy = run("apt-cache", *options, "policy", *packages)
+    return policy.count("  Candidate: ") == len(packages) and "Candidate: (none)" not in policy
 
 
 def wanted(options: list[str], packages: list[str]) -> list[str]:
-    """The packages, and all that they depend on and is not installed here."""
-    listing = run(
-        "apt-cache", *options, "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts",
-        "--no-breaks", "--no-replaces", "--no-enhances", *packages,
-    )  # fmt: skip
-    names = {line.strip() for line in listing.splitlines() if line and not line.startswith((" ", "<", "|"))}
-    installed = {
-        name.partition(":")[0]
-        for name, state in (
-            line.split("\t")
-            for line in run(
-                "dpkg-query", "--show", "--showformat=${Package}\t${db:Status-Status}\n"
-            ).splitlines()
-        )
-        if state == "installed"
-    }
-    return sorted((names - installed) | set(packages))
+    """The packages, and all that an installation of them would bring besides."""
+    simulated = run("apt-get", *options, "--simulate", "--no-install-recommends", "install", *packages)
+    brought = [line.split()[1] for line in simulated.splitlines() if line.startswith("Inst ")]
+    return sorted({*brought, *packages})
 
 
 def main() -> None:
     """Unpack what the arguments name."""
     folder, packages = Path(sys.argv[1]), sys.argv[2:]
     options = ["-o", "APT::Sandbox::User="]
-    if not all(is_known(options, package) for package in packages):
+    if not are_known(options, packages):
         if os.geteuid() == 0:
             run("apt-get", "update", "-qq")
         else:
@@ -69,7 +56,7 @@ def main() -> None:
             run("apt-get", *options, "update", "-qq")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as downloads:
-        names = [name for name in wanted(options, packages) if is_known(options, name)]
+        names = wanted(options, packages)
         run("apt-get", *options, "download", "-qq", *names, folder=Path(downloads))
         for archive in sorted(Path(downloads).glob("*.deb")):
             run("dpkg", "-x", str(archive), str(folder))

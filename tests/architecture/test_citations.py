@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CITATION = re.compile(r"RFC (\d{3,5})(?: sections? (\d+(?:\.\d+)*))?")
-SLOPPY = re.compile(r"(?i)\brfc[-_]?\d{3,5}\b|\bRFC\s{2,}\d|\bRFC \d{3,5}[,]? (?:sec\.|Sec\.|§|Section )")
+SLOPPY = re.compile(r"\b(?i:rfc)[-_]?\d{3,5}\b|\bRFC\s{2,}\d|\bRFC \d{3,5},? (?:sec\.|Sec\.|§|Section )")
 ROW = re.compile(r"^\| (\d{3,5}) \| ([^|]+) \| (yes|partly|planned|no) \| ([^|]*) \|$")
 
 

@@ -17,7 +17,7 @@ def test_aliases_come_and_go(run: Run, config: Path) -> None:
     )
     run("alias", "add", "sales@example.test", "ben@example.net")
     listed = json.loads(run("alias", "list", "--json").output)
-    assert [(entry["from"], entry["to"], entry["local"]) for entry in listed] == [
+    assert [(entry["address"], entry["target"], entry["local"]) for entry in listed] == [
         ("sales@example.test", "anna@example.test", True),
         ("sales@example.test", "ben@example.net", False),
     ]

@@ -7,7 +7,7 @@ from click.testing import Result
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.cli.installation import open_installation
 from pymailcore.runtime.clock import now_ms
@@ -32,7 +32,7 @@ def put(config: Path, *recipients: str) -> None:
 def test_what_waits_is_listed_tried_and_dropped(run: Run, config: Path) -> None:
     put(config, "a@example.net", "b@example.org")
     listed = json.loads(run("queue", "list", "--json").output)
-    assert {(entry["from"], entry["to"], entry["state"]) for entry in listed} == {
+    assert {(entry["sender"], entry["recipient"], entry["state"]) for entry in listed} == {
         ("anna@example.test", "a@example.net", "waiting"),
         ("anna@example.test", "b@example.org", "waiting"),
     }
@@ -44,5 +44,6 @@ def test_what_waits_is_listed_tried_and_dropped(run: Run, config: Path) -> None:
 
 
 def test_what_is_meant_is_said_once(run: Run, config: Path) -> None:
-    for words in ([], ["--all", "--domain", "example.net"], ["not-an-id"]):
+    assert isinstance(run("queue", "drop", "not-an-id").exception, InvalidValue)
+    for words in ([], ["--all", "--domain", "example.net"], ["q5", "--all"]):
         assert run("queue", "drop", *words).exit_code == 2

@@ -16,6 +16,7 @@ ZONE: dns_zone.Zone = {
     ("only4.example", "A"): ["192.0.2.4"],
     ("null.example", "MX"): ["0 ."],
     ("odd.example", "MX"): ["0 .", "10 a.two.example."],
+    ("even.example", "MX"): ["10 a.two.example.", "20 ."],
     ("texts.example", "TXT"): ['"v=spf1 " "-all"', '"other"'],
     ("half.example", "A"): ["192.0.2.5"],
     ("half.example", "AAAA"): dns_zone.SERVFAIL,
@@ -58,6 +59,7 @@ async def test_null_mx_is_no_exchange_at_all() -> None:
         resolver = Resolver(server.settings())
         assert await resolver.mail_exchanges("null.example") == ()
         assert await resolver.mail_exchanges("odd.example") == (Exchange(10, "a.two.example"),)
+        assert await resolver.mail_exchanges("even.example") == (Exchange(10, "a.two.example"),)
 
 
 @pytest.mark.parametrize("name", ["absent.example", "x" * 64 + ".example", "a..example"])

@@ -26,6 +26,7 @@ class Load:
         self._round = round_number
         self.acknowledged: set[str] = set()
         self.unanswered: set[str] = set()
+        self.ends: list[str] = []
         self.enough = threading.Event()
         self._wanted = 0
         self._threads = [threading.Thread(target=self._send, args=(n,)) for n in range(SENDERS)]
@@ -55,8 +56,8 @@ class Load:
                 self.acknowledged.add(name)
                 if len(self.acknowledged) >= self._wanted:
                     self.enough.set()
-        except (OSError, smtplib.SMTPException):
-            return
+        except (OSError, smtplib.SMTPException) as end:
+            self.ends.append(repr(end))
 
 
 def names_in_inbox(family: Family) -> Counter[str]:
@@ -86,7 +87,7 @@ def kill_and_look(folder: Path, kills: int) -> tuple[int, int]:
         family.start()
         load = Load(family, turn)
         load.start(chance.randrange(1, 300))
-        assert load.enough.wait(60)
+        assert load.enough.wait(60), (len(load.acknowledged), load.ends)
         family.kill()
         load.join()
         acknowledged |= load.acknowledged

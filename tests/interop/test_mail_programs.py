@@ -1,6 +1,7 @@
 """Programs that nobody here wrote: swaks, smtplib, imaplib, curl and mbsync against a running family."""
 
 import imaplib
+import re
 import smtplib
 import subprocess
 import threading
@@ -124,6 +125,11 @@ def test_curl_reads_a_mailbox(family: Family) -> None:
     assert "Subject: For curl" in curl(f"{base}INBOX;MAILINDEX={number}")
 
 
+def without_tuid(octets: bytes) -> bytes:
+    """A message without the field that mbsync adds to what it carries, and with LF line ends."""
+    return re.sub(rb"X-TUID: .*\n", b"", octets.replace(b"\r\n", b"\n"))
+
+
 def test_mbsync_mirrors_an_account(family: Family, tmp_path: Path) -> None:
     """Isync pulls every Mailbox, byte for byte, and pushes what is new and what was seen."""
     sent = mails.plain("For mbsync")
@@ -170,8 +176,8 @@ SyncState *
         assert done.returncode == 0, done.stdout + done.stderr
 
     mbsync()
-    inbox = [path.read_bytes() for path in (tmp_path / "mail" / "Inbox").glob("[nc]*/*")]
-    assert any(octets.replace(b"\r\n", b"\n").endswith(sent.replace(b"\r\n", b"\n")) for octets in inbox)
+    inbox = [without_tuid(path.read_bytes()) for path in (tmp_path / "mail" / "Inbox").glob("[nc]*/*")]
+    assert any(octets.endswith(sent.replace(b"\r\n", b"\n")) for octets in inbox)
     assert {"Sent", "Drafts", "Trash", "Junk", "Archive"} <= {
         path.name for path in (tmp_path / "mail").iterdir()
     }
@@ -179,7 +185,7 @@ SyncState *
     (tmp_path / "mail" / "Archive" / "new" / "1.note").write_bytes(note)
     mbsync()
     client = imap(family, "ben")
-    assert newest(client, "Archive").endswith(note.replace(b"\n", b"\r\n"))
+    assert without_tuid(newest(client, "Archive")) == note
     client.logout()
 
 

@@ -74,9 +74,9 @@ def test_an_unreachable_host_leaves_mail_queued_with_a_next_try(pair: tuple[Fami
     submit(first, own("Nobody home"), "x@gone.test")
     until(lambda: any(row["tries"] for row in waiting(first)))
     (row,) = waiting(first)
-    assert row["to"] == "x@gone.test"
-    assert isinstance(row["next"], str)
-    assert row["reply"]
+    assert row["recipient"] == "x@gone.test"
+    assert isinstance(row["next_try"], str)
+    assert row["last_reply"]
     first.run("queue", "drop", str(row["id"]))
     assert waiting(first) == []
 
@@ -135,4 +135,4 @@ def test_the_queue_survives_kill_9(tmp_path: Path) -> None:
     family.kill()
     with family:
         rows = waiting(family)
-        assert [row["to"] for row in rows] == ["x@later.test"]
+        assert [row["recipient"] for row in rows] == ["x@later.test"]

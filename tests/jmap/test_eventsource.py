@@ -11,7 +11,13 @@ import trio.testing
 from tests.support.jmap_world import HOST, JmapWorld, basic
 from tests.support.stores import a_message
 
-from pymailcore.jmap.asgi import Event
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.directory.types import Principal
+from pymailcore.jmap.asgi import Event, HttpRequest
+from pymailcore.jmap.eventsource import EventStream, Wishes
+from pymailcore.jmap.settings import JmapSettings
+from pymailcore.runtime.hub import ChangeHub
+from pymailcore.store.types import States
 
 
 class Listener:
@@ -183,3 +189,43 @@ async def test_trouble_in_the_stream_ends_it_and_raises_nothing(
         monkeypatch.setattr(world.store, "states", broken)
         await world.deliver(a_message())
         await listener.end()
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 0), (1, 5), (5, 5), (30, 30), (900, 900), (901, 900)])
+def test_pings_are_held_within_limits(asked: int, given: int) -> None:
+    """RFC 8620 section 7.3: 0 means none; the server may hold the interval within limits."""
+    wishes = Wishes({"types": "*", "closeafter": "no", "ping": str(asked)}, JmapSettings())
+    assert wishes.ping_seconds == given
+
+
+async def test_a_quiet_stream_pings(autojump_clock: trio.testing.MockClock) -> None:
+    """No time passes: the clock jumps, and nothing here waits for a thread."""
+
+    class Quiet:
+        async def states(self, account: AccountId) -> States:
+            return States(1, 1, 1, 1, 1, 1)
+
+    async def valid() -> bool:
+        return True
+
+    principal = Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b", admin=False)
+    draining = trio.Event()
+    stream = EventStream(
+        store=Quiet(),  # type: ignore[arg-type]
+        hub=ChangeHub(),
+        principal=principal,
+        wishes=Wishes({"types": "*", "closeafter": "no", "ping": "60"}, JmapSettings()),
+        draining=draining,
+        still_valid=valid,
+    )
+    listener = Listener()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(
+            stream.serve,
+            HttpRequest({"method": "GET", "path": "/", "headers": []}, listener.receive),
+            listener.send,
+        )
+        await trio.sleep(130)
+        draining.set()
+    frames = [frame async for frame in listener._frames]
+    assert frames == [b'event: ping\ndata: {"interval":60}\n\n'] * 2

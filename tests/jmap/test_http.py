@@ -27,10 +27,15 @@ async def test_the_session_object(world: JmapWorld, path: str) -> None:
     session = answer.json
     assert session["username"] == "anna@example.org"
     assert session["capabilities"]["urn:ietf:params:jmap:core"] == {
-        "maxSizeUpload": 50_000_000, "maxConcurrentUpload": 4, "maxSizeRequest": 10_000_000,
-        "maxConcurrentRequests": 8, "maxCallsInRequest": 32, "maxObjectsInGet": 500, "maxObjectsInSet": 500,
+        "maxSizeUpload": 50_000_000,
+        "maxConcurrentUpload": 4,
+        "maxSizeRequest": 10_000_000,
+        "maxConcurrentRequests": 8,
+        "maxCallsInRequest": 32,
+        "maxObjectsInGet": 500,
+        "maxObjectsInSet": 500,
         "collationAlgorithms": ["i;unicode-casemap"],
-    }  # fmt: skip
+    }
     assert list(session["accounts"]) == [world.account_id]
     assert "urn:ietf:params:jmap:vacationresponse" not in session["capabilities"]
     assert set(session["primaryAccounts"].values()) == {world.account_id}
@@ -187,10 +192,15 @@ async def test_requests_at_one_time_are_limited(tmp_path: Path, path: str, limit
 
             headers = {**JSON, **basic(world.anna.name), "host": HOST}
             scope: dict[str, Any] = {
-                "type": "http", "method": "POST", "path": path, "query_string": b"", "scheme": "http",
+                "type": "http",
+                "method": "POST",
+                "path": path,
+                "query_string": b"",
+                "scheme": "http",
                 "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-                "client": ("127.0.0.1", 1), "state": {},
-            }  # fmt: skip
+                "client": ("127.0.0.1", 1),
+                "state": {},
+            }
             await world.app(scope, receive, send)
 
         async with trio.open_nursery() as nursery:
@@ -226,13 +236,18 @@ async def test_a_client_that_leaves_frees_its_place(tmp_path: Path) -> None:
             raise AssertionError(event)
 
         scope: dict[str, Any] = {
-            "type": "http", "method": "POST", "path": "/jmap/api", "query_string": b"", "scheme": "http",
+            "type": "http",
+            "method": "POST",
+            "path": "/jmap/api",
+            "query_string": b"",
+            "scheme": "http",
             "headers": [
                 (name.encode(), value.encode())
                 for name, value in {**JSON, **basic(world.anna.name), "host": HOST}.items()
             ],
-            "client": ("127.0.0.1", 1), "state": {},
-        }  # fmt: skip
+            "client": ("127.0.0.1", 1),
+            "state": {},
+        }
         await world.app(scope, receive, send)
         assert (await world.request("POST", "/jmap/api", body=ECHO, headers=JSON)).status == 200
 
@@ -273,8 +288,11 @@ async def test_octets_come_back_as_they_went(world: JmapWorld) -> None:
     )
     assert answer.status == 201
     assert answer.json == {
-        "accountId": world.account_id, "blobId": answer.json["blobId"], "type": "image/png", "size": len(octets),
-    }  # fmt: skip
+        "accountId": world.account_id,
+        "blobId": answer.json["blobId"],
+        "type": "image/png",
+        "size": len(octets),
+    }
     blob = answer.json["blobId"]
     path = f"/jmap/download/{world.account_id}/{blob}/a.png"
     found = await world.request("GET", path + "?type=image/png")

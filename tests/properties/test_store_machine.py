@@ -1,7 +1,7 @@
 r"""The store against a simple model of it: what IMAP and JMAP see must be the same after every step.
 
-RFC 9051 sections 2.3.1.1 and 6.4, RFC 7162 section 3.2 (a client that follows the deltas), RFC 8620 section 5.2
-(a client that follows the changes), RFC 8621 section 2 (counters).
+RFC 9051 sections 2.3.1.1 and 6.4, RFC 7162 section 3.2 (a client that follows the deltas), RFC 8620
+section 5.2 (a client that follows the changes), RFC 8621 section 2 (counters).
 """
 
 import shutil
@@ -18,13 +18,13 @@ import trio.from_thread
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.support.stores import Opened, a_message, opened_store
 
 from pymailcore.base.errors import AlreadyExists, InvalidValue, NotEmpty
 from pymailcore.base.ids import EmailId, MailboxId
 from pymailcore.store.keywords import keyword_names, keywords_of
 from pymailcore.store.query import And, Sort, SortKey
 from pymailcore.store.types import EmailUpdate, FlagChange, Want
-from tests.support.stores import Opened, a_message, opened_store
 
 T = TypeVar("T")
 ALL = ((1, 2**32 - 1),)
@@ -126,7 +126,10 @@ class StoreMachine(RuleBasedStateMachine):
 
     def visible(self) -> set[int]:
         return {
-            email for box in self.mailboxes.values() for email, deleted in box.placements.values() if not deleted
+            email
+            for box in self.mailboxes.values()
+            for email, deleted in box.placements.values()
+            if not deleted
         }
 
     def place(self, box: ModelMailbox, email: int) -> int:
@@ -405,4 +408,3 @@ StoreMachine.TestCase.settings = settings(
 )
 
 TestStoreMachine = pytest.mark.slow(StoreMachine.TestCase)
-

@@ -40,6 +40,7 @@ ZONE: dns_zone.Zone = {
         (f"inside{n}.example", "A"): [address]
         for n, address in enumerate(["127.0.0.1", "10.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1"])  # noqa: S104
     },
+    ("mapped.example", "AAAA"): ["::ffff:1.1.1.1"],
     ("inside5.example", "AAAA"): ["::1"],
     ("inside6.example", "AAAA"): ["::ffff:127.0.0.1"],
     ("inside7.example", "AAAA"): ["fd00::1"],
@@ -133,6 +134,11 @@ async def test_a_host_without_address_is_passed_over() -> None:
 async def test_trouble_in_the_dns_is_temporary(domain: str) -> None:
     with pytest.raises(TemporaryFailure):
         await find(domain)
+
+
+async def test_a_mapped_address_is_judged_as_what_it_stands_for() -> None:
+    """RFC 4291 section 2.5.5.2; the mapped loopback address is refused above."""
+    assert hosts(await find("mapped.example")) == ["mapped.example"]
 
 
 async def test_private_addresses_can_be_allowed() -> None:

@@ -1,5 +1,7 @@
+import contextlib
 import smtplib
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -64,7 +66,8 @@ async def test_a_message_reaches_the_role(
     role = FakeRole()
     server = server_of(role)
     nursery.start_soon(serve, server, FakeConnection(ours))
-    assert await say(theirs, ENVELOPE, 4) == [b"220", b"250", b"250", b"250"]
+    assert await read_codes(theirs, 1) == [b"220"]
+    assert await say(theirs, ENVELOPE, 3) == [b"250", b"250", b"250"]
     assert await say(theirs, b"DATA\r\n", 1) == [b"354"]
     assert await say(theirs, b"Subject: hi\r\n\r\n", 0) == []
     assert await say(theirs, b"..x\r\n.\r\n", 1) == [b"250"]
@@ -310,7 +313,8 @@ async def test_octets_after_starttls_never_run_inside_tls(cut: int, nursery: tri
     octets = b"STARTTLS\r\nEHLO evil.example\r\nMAIL FROM:<>\r\n"
     await theirs.send_all(octets[:cut])
     await trio.testing.wait_all_tasks_blocked()
-    await theirs.send_all(octets[cut:])
+    with contextlib.suppress(trio.BrokenResourceError):  # closed on the first piece
+        await theirs.send_all(octets[cut:])
     assert (await read_all(theirs))[0] in {b"220", b"421"}
     assert role.hellos == ["c.example"]
 
@@ -363,6 +367,28 @@ async def port(nursery: trio.Nursery) -> AsyncIterator[tuple[int, FakeRole]]:
     nursery.start_soon(trio.serve_listeners, handle, listeners)
     yield listeners[0].socket.getsockname()[1], role
     nursery.cancel_scope.cancel()
+
+
+async def test_a_peer_that_reads_slowly_gets_every_octet(port: tuple[int, FakeRole]) -> None:
+    """What the socket's buffer does not take at once follows when there is room."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port[0])
+    await read_codes(stream, 1)
+    stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, 4_096)
+    await stream.send_all(b"EHLO c.example\r\n" + b"MAIL FROM:<>\r\nRSET\r\n" * 50)
+    async with stream:
+        assert (await read_codes(stream, 101))[-1] == b"250"
+
+
+async def test_a_peer_that_resets_is_an_ordinary_end(port: tuple[int, FakeRole]) -> None:
+    """RFC 5321 section 3.8."""
+    stream = await trio.open_tcp_stream("127.0.0.1", port[0])
+    stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await stream.send_all(b"EHLO c.example\r\nNOPE\r\n")
+    await stream.aclose()
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    other = await trio.open_tcp_stream("127.0.0.1", port[0])
+    async with other:
+        assert await read_codes(other, 1) == [b"220"]
 
 
 def _converse_with_smtplib(port: int, context: ssl.SSLContext) -> tuple[dict[str, str], dict[str, object]]:

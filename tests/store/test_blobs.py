@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
 from pymailcore.store.blobs import address_of
 from pymailcore.store.files import Files
 from pymailcore.store.types import Target, Transaction
-from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, opened_store
+from pymailcore.store.writer import Job
 
 
 class FailingFiles(Files):
@@ -121,7 +122,10 @@ async def test_equal_octets_are_written_once_in_a_tenant_and_again_in_another(tm
         other = TenantId(2)
         await add_account(store, AccountId(2), "eve@example.net", other)
         await store.deliver(
-            await store.prepare(octets), [Target(AccountId(2), "inbox")], tenant=other, received_ms=RECEIVED_MS
+            await store.prepare(octets),
+            [Target(AccountId(2), "inbox")],
+            tenant=other,
+            received_ms=RECEIVED_MS,
         )
         assert sum(files.written) > after_one * 3 // 2
         await opened.check()
@@ -139,13 +143,11 @@ async def test_a_known_blob_that_is_gone_is_written_again(opened: Opened) -> Non
     async def pull(tx: Transaction) -> None:
         await tx.run("DELETE FROM blobs")
 
-    pulled = []
+    pulled: list[bool] = []
 
-    def forward(jobs: list) -> None:  # type: ignore[type-arg]
+    def forward(jobs: list[Job]) -> None:
         if not pulled:
             pulled.append(True)
-            from pymailcore.store.writer import Job
-
             store.database.writer.put([Job(pull, None)])
         original(jobs)
 

@@ -4,7 +4,6 @@ import apsw
 import pytest
 
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.store import connection as connections
 from pymailcore.store.connection import NotDurable, open_connection
 
 
@@ -20,7 +19,7 @@ def test_every_connection_is_durable(tmp_path: Path, read_only: bool) -> None:
 def test_a_database_that_cannot_do_wal_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A full disk can leave a connection in another mode; a memory database does the same here."""
     real = apsw.Connection
-    monkeypatch.setattr(connections.apsw, "Connection", lambda _, **more: real(":memory:", **more))
+    monkeypatch.setattr(apsw, "Connection", lambda _, **more: real(":memory:", **more))
     with pytest.raises(NotDurable, match="memory"):
         open_connection(tmp_path / "x", cache_octets=1 << 20)
 

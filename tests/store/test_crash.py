@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support.stores import opened_store
 
 from pymailcore.base.ids import AccountId, EmailId
-from tests.support.stores import opened_store
 
 _PROGRAM = """
 import secrets
@@ -54,12 +54,12 @@ def body_of(first: int, number: int) -> bytes:
 
 @pytest.mark.slow
 async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    source = random.Random(5)
+    source = random.Random(5)  # noqa: S311
     acknowledged: list[tuple[int, int, int]] = []
     for first in range(4):
         log = tmp_path / f"log{first}"
         with log.open("wb") as out:
-            child = subprocess.Popen(
+            child = subprocess.Popen(  # noqa: ASYNC220
                 [sys.executable, "-c", _PROGRAM, str(tmp_path / "data"), str(first)],
                 stdout=out,
                 cwd=Path(__file__).parents[2],

@@ -30,6 +30,8 @@ def test_network_file_systems_are_refused(tmp_path: Path, kind: str) -> None:
 
 def test_local_and_unknown_file_systems_are_taken(tmp_path: Path) -> None:
     device = tmp_path.stat().st_dev
-    refuse_network_file_system(tmp_path, f"1 1 {os.major(device)}:{os.minor(device)} / / rw - ext4 /dev/x rw\n")
+    refuse_network_file_system(
+        tmp_path, f"1 1 {os.major(device)}:{os.minor(device)} / / rw - ext4 /dev/x rw\n"
+    )
     refuse_network_file_system(tmp_path, "nonsense\n\n1 2\n1 1 0:99 / / rw - nfs x rw\n")
     refuse_network_file_system(tmp_path)

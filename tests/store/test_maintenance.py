@@ -2,12 +2,12 @@ from pathlib import Path
 
 import apsw
 import trio
+from tests.support.stores import a_message, opened_store, small_settings
 
 from pymailcore.store.connection import open_connection
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
 from pymailcore.store.space import Space
-from tests.support.stores import a_message, opened_store, small_settings
 
 
 def log_frames(layout: Layout) -> tuple[int, int]:

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.support.stores import opened_store
 
 from pymailcore.store import migrate as migrations_of
 from pymailcore.store.connection import open_connection
-from pymailcore.store.migrate import VERSION, NewerDatabase, migrate, migrations
-from tests.support.stores import opened_store
+from pymailcore.store.migrate import VERSION, NewerDatabase, alone, migrate, migrations
 
 
 def test_migrations_are_numbered_without_gaps_up_to_the_version() -> None:
@@ -19,9 +19,10 @@ def test_two_that_open_at_once_migrate_once(tmp_path: Path) -> None:
 
     def one() -> None:
         try:
-            connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
-            migrate(connection, tmp_path / "lock")
-            connection.close()
+            with alone(tmp_path / "lock"):
+                connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+                migrate(connection)
+                connection.close()
         except BaseException as failure:
             failures.append(failure)
             raise
@@ -43,7 +44,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     )
     connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
     with pytest.raises(apsw.SQLError):
-        migrate(connection, tmp_path / "lock")
+        migrate(connection)
     names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     assert names == {"schema_versions"}
     connection.close()

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.support.stores import opened_store
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.store.space import Space
 from pymailcore.store.types import Transaction
-from tests.support.stores import opened_store
 
 
 def free(folder: Path) -> int:

@@ -3,11 +3,12 @@
 import apsw
 import pytest
 import trio
+import trio.lowlevel
+from tests.support.stores import Opened
 
 from pymailcore.base.errors import AlreadyExists, NotFound, TemporaryFailure
 from pymailcore.store.transaction import Suspended
 from pymailcore.store.types import Transaction
-from tests.support.stores import Opened
 
 
 async def put(tx: Transaction, name: str) -> None:
@@ -16,7 +17,9 @@ async def put(tx: Transaction, name: str) -> None:
 
 async def names(opened: Opened) -> list[str]:
     rows = await opened.store.database.read(
-        lambda tx: tx.rows("SELECT name FROM secrets WHERE name LIKE 't%' AND name NOT LIKE 'tenant:%' ORDER BY 1")
+        lambda tx: tx.rows(
+            "SELECT name FROM secrets WHERE name LIKE 't%' AND name NOT LIKE 'tenant:%' ORDER BY 1"
+        )
     )
     return [row[0] for row in rows]
 
@@ -100,11 +103,14 @@ async def test_a_cancelled_caller_waits_for_the_outcome(opened: Opened) -> None:
         async with trio.open_nursery() as nursery:
             results: list[str] = []
 
+            begun = trio.Event()
+
             async def caller() -> None:
+                begun.set()
                 results.append(await opened.store.database.write(work))
 
             nursery.start_soon(caller)
-            await trio.lowlevel.checkpoint()
+            await begun.wait()
             scope.cancel()
     assert results == ["done"]
     assert await names(opened) == ["t1"]
@@ -121,7 +127,7 @@ async def test_a_caller_that_is_cancelled_already_begins_nothing(opened: Opened)
 async def test_an_operation_that_waits_for_something_else_is_a_fault(opened: Opened) -> None:
     async def work(tx: Transaction) -> None:
         await put(tx, "t1")
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
 
     with pytest.raises(Suspended):
         await opened.store.database.write(work)

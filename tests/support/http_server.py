@@ -22,7 +22,7 @@ async def http_server(
 ) -> AsyncIterator[int]:
     """Serve an application on a port of this machine; gives the port."""
     server = HttpServer(app, settings or HttpSettings(), tls=tls)
-    stop = draining or trio.Event()
+    stop = trio.Event() if draining is None else draining
     handle_connection = server.handler(implicit_tls=tls is not None)
 
     async def handle(stream: trio.SocketStream) -> None:

@@ -1,5 +1,6 @@
 """A running IMAP server over a real store, and a strict client for it."""
 
+import random
 import re
 import ssl
 from collections.abc import AsyncIterator
@@ -9,19 +10,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import trio
-from tests.support.stores import add_account, small_settings, test_ids
+from tests.support.stores import add_account, small_settings
 
 from pymailcore.base.errors import Forbidden
-from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
 from pymailcore.directory.types import Principal
 from pymailcore.imap.server import TlsMode, serve_connection
 from pymailcore.imap.settings import ImapSettings
-from pymailcore.runtime.certificates import load_material
+from pymailcore.runtime.clock import now_ms
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Connection
-from pymailcore.runtime.settings import TlsSettings
 from pymailcore.runtime.tls import TlsContexts
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.opening import open_store
@@ -147,13 +147,15 @@ class ImapWorld:
 
 
 @asynccontextmanager
-async def imap_world(data: Path, settings: ImapSettings = FAST) -> AsyncIterator[ImapWorld]:
+async def imap_world(data: Path, tls: TlsContexts, settings: ImapSettings = FAST) -> AsyncIterator[ImapWorld]:
     """Open a store with one account and be ready to listen."""
     hub = ChangeHub()
-    tls = TlsContexts(load_material(TlsSettings(), data, "imap.example.test"))
     async with (
         open_store(
-            small_settings(data / "store"), notify=hub.publish, ids=test_ids(), maintain=False
+            small_settings(data / "store"),
+            notify=hub.publish,
+            ids=IdMint(now_ms, random.getrandbits),
+            maintain=False,
         ) as store,
         trio.open_nursery() as nursery,
     ):

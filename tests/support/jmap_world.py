@@ -34,7 +34,7 @@ from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, Target
 from pymailcore.submission.settings import SubmissionSettings
 from pymailcore.submission.submission import Submission
-from pymailcore.web.app import Pages, build_app
+from pymailcore.web.app import STATIC_FOLDER, Pages, build_app
 from pymailcore.web.authentication import DirectoryAuthenticator
 from pymailcore.web.dispatcher import Dispatcher
 from pymailcore.web.settings import HttpSettings
@@ -242,8 +242,8 @@ async def jmap_world(
         )
         draining = trio.Event()
         jmap = JmapHttp(services, DirectoryAuthenticator(directory), hub, draining=draining)
-        options = {} if static is None else {"static_folder": static}
-        pages = Pages(store=store, directory=directory, settings=http, **options)
+        folder = STATIC_FOLDER if static is None else static
+        pages = Pages(store=store, directory=directory, settings=http, static_folder=folder)
         app = Dispatcher(jmap=jmap, pages=build_app(pages, http), store=store, settings=http)
         world = JmapWorld(store, directory, hub, services, jmap, app, draining, anna, ben)
         for mailbox in await store.mailboxes(anna.id):

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint, MailboxId, TenantId
 from pymailcore.store.files import Files
@@ -20,19 +19,16 @@ from pymailcore.store.verify import verify_counts
 RECEIVED_MS = 1_700_000_000_000
 
 
-def test_ids(seed: int = 1) -> IdMint:
+def counted_ids(seed: int) -> IdMint:
     """A mint that counts milliseconds by itself."""
     clock = itertools.count(1_710_000_000_000)
-    return IdMint(lambda: next(clock), random.Random(seed).getrandbits)
+    return IdMint(lambda: next(clock), random.Random(seed).getrandbits)  # noqa: S311
 
 
-test_ids.__test__ = False  # type: ignore[attr-defined]
-
-
-def small_settings(data: Path, **changes: Any) -> StoreSettings:
+def small_settings(data: Path, **changes: float) -> StoreSettings:
     """Settings that spend little."""
     settings = StoreSettings(data=data, reserve_octets=0, watermark_octets=0, cache_octets=4 * 1024 * 1024)
-    return replace(settings, **changes)
+    return replace(settings, **changes)  # type: ignore[arg-type]
 
 
 def a_message(
@@ -95,14 +91,15 @@ class Opened:
         return found
 
 
-async def add_account(
-    store: Store, account: AccountId, name: str, tenant: TenantId = DEFAULT_TENANT
-) -> None:
+async def add_account(store: Store, account: AccountId, name: str, tenant: TenantId = DEFAULT_TENANT) -> None:
     """Make an account as the directory does."""
 
     async def work(tx: Transaction) -> None:
         await tx.run(
-            "INSERT INTO accounts (id, tenant, name, created_ms) VALUES (?1, ?2, ?3, 0)", account, tenant, name
+            "INSERT INTO accounts (id, tenant, name, created_ms) VALUES (?1, ?2, ?3, 0)",
+            account,
+            tenant,
+            name,
         )
         await store.create_account(tx, account, tenant)
 
@@ -116,14 +113,14 @@ async def opened_store(
     files: Files | None = None,
     maintain: bool = False,
     ids: IdMint | None = None,
-    **changes: Any,
+    **changes: float,
 ) -> AsyncIterator[Opened]:
     """Open a store; the account is made when the store is new."""
     told: list[tuple[AccountId, int]] = []
     async with open_store(
         small_settings(data, **changes),
         notify=lambda account, modseq: told.append((account, modseq)),
-        ids=ids or test_ids(),
+        ids=ids or counted_ids(1),
         maintain=maintain,
         files=files,
     ) as store:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.support.family import Family
 
 ARGUMENTS = [
@@ -25,10 +25,12 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    # Not for the whole session: Playwright keeps an event loop in this thread, which is trio's elsewhere.
     path = shutil.which("chromium")
     assert path is not None, "scripts/packages.sh brings chromium"
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

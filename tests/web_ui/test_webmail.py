@@ -171,6 +171,20 @@ def test_a_long_list_stays_small(chromium: Browser, family: Family) -> None:
         assert visitor.rows().count() < 60
         assert visitor.page.evaluate("document.querySelectorAll('*').length") < 1500
 
+        # New mail does not move what somebody is looking at: it waits behind a button.
+        visitor.page.keyboard.press("Home")
+        visitor.page.mouse.move(400, 400)
+        visitor.page.mouse.wheel(0, 1500)
+        looked_at = visitor.row("Number 125 of many")
+        looked_at.wait_for()
+        place = looked_at.bounding_box()
+        receive(family, letter("Carla <carla@remote.test>", ben, "Came in meanwhile"))
+        button = visitor.page.get_by_role("button", name="1 new")
+        button.wait_for()
+        assert looked_at.bounding_box() == place
+        button.click()
+        expect(visitor.row("Came in meanwhile")).to_be_focused()
+
         # What the first screen needs is one Session and, once the inbox is known, one request.
         before = len(visitor.api_requests())
         visitor.page.reload()

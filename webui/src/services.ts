@@ -8,9 +8,6 @@ import type { Panes } from "@/ui/layout";
 import type { Settings } from "@/ui/settings";
 import type { Toasts } from "@/ui/toasts";
 
-/** What can be done to a conversation. */
-export type Act = "archive" | "remove" | "junk" | "flag" | "unread";
-
 export interface Services {
   mail: MailStore;
   composer: Composer;

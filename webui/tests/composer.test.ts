@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { shallowRef } from "vue";
 
-import { AUTOSAVE_MS, Composer, obstacle } from "@/compose/composer";
+import { AUTOSAVE_MS, Composer } from "@/compose/composer";
+import { obstacle } from "@/compose/draft";
 import type { MailStore } from "@/mail/store";
 import { Toasts } from "@/ui/toasts";
 
@@ -22,11 +23,13 @@ async function writing(...answers: Record<string, object | "network">[]) {
   });
   const edit = vi.fn(async () => true);
   const mail = {
-    identities: shallowRef([identity("I1", "me@example.test")]),
-    own: shallowRef(["me@example.test"]),
-    byRole: (role: string) => mailbox(role),
-    text: async () => ({ id: "E0", textBody: [{ partId: "1", type: "text/plain" }], bodyValues: { 1: { value: "Hello" } } }),
-    edit,
+    known: {
+      identities: shallowRef([identity("I1", "me@example.test")]),
+      own: shallowRef(["me@example.test"]),
+      byRole: (role: string) => mailbox(role),
+    },
+    conversation: { text: async () => ({ id: "E0", textBody: [{ partId: "1", type: "text/plain" }], bodyValues: { 1: { value: "Hello" } } }) },
+    editor: { edit },
   } as unknown as MailStore;
   const toasts = new Toasts();
   const composer = new Composer(client, mail, toasts);

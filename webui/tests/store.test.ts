@@ -83,7 +83,7 @@ async function started(server: Server, memory = new Map<string, string>()) {
 }
 
 function shown(store: MailStore): (string | undefined)[] {
-  return [...(store.window.value?.ids ?? [])];
+  return [...(store.list.window.value?.ids ?? [])];
 }
 
 describe("the start", () => {
@@ -96,14 +96,14 @@ describe("the start", () => {
     const again = await started(server, memory);
     expect(again.requests).toHaveLength(1);
     expect(shown(again.store)).toEqual(["E0", "E1", "E2"]);
-    expect(again.store.row(0)).toMatchObject({ people: "Anna", unread: true, subject: "Hello" });
+    expect(again.store.list.row(0)).toMatchObject({ people: "Anna", unread: true, subject: "Hello" });
   });
 
   it("does not trust a memory of a Mailbox that is gone", async () => {
     const server = new Server();
     server.fill(1);
     const { store } = await started(server, new Map([["mailboxes:A1", JSON.stringify({ inbox: "old" })]]));
-    expect(store.mailboxId.value).toBe("inbox");
+    expect(store.list.key.value).toBe("inbox");
     expect(shown(store)).toEqual(["E0"]);
   });
 });
@@ -134,12 +134,12 @@ describe("changes", () => {
     server.fill(200);
     const { store, requests } = await started(server);
     const before = requests.length;
-    await store.look(120, 140);
-    expect(store.window.value?.ids[120]).toBe("E120");
-    expect(store.window.value?.ids[90]).toBeUndefined();
+    await store.list.look(120, 140);
+    expect(store.list.window.value?.ids[120]).toBe("E120");
+    expect(store.list.window.value?.ids[90]).toBeUndefined();
     expect(requests.length - before).toBeLessThanOrEqual(2);
     const after = requests.length;
-    await store.look(120, 140);
+    await store.list.look(120, 140);
     expect(requests.length).toBe(after);
   });
 });
@@ -149,14 +149,14 @@ describe("an edit", () => {
     const server = new Server();
     server.fill(3);
     const { store, toasts, requests } = await started(server);
-    const done = store.archive("T0");
+    const done = store.acts.archive("T0");
     expect(shown(store)).toEqual(["E1", "E2"]);
-    expect(store.byRole("inbox")).toMatchObject({ totalEmails: 9, unreadEmails: 0 });
+    expect(store.known.byRole("inbox")).toMatchObject({ totalEmails: 9, unreadEmails: 0 });
     expect(toasts.shown.map(({ text }) => text)).toEqual(["Archived"]);
     // Taken back at once, before the server has answered.
     toasts.undo();
     expect(shown(store)).toEqual(["E0", "E1", "E2"]);
-    expect(store.byRole("inbox")).toMatchObject({ totalEmails: 10, unreadEmails: 1 });
+    expect(store.known.byRole("inbox")).toMatchObject({ totalEmails: 10, unreadEmails: 1 });
     await done;
     await vi.advanceTimersByTimeAsync(0);
     expect(requests.flat().flatMap(([, { update }]) => (update === undefined ? [] : [update]))).toEqual([
@@ -175,10 +175,10 @@ describe("an edit", () => {
     server.fill(2);
     const { store, toasts } = await started(server);
     server.refuse = refusal;
-    await store.remove("T0", async () => true);
+    await store.acts.remove("T0", async () => true);
     expect(shown(store)).toEqual(["E0", "E1"]);
-    expect(store.emails.get("E0")?.mailboxIds).toEqual({ inbox: true });
-    expect(store.byRole("trash")).toMatchObject({ totalEmails: 10 });
+    expect(store.known.emails.get("E0")?.mailboxIds).toEqual({ inbox: true });
+    expect(store.known.byRole("trash")).toMatchObject({ totalEmails: 10 });
     expect(toasts.shown.map(({ kind }) => kind)).toEqual(["error"]);
   });
 
@@ -186,8 +186,8 @@ describe("an edit", () => {
     const server = new Server();
     server.fill(2);
     const { store } = await started(server);
-    const done = store.archive("T1");
-    await store.refresh();
+    const done = store.acts.archive("T1");
+    await store.list.refresh();
     expect(shown(store)).toEqual(["E0"]);
     await done;
   });
@@ -196,21 +196,21 @@ describe("an edit", () => {
     const server = new Server();
     server.fill(1);
     const { store } = await started(server);
-    await store.markRead("T0");
-    expect(store.row(0)?.unread).toBe(false);
-    await store.markUnread("T0");
-    expect(store.row(0)?.unread).toBe(true);
+    await store.acts.markRead("T0");
+    expect(store.list.row(0)?.unread).toBe(false);
+    await store.acts.markUnread("T0");
+    expect(store.list.row(0)?.unread).toBe(true);
   });
 
   it("asks before it deletes for good", async () => {
     const server = new Server();
     server.emails = [email({ id: "E0", threadId: "T0", mailboxIds: { inbox: true, trash: true } })];
     const { store, requests } = await started(server);
-    store.mailboxId.value = "trash";
+    store.list.key.value = "trash";
     const count = requests.length;
-    await store.remove("T0", async () => false);
+    await store.acts.remove("T0", async () => false);
     expect(requests).toHaveLength(count);
-    await store.remove("T0", async () => true);
+    await store.acts.remove("T0", async () => true);
     expect(requests.at(-1)?.[0]?.[1]).toMatchObject({ destroy: ["E0"] });
   });
 });

@@ -5,11 +5,11 @@ import random
 
 import trio
 
-from pymailcore.app.carrier import SmtpCarrier
 from pymailcore.app.context import Context
 from pymailcore.app.core import Core, open_core
 from pymailcore.config.configuration import Configuration
 from pymailcore.dns.resolver import Resolver
+from pymailcore.queue.carrier import SmtpCarrier
 from pymailcore.queue.nexthop import NextHops
 from pymailcore.queue.relay import Relay
 from pymailcore.queue.runner import QueueRunner
@@ -82,9 +82,9 @@ class BackApp:
             rng=random.SystemRandom(),
         )
         carrier = SmtpCarrier(
-            configuration.smtp,
             hostname=configuration.hostname,
-            deadline_seconds=configuration.queue.attempt_seconds,
+            settings=configuration.smtp,
+            attempt_seconds=configuration.queue.attempt_seconds,
         )
         return QueueRunner(
             core.queue,

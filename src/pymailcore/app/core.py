@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import trio
 
+from pymailcore.admin.operations import Operations
 from pymailcore.base.ids import IdMint
 from pymailcore.config.configuration import Configuration
 from pymailcore.delivery.delivery import Delivery
@@ -27,7 +28,7 @@ class Core:
     """What protocols, queue and command line stand on.
 
     Attributes:
-        directory, queue, delivery, submission: made of the configuration in force.
+        directory, queue, delivery, submission, operations: made of the configuration in force.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Core:
         database = self.store.database
         self.directory = Directory(database, self.store, self.ids, self.hub.publish, configuration.directory)
         self.queue = Queue(database, self.store, self.hub.publish, configuration.queue)
+        self.operations = Operations(self.directory, self.queue)
         self.delivery = Delivery(self.store, self.directory, self.queue, self.ids)
         self.submission = Submission(
             self.directory,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pymailcore.admin.operations import Record
 from pymailcore.base.address import Address
 from pymailcore.cli.common import (
     ADDRESS,
@@ -18,7 +19,6 @@ from pymailcore.cli.common import (
     show,
 )
 from pymailcore.cli.installation import open_installation, run
-from pymailcore.cli.moments import moment
 
 
 def new_password() -> str:
@@ -50,7 +50,7 @@ def add(address: Address, config: Path, *, password_stdin: bool, admin: bool) ->
 
     async def work() -> None:
         async with open_installation(config) as core:
-            await core.directory.add_account(address, password, admin=admin)
+            await core.operations.add_account(str(address), password, admin=admin)
 
     run(work)
     click.echo(f"added {address}")
@@ -74,12 +74,9 @@ def _choose_password(*, password_stdin: bool) -> tuple[str, bool]:
 def list_(config: Path, *, as_json: bool) -> None:
     """List all accounts."""
 
-    async def work() -> list[dict[str, object]]:
+    async def work() -> list[Record]:
         async with open_installation(config) as core:
-            return [
-                {"address": entry.display, "admin": entry.admin, "created": moment(entry.created_ms)}
-                for entry in await core.directory.list_accounts()
-            ]
+            return await core.operations.accounts()
 
     show(run(work), ("address", "admin", "created"), as_json=as_json)
 
@@ -103,10 +100,7 @@ def set_(address: Address, config: Path, *, password_stdin: bool, admin: bool | 
 
     async def work() -> None:
         async with open_installation(config) as core:
-            if password is not None:
-                await core.directory.set_password(address, password)
-            if admin is not None:
-                await core.directory.set_admin(address, admin)
+            await core.operations.set_account(str(address), password=password, admin=admin)
 
     run(work)
     click.echo(f"changed {address}")
@@ -123,7 +117,7 @@ def remove(address: Address, config: Path, *, yes: bool) -> None:
 
     async def work() -> None:
         async with open_installation(config) as core:
-            await core.directory.remove_account(address)
+            await core.operations.remove_account(str(address))
 
     run(work)
     click.echo(f"removed {address}")

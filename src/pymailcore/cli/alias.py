@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pymailcore.admin.operations import Record
 from pymailcore.base.address import Address
 from pymailcore.cli.common import ADDRESS, config_option, examples, json_option, show
 from pymailcore.cli.installation import open_installation, run
@@ -23,7 +24,7 @@ def add(from_: Address, to: Address, config: Path) -> None:
 
     async def work() -> None:
         async with open_installation(config) as core:
-            await core.directory.add_alias(from_, to)
+            await core.operations.add_alias(str(from_), str(to))
 
     run(work)
     click.echo(f"added {from_} to {to}")
@@ -35,14 +36,11 @@ def add(from_: Address, to: Address, config: Path) -> None:
 def list_(config: Path, *, as_json: bool) -> None:
     """List all aliases."""
 
-    async def work() -> list[dict[str, object]]:
+    async def work() -> list[Record]:
         async with open_installation(config) as core:
-            return [
-                {"from": entry.address, "to": entry.target, "local": entry.local}
-                for entry in await core.directory.list_aliases()
-            ]
+            return await core.operations.aliases()
 
-    show(run(work), ("from", "to", "local"), as_json=as_json)
+    show(run(work), ("address", "target", "local"), as_json=as_json)
 
 
 @alias.command(epilog=examples("pymailcore alias remove sales@example.org"))
@@ -54,7 +52,7 @@ def remove(from_: Address, to: Address | None, config: Path) -> None:
 
     async def work() -> None:
         async with open_installation(config) as core:
-            await core.directory.remove_alias(from_, to)
+            await core.operations.remove_alias(str(from_), None if to is None else str(to))
 
     run(work)
     click.echo(f"removed {from_}" + (f" to {to}" if to else ""))

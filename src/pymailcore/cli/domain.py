@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from pymailcore.admin.operations import Record
 from pymailcore.cli.common import config_option, examples, json_option, show
 from pymailcore.cli.installation import open_installation, run
-from pymailcore.cli.moments import moment
 
 
 @click.group()
@@ -22,7 +22,7 @@ def add(name: str, config: Path) -> None:
 
     async def work() -> str:
         async with open_installation(config) as core:
-            return (await core.directory.add_domain(name)).name
+            return str((await core.operations.add_domain(name))["domain"])
 
     click.echo(f"added {run(work)}")
 
@@ -33,12 +33,9 @@ def add(name: str, config: Path) -> None:
 def list_(config: Path, *, as_json: bool) -> None:
     """List all domains."""
 
-    async def work() -> list[dict[str, object]]:
+    async def work() -> list[Record]:
         async with open_installation(config) as core:
-            return [
-                {"domain": entry.name, "created": moment(entry.created_ms)}
-                for entry in await core.directory.list_domains()
-            ]
+            return await core.operations.domains()
 
     show(run(work), ("domain", "created"), as_json=as_json)
 
@@ -51,7 +48,7 @@ def remove(name: str, config: Path) -> None:
 
     async def work() -> None:
         async with open_installation(config) as core:
-            await core.directory.remove_domain(name)
+            await core.operations.remove_domain(name)
 
     run(work)
     click.echo(f"removed {name}")

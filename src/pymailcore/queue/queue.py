@@ -91,17 +91,24 @@ class Queue:
             running: how many leases of each domain are being worked on.
         """
         now_ms = self._now_ms()
+        until_ms = now_ms + int(self._settings.lease_seconds * 1000)
 
-        async def work(tx: Transaction) -> list[Lease]:
-            return await tables.lease_due(
+        async def look(tx: Transaction) -> list[tuple[int, str]]:
+            return await tables.due_groups(
                 tx,
                 now_ms=now_ms,
-                until_ms=now_ms + int(self._settings.lease_seconds * 1000),
                 limit=limit,
                 running=running,
                 per_domain=self._settings.concurrent_per_domain_count,
-                per_lease=self._settings.recipients_per_transaction_count,
             )
+
+        groups = await self._database.read(look)
+        if not groups:
+            return []
+
+        async def work(tx: Transaction) -> list[Lease]:
+            most = self._settings.recipients_per_transaction_count
+            return await tables.lease(tx, groups, now_ms=now_ms, until_ms=until_ms, per_lease=most)
 
         return await self._database.write(work)
 
@@ -109,6 +116,12 @@ class Queue:
         """Lease messages whose senders are to be told of a failure."""
         now_ms = self._now_ms()
         until_ms = now_ms + int(self._settings.lease_seconds * 1000)
+
+        async def look(tx: Transaction) -> bool:
+            return await tables.has_failed(tx, now_ms)
+
+        if not await self._database.read(look):
+            return []
 
         async def work(tx: Transaction) -> list[Bounce]:
             return await tables.lease_failed(tx, now_ms=now_ms, until_ms=until_ms, limit=limit)

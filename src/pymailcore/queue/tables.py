@@ -6,6 +6,8 @@ simply leaves rows that come due again, and one index answers both "what is due"
 `lease_until_ms` says whose lease it is: what a process brings back after its lease has passed to another
 changes nothing, but a success always counts.
 
+Looking for what is due is for readers, which hold nobody up; the writer then takes what was found by its key.
+
 `failed` rows wait for the report to the sender; they go in the transaction that files the report. The
 message's row goes with its last recipient, and lets its blobs go in the same transaction.
 """
@@ -22,6 +24,7 @@ from pymailcore.store.types import Row, Transaction
 WAITING: Final = "waiting"
 FAILED: Final = "failed"
 MAX_REPLY_CHARACTERS: Final = 1_000
+_LOOK_ROWS: Final = 500
 
 
 async def insert(
@@ -75,39 +78,52 @@ def _message(row: Row) -> Message:
     return Message(row[0], row[1], reverse_path, row[3], row[4], bool(row[5]), bool(row[6]), row[7])
 
 
-async def lease_due(
-    tx: Transaction,
-    *,
-    now_ms: int,
-    until_ms: int,
-    limit: int,
-    running: Mapping[str, int],
-    per_domain: int,
-    per_lease: int,
-) -> list[Lease]:
-    """Lease recipients that are due, the longest due first.
+async def due_groups(
+    tx: Transaction, *, now_ms: int, limit: int, running: Mapping[str, int], per_domain: int
+) -> list[tuple[int, str]]:
+    """Find messages and domains that are due, the longest due first; for a reading transaction.
 
     Args:
-        limit: most leases.
+        limit: most groups.
         running: leases of each domain that are being worked on.
-        per_domain: most leases of a domain, with those.
-        per_lease: most recipients of a lease.
+        per_domain: most groups of a domain, with those.
     """
-    leases: list[Lease] = []
+    groups: dict[tuple[int, str], None] = {}
     places = Counter(running)
-    while len(leases) < limit:
+    while len(groups) < limit:
+        before = len(groups)
         busy = [domain for domain, count in places.items() if count >= per_domain]
-        due = await tx.row(
+        rows = await tx.rows(
             "SELECT message, domain FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2"
-            " AND domain NOT IN (SELECT value FROM json_each(?3)) ORDER BY next_try_ms LIMIT 1",
+            " AND domain NOT IN (SELECT value FROM json_each(?3)) ORDER BY next_try_ms LIMIT ?4",
             WAITING,
             now_ms,
             json.dumps(busy),
+            _LOOK_ROWS,
         )
-        if due is None:
+        for number, domain in rows:
+            if (number, domain) not in groups and places[domain] < per_domain and len(groups) < limit:
+                groups[number, domain] = None
+                places[domain] += 1
+        if len(rows) < _LOOK_ROWS or len(groups) == before:
             break
-        number, domain = due
+    return list(groups)
+
+
+async def lease(
+    tx: Transaction, groups: Sequence[tuple[int, str]], *, now_ms: int, until_ms: int, per_lease: int
+) -> list[Lease]:
+    """Lease recipients of some messages and domains, as far as they are still due.
+
+    Args:
+        per_lease: most recipients of a lease; more stay due.
+    """
+    leases: list[Lease] = []
+    for number, domain in groups:
         found = await message(tx, number)
+        if found is None:
+            await remove_message(tx, number)
+            continue
         rows = await tx.rows(
             "UPDATE queue_recipients SET next_try_ms = ?5, lease_until_ms = ?5 WHERE message = ?1"
             " AND address IN (SELECT address FROM queue_recipients WHERE message = ?1 AND domain = ?2"
@@ -119,12 +135,17 @@ async def lease_due(
             until_ms,
             per_lease,
         )
-        if found is None:
-            await remove_message(tx, number)
-        else:
-            places[domain] += 1
+        if rows:
             leases.append(Lease(found, domain, tuple(sorted(row[0] for row in rows)), until_ms))
     return leases
+
+
+async def has_failed(tx: Transaction, now_ms: int) -> bool:
+    """Whether a report is due; for a reading transaction."""
+    row = await tx.row(
+        "SELECT 1 FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2 LIMIT 1", FAILED, now_ms
+    )
+    return row is not None
 
 
 async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: int) -> list[Bounce]:
@@ -186,27 +207,27 @@ async def remove(tx: Transaction, number: int, address: str) -> None:
     await tx.run("DELETE FROM queue_recipients WHERE message = ?1 AND address = ?2", number, address)
 
 
-async def put_off(tx: Transaction, lease: Lease, address: str, next_try_ms: int, reply: str) -> None:
+async def put_off(tx: Transaction, held: Lease, address: str, next_try_ms: int, reply: str) -> None:
     """Note a try that failed for now."""
     await tx.run(
         "UPDATE queue_recipients SET tries = tries + 1, next_try_ms = ?4, lease_until_ms = 0, last_reply = ?5"
         " WHERE message = ?1 AND address = ?2 AND lease_until_ms = ?3",
-        lease.message.id,
+        held.message.id,
         address,
-        lease.until_ms,
+        held.until_ms,
         next_try_ms,
         reply[:MAX_REPLY_CHARACTERS],
     )
 
 
-async def give_up(tx: Transaction, lease: Lease, address: str, now_ms: int, reply: str) -> None:
+async def give_up(tx: Transaction, held: Lease, address: str, now_ms: int, reply: str) -> None:
     """Note a try that failed for good; the report is due now."""
     await tx.run(
         "UPDATE queue_recipients SET state = ?6, tries = tries + 1, next_try_ms = ?4, lease_until_ms = 0,"
         " last_reply = ?5 WHERE message = ?1 AND address = ?2 AND lease_until_ms = ?3",
-        lease.message.id,
+        held.message.id,
         address,
-        lease.until_ms,
+        held.until_ms,
         now_ms,
         reply[:MAX_REPLY_CHARACTERS],
         FAILED,

@@ -10,6 +10,7 @@ also watches for the server to drain; before that it does not, because a second 
 every command.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -260,8 +261,10 @@ class _Driver:
             return
         if self._protocol.tardy:
             await trio.sleep(self._settings.error_delay_seconds)
-        with trio.fail_after(self._settings.block_seconds):
-            await self._stream.send_all(octets)
+        written = _write_now(self._stream, octets)
+        if written < len(octets):
+            with trio.fail_after(self._settings.block_seconds):
+                await self._stream.send_all(octets[written:])
         self._extend()
 
     async def _receive(self) -> None:
@@ -303,6 +306,22 @@ class _Driver:
         if broken is not None:
             raise broken
         return octets
+
+
+def _write_now(stream: trio.abc.Stream, octets: bytes) -> int:
+    """Write what a plain socket takes at once; give how much that was.
+
+    A reply nearly always fits into the socket's buffer. Asking trio to wait for that costs a cancel scope and
+    a turn of the scheduler for each reply: a quarter of all CPU time of a small message.
+    """
+    if type(stream) is not trio.SocketStream:
+        return 0
+    try:
+        return os.write(stream.socket.fileno(), octets)
+    except BlockingIOError:
+        return 0
+    except OSError as fault:
+        raise trio.BrokenResourceError(f"the peer is gone: {fault.strerror}") from fault
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -120,20 +120,9 @@ class PackWriter:
         connection: apsw.Connection | None = None
         open_ = True
         while open_:
-            first = self._queue.get()
-            if first is None:
-                break
-            jobs, octets = [first], sum(len(piece.octets) for piece in first.pieces)
-            while len(jobs) < _BATCH_JOBS and octets < _BATCH_OCTETS:
-                try:
-                    job = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    open_ = False
-                    break
-                jobs.append(job)
-                octets += sum(len(piece.octets) for piece in job.pieces)
+            jobs, open_ = self._take()
+            if not jobs:
+                continue
             try:
                 if connection is None:
                     connection = self._connect()
@@ -145,10 +134,25 @@ class PackWriter:
                 self._deliver([*jobs])
             else:
                 self._forward([*jobs])
-            del first, jobs
+            del jobs
         self._abandon()
         if connection is not None:
             connection.close(True)
+
+    def _take(self) -> tuple[list[BlobJob], bool]:
+        """Wait for a job and take what waits beside it; False when there will be no more."""
+        jobs: list[BlobJob] = []
+        octets = 0
+        while len(jobs) < _BATCH_JOBS and octets < _BATCH_OCTETS:
+            try:
+                job = self._queue.get_nowait() if jobs else self._queue.get()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            jobs.append(job)
+            octets += sum(len(piece.octets) for piece in job.pieces)
+        return jobs, True
 
     def _append(self, connection: apsw.Connection, jobs: list[BlobJob]) -> None:
         recent = self._recent

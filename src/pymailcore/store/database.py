@@ -1,7 +1,7 @@
 """The database on SQLite: one writer, few readers, and reads by key on the loop."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import outcome
 import trio
@@ -43,7 +43,7 @@ class SqliteDatabase:
         self.writer.put((job,))
         return cast("T", await _wait())
 
-    async def submit(self, put: Callable[[J], None], make: Callable[[trio.lowlevel.Task], J]) -> Any:
+    async def submit(self, put: Callable[[J], None], make: Callable[[trio.lowlevel.Task], J]) -> object:
         """Leave a job somewhere that passes it on to the writer, and wait for its outcome."""
         await trio.lowlevel.checkpoint_if_cancelled()
         put(make(trio.lowlevel.current_task()))
@@ -73,7 +73,8 @@ class SqliteDatabase:
     async def call(self, call: Callable[[ReadSide], T]) -> T:
         """Run a function in a reading thread."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        assert self._readers is not None
+        if self._readers is None:
+            raise TemporaryFailure("the store is closed")
         job = Job(_nothing, trio.lowlevel.current_task())
         self._readers.put(job, call)
         return cast("T", await _wait())
@@ -121,7 +122,7 @@ class SqliteDatabase:
         self._local.close()
 
 
-async def _wait() -> Any:
+async def _wait() -> object:
     return await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
 
 

@@ -1,10 +1,10 @@
-"""Keywords of an Email: a set of bits for the common ones and text for the rest.
+r"""Keywords of an Email: a set of bits for the common ones and text for the rest.
 
 Standards: RFC 8621 section 4.1.1 (keywords), RFC 9051 section 2.3.2 (flags), RFC 5788 (registry).
 
 A set is the pair (flags, extra): `flags` has bit n set for `SYSTEM[n]`, `extra` holds all other keywords,
 lower case, sorted, joined by one space. Equal sets are equal pairs, so a protocol can cache what it makes
-of a pair. `\\Deleted` is no keyword: it belongs to a placement.
+of a pair. `\Deleted` is no keyword: it belongs to a placement.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ class Keywords(NamedTuple):
         """All names in it, the common ones first."""
         return keyword_names(self.flags, self.extra)
 
-    def __or__(self, other: tuple[int, str]) -> "Keywords":  # type: ignore[override]
+    def __or__(self, other: tuple[int, str]) -> "Keywords":
         flags, extra = other
         return Keywords(self.flags | flags, _joined(set(self.extra.split()) | set(extra.split())))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import apsw
+
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space

@@ -7,6 +7,8 @@ Beside the version the database keeps a floor: the oldest schema version whose c
 import fcntl
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -38,21 +40,26 @@ def migrations() -> list[tuple[int, str]]:
     return sorted(found)
 
 
-def migrate(connection: apsw.Connection, lock: Path) -> None:
-    """Run the migrations that a database lacks; blocks while another process does.
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file, so that of several processes one at a time makes or migrates a database; blocks.
 
-    Raises:
-        NewerDatabase: the floor of the database is above `VERSION`.
+    The switch to WAL of a new file does not wait for others by itself, so it belongs in here, too.
     """
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _migrate(connection)
+        yield
     finally:
         os.close(descriptor)
 
 
-def _migrate(connection: apsw.Connection) -> None:
+def migrate(connection: apsw.Connection) -> None:
+    """Run the migrations that a database lacks; the caller is `alone`.
+
+    Raises:
+        NewerDatabase: the floor of the database is above `VERSION`.
+    """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, floor INTEGER NOT NULL)"
     )

@@ -15,7 +15,7 @@ from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.files import Files
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
-from pymailcore.store.migrate import migrate
+from pymailcore.store.migrate import alone, migrate
 from pymailcore.store.ops.accounts import ensure_tenant
 from pymailcore.store.packs import PackReader
 from pymailcore.store.readers import Readers, ReadSide
@@ -61,11 +61,12 @@ async def open_store(
 
     def prepare_folder() -> None:
         layout.make()
-        connection = connect()
-        try:
-            migrate(connection, layout.locks / "migrate")
-        finally:
-            connection.close()
+        with alone(layout.locks / "migrate"):
+            connection = connect()
+            try:
+                migrate(connection)
+            finally:
+                connection.close()
 
     await trio.to_thread.run_sync(prepare_folder)
     space = Space(

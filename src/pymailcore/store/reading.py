@@ -130,7 +130,8 @@ async def read_claimed(
     if blob is None:
         raise NotFound("no such blob")
     row = await tx.row(
-        "SELECT a.tenant FROM uploads u JOIN accounts a ON a.id = u.account WHERE u.account = ?1 AND u.key = ?2",
+        "SELECT a.tenant FROM uploads u JOIN accounts a ON a.id = u.account"
+        " WHERE u.account = ?1 AND u.key = ?2",
         account,
         blob.key,
     )

@@ -2,16 +2,15 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar, cast
 
-import orjson
 import trio
 
 from pymailcore.base.errors import AlreadyExists, TemporaryFailure
 from pymailcore.base.ids import AccountId, BlobId, EmailId, IdMint, MailboxId, TenantId, ThreadId
 from pymailcore.message import facts as message_facts
 from pymailcore.message.prepare import Prepared, prepare
-from pymailcore.store import evaluate, reading
+from pymailcore.store import evaluate, listing, reading
 from pymailcore.store.blobids import parse_blob, upload_blob
 from pymailcore.store.blobs import BlobGone, BlobJob, PackWriter, Piece, address_of
 from pymailcore.store.database import SqliteDatabase
@@ -288,8 +287,8 @@ class Store:
 
         async def work(tx: Transaction) -> Mailbox:
             return await mailboxes.create(
-                tx, account, path, ids, role=role, subscribed=subscribed, sort_order=sort_order, now_ms=now_ms,
-                most=self._settings.mailboxes_per_account,
+                tx, account, path, ids, role=role, subscribed=subscribed, sort_order=sort_order,
+                now_ms=now_ms, most=self._settings.mailboxes_per_account,
             )  # fmt: skip
 
         return await self.database.write(work)
@@ -450,7 +449,7 @@ class Store:
         self,
         account: AccountId,
         mailbox: MailboxId,
-        filter: Filter,  # noqa: A002 - the word of the standard
+        filter: Filter,
     ) -> list[int]:
         """UIDs of the messages of one Mailbox that a filter takes, ascending."""
         return await self.database.call(lambda side: evaluate.search(side, account, mailbox, filter))
@@ -470,7 +469,7 @@ class Store:
     async def query(
         self,
         account: AccountId,
-        filter: Filter,  # noqa: A002 - the word of the standard
+        filter: Filter,
         sort: Sequence[Sort],
         *,
         collapse_threads: bool = False,
@@ -488,6 +487,15 @@ class Store:
         Raises:
             NotFound: the anchor is not in the result.
         """
+        listed = listing.listed_mailbox(filter, sort)
+        if listed is not None and anchor is None and 0 <= position <= listing.MAX_REACH - limit:
+            ids, count, state = await self.database.read(
+                lambda tx: listing.list_mailbox(
+                    tx, account, listed, ascending=sort[0].ascending, collapse_threads=collapse_threads,
+                    position=position, limit=limit,
+                )
+            )  # fmt: skip
+            return ids, position, count if total else None, state
 
         def call(side: ReadSide) -> tuple[list[int], int, int | None, int]:
             found, state = evaluate.query(side, account, filter, sort)
@@ -565,12 +573,10 @@ class Store:
         force = False
         while True:
             try:
-                return await self.database.submit(
-                    self._packs.put,
-                    functools.partial(
-                        BlobJob, work, tenant=tenant, pieces=pieces, locations=locations, force=force
-                    ),
+                make = functools.partial(
+                    BlobJob, work, tenant=tenant, pieces=pieces, locations=locations, force=force
                 )
+                return cast("T", await self.database.submit(self._packs.put, make))
             except BlobGone:
                 if force:
                     raise TemporaryFailure("a blob that was just written is gone") from None
@@ -592,12 +598,10 @@ class Store:
         self,
         uids: Sequence[int],
         operation: Callable[[Sequence[int], Transaction], Awaitable[T]],
-        size: int = SLICE_EMAILS,
+        size: int | None = None,
     ) -> list[T]:
         """Run an operation on stretches of UIDs, each a transaction of its own."""
+        size = size or SLICE_EMAILS
         return await self.database.write_each(
-            [
-                functools.partial(operation, uids[start : start + size])
-                for start in range(0, len(uids), size)
-            ]
+            [functools.partial(operation, uids[start : start + size]) for start in range(0, len(uids), size)]
         )

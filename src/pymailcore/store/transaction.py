@@ -29,21 +29,21 @@ class SqliteTransaction:
         self._executemany = connection.executemany
         self.moved: dict[AccountId, int] = {}
 
-    async def row(self, sql: str, *args: Any) -> Row | None:
+    async def row(self, sql: str, *args: object) -> Row | None:
         """Run one statement and give its first row, or None."""
         try:
             return cast("Row | None", self._execute(sql, args).fetchone())
         except apsw.ConstraintError as error:
             raise AlreadyExists(str(error)) from error
 
-    async def rows(self, sql: str, *args: Any) -> list[Row]:
+    async def rows(self, sql: str, *args: object) -> list[Row]:
         """Run one statement and give all its rows."""
         try:
             return cast("list[Row]", self._execute(sql, args).fetchall())
         except apsw.ConstraintError as error:
             raise AlreadyExists(str(error)) from error
 
-    async def run(self, sql: str, *args: Any) -> int:
+    async def run(self, sql: str, *args: object) -> int:
         """Run one statement and give the number of rows that it changed."""
         try:
             self._execute(sql, args)

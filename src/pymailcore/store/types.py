@@ -6,7 +6,6 @@ sizes are octets; a modseq is the account's counter (RFC 7162 section 3.1; RFC 8
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
@@ -69,10 +68,10 @@ class Database(Protocol):
 
 
 class Mailbox(NamedTuple):
-    """A Mailbox with its counters. `name` is the leaf; `path` has `/` between levels.
+    r"""A Mailbox with its counters. `name` is the leaf; `path` has `/` between levels.
 
     Counters with an IMAP name count placements; those with a JMAP name count visible Emails and Threads
-    (RFC 8621 section 2), where a placement with `\\Deleted` does not exist.
+    (RFC 8621 section 2), where a placement with `\Deleted` does not exist.
     """
 
     id: MailboxId

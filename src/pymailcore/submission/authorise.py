@@ -65,16 +65,17 @@ def _check_form(octets: bytes) -> None:
 def _is_plain(raw: bytes) -> bool:
     """Whether all programs must find the same address: one `@`, angle brackets only around it and last.
 
-    Stricter than RFC 5322 section 4.4 allows, because broken forms are read differently by different
-    programs.
+    Stricter than RFC 5322 section 4.4 allows, because programs read broken forms differently.
+    Lenient in one point: programs write `me@here <me@here>` without quotes, and that is the same either way.
     """
     if len(raw) > MAX_AUTHOR_OCTETS:
         return False
     rest = _APART.sub(b"", raw).strip()
-    brackets = rest.count(b"<"), rest.count(b">")
-    return (
-        rest.count(b"@") == 1
-        and b'"' not in rest
-        and brackets in ((0, 0), (1, 1))
-        and (brackets == (0, 0) or (rest.endswith(b">") and rest.find(b"@") > rest.find(b"<")))
-    )
+    if b'"' in rest:
+        return False
+    if b"<" not in rest and b">" not in rest:
+        return rest.count(b"@") == 1
+    phrase, _, path = rest.partition(b"<")
+    if not path.endswith(b">") or path.count(b"@") != 1 or rest.count(b"<") + rest.count(b">") != 2:
+        return False
+    return b"@" not in phrase or phrase.strip().lower() == path[:-1].strip().lower()

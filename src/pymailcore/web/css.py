@@ -18,6 +18,9 @@ _LOADING: Final = frozenset(
     {"url", "src", "image", "image-set", "cross-fade", "element", "paint", "expression", "-webkit-image-set"}
 )
 _CALCULATING: Final = frozenset({"var", "env", "attr"})
+_SELECTOR_TOKENS: Final = frozenset(
+    {"ident", "hash", "literal", "whitespace", "string", "function", "[] block", "percentage", "number"}
+)
 _PROPERTIES: Final = frozenset(
     {
         "behavior",
@@ -70,8 +73,9 @@ class CssCleaner:
                 declarations = self._declarations(
                     tinycss2.parse_blocks_contents(rule.content, skip_comments=True)
                 )
-                if declarations:
-                    out.append(f"{self._selector(rule.prelude)}{{{declarations}}}")
+                selector = self._selector(rule.prelude)
+                if declarations and selector:
+                    out.append(f"{selector}{{{declarations}}}")
             elif rule.type == "at-rule":
                 out.append(self._at_rule(rule, depth))
         return _closed("\n".join(out))
@@ -86,9 +90,11 @@ class CssCleaner:
         return f"@media{tinycss2.serialize(rule.prelude)}{{{self._write(inner, depth + 1)}}}"
 
     def _selector(self, tokens: Sequence[Node]) -> str:
-        """Write a selector; ids get the prefix that they have in the cleaned HTML."""
+        """Write a selector, or nothing for what is none; ids get the prefix that they have in the HTML."""
         out: list[str] = []
         for token in tokens:
+            if token.type not in _SELECTOR_TOKENS:
+                return ""
             if token.type == "hash":
                 out.append(f"#{ID_PREFIX}{tinycss2.serialize([token])[1:]}")
             else:

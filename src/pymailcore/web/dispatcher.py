@@ -55,7 +55,14 @@ class Dispatcher:
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = cast(str, scope["path"])
         headers = cast(Sequence[Header], scope["headers"])
-        if len(headers) > self._settings.max_headers:
+        octets = len(cast(bytes, scope.get("raw_path", b""))) + len(
+            cast(bytes, scope.get("query_string", b""))
+        )
+        octets += sum(len(name) + len(value) for name, value in headers)
+        # hypercorn measures a head that is incomplete; one that came in one piece is measured here.
+        if octets > self._settings.max_head_octets:
+            await asgi.answer_problem(send, problems.plain(431, "The head is too large."))
+        elif len(headers) > self._settings.max_headers:
             await asgi.answer_problem(send, problems.plain(431, "Too many header fields."))
         elif not path.startswith("/"):
             await asgi.answer_problem(send, problems.plain(400, "An address begins with a slash."))

@@ -18,7 +18,7 @@ import h2.events
 import h2.exceptions
 import h11
 import trio
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
@@ -145,8 +145,26 @@ class GuardedH11(H11Protocol):
                 raise
             return b""
 
+    async def handle(self, event: Event) -> None:
+        """Take what came; a request of another version ends the connection."""
+        try:
+            await super().handle(event)
+        except _OtherVersion:
+            await self._send_error_response(505)
+            await self.send(Closed())
+
     async def _check_protocol(self, event: h11.Request) -> None:
-        """Nothing to do: RFC 9113 section 3.1 has dropped the upgrade, and we offer HTTP/2 by TLS only."""
+        """No upgrade: RFC 9113 section 3.1 has dropped that to h2c, and we offer HTTP/2 by TLS only.
+
+        Raises:
+            _OtherVersion: a version that is not 1.0 or 1.1.
+        """
+        if event.http_version not in {b"1.0", b"1.1"}:
+            raise _OtherVersion
+
+
+class _OtherVersion(Exception):
+    """The request line names a version that this protocol is not."""
 
 
 def now() -> float:

@@ -147,7 +147,7 @@ class _Driver:
         self._head_since: float | None = None  # when the head that now arrives began
         self._idle_changed = trio.Event()
         self._closed = False
-        self._reading = False
+        self._read_ended = trio.Event()
         self._protocol: GuardedH11 | GuardedH2
 
     async def run(self, *, http2: bool) -> None:
@@ -162,14 +162,13 @@ class _Driver:
                 nursery.start_soon(self._watch_drain)
                 await self._protocol.initiate()
                 await self._read()
+                # The peer has closed its side: nobody waits for what is still being made.
+                self._closed = True
+                self._read_ended.set()
                 await self._protocol.handle(Closed())
-                if not self._closed:
-                    # The peer has closed its side: nobody waits for what is still being made.
-                    self._closed = True
                 nursery.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True):
-                await self._close()
+            await trio.aclose_forcefully(self._connection.stream)
 
     def _make(self, group: TaskGroup, *, http2: bool) -> GuardedH11 | GuardedH2:
         kind = GuardedH2 if http2 else GuardedH11
@@ -193,16 +192,17 @@ class _Driver:
         return made
 
     async def _read(self) -> None:
-        while not self._closed:
+        left = _LINGER_OCTETS
+        while left > 0:
             try:
-                self._reading = True
                 octets = bytes(await self._stream.receive_some(READ_OCTETS))
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
-            finally:
-                self._reading = False
             if not octets:
                 return
+            if self._closed:
+                left -= len(octets)
+                continue
             if self._idle_since is not None and self._head_since is None:
                 self._head_since = trio.current_time()
                 self._idle_changed.set()
@@ -242,8 +242,7 @@ class _Driver:
                 continue
             self._closed = True
             await self._protocol.handle(Closed())
-            with trio.CancelScope(shield=True):
-                await self._close()
+            await self._close()
             return
 
     def _idle_deadline(self) -> float:
@@ -260,25 +259,15 @@ class _Driver:
         if self._idle_since is not None:
             self._closed = True
             await self._protocol.handle(Closed())
-            with trio.CancelScope(shield=True):
-                await self._close()
+            await self._close()
 
     async def _close(self) -> None:
         """Close so that a peer which still sends sees the answer and no reset (RFC 9112 section 9.6)."""
         transport = self._connection.stream
         with trio.move_on_after(_LINGER_SECONDS):
-            with contextlib.suppress(
-                trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError, OSError
-            ):
-                if isinstance(self._stream, trio.SSLStream):
-                    await self._stream.unwrap()
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await transport.send_eof()
-                left = _LINGER_OCTETS
-                while left > 0 and not self._reading:
-                    octets = await transport.receive_some(READ_OCTETS)
-                    if not octets:
-                        break
-                    left -= len(octets)
+                await self._read_ended.wait()
         await trio.aclose_forcefully(transport)
 
 

@@ -169,3 +169,25 @@ async def test_one_email_twice_in_a_mailbox(world: ImapWorld) -> None:
         await client.ok("COPY 1 INBOX")
         fetched = await client.fetch("FETCH 1:2 BODY.PEEK[]")
         assert [items["BODY[]"] for items in fetched] == [mails.plain()] * 2
+
+
+async def test_rows_that_are_large_come_few_at_a_time(
+    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I7: what waits for a slow client is bounded, however large a BODYSTRUCTURE is."""
+    monkeypatch.setattr("pymailcore.imap.commands.fetch._BATCH_OCTETS", 2_000)
+    monkeypatch.setattr("pymailcore.imap.commands.fetch._FIRST_ROWS", 8)
+    limits = []
+    store_fetch = world.store.fetch
+
+    async def fetch(*args: object, limit: int) -> object:
+        limits.append(limit)
+        return await store_fetch(*args, limit=limit)  # type: ignore[arg-type]
+
+    for _ in range(20):
+        await world.deliver(mails.picture())
+    monkeypatch.setattr(world.store, "fetch", fetch)
+    async with await world.log_in("INBOX") as client:
+        fetched = await client.fetch("FETCH 1:* (UID ENVELOPE)")
+        assert [items["UID"] for items in fetched] == list(range(1, 21))
+        assert limits[:3] == [8, 2, 4]

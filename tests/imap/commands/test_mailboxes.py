@@ -17,7 +17,7 @@ def names(untagged: list[bytes]) -> list[bytes]:
 
 
 async def test_the_first_mailboxes_have_their_use(world: ImapWorld) -> None:
-    """RFC 6154 section 2, RFC 3348 section 4."""
+    """RFC 6154 section 2, RFC 3348 section 4, RFC 2342 section 5."""
     async with await world.log_in() as client:
         assert await client.ok('LIST "" *') == FIRST
         assert await client.ok('LIST "" ""') == [b'LIST (\\Noselect) "/" ""']

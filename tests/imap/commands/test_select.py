@@ -69,6 +69,9 @@ async def test_close_expunges_and_unselect_does_not(world: ImapWorld) -> None:
         await client.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
         assert await client.ok("UNSELECT") == []
         assert (await client.command("CHECK")).status == "BAD"
+        await client.ok("EXAMINE INBOX")
+        await client.ok("CLOSE")
+        assert await client.ok("STATUS INBOX (MESSAGES)") == [b"STATUS INBOX (MESSAGES 2)"]
         await client.ok("SELECT INBOX")
         assert await client.ok("CLOSE") == []
         assert await client.ok("STATUS INBOX (MESSAGES)") == [b"STATUS INBOX (MESSAGES 1)"]

@@ -1,5 +1,7 @@
 """RFC 8620 sections 3.3 to 3.7, 4, 6.3 and 7.2."""
 
+from typing import Any
+
 from tests.support.jmap_world import JmapWorld
 
 from pymailcore.jmap.protocol.capabilities import CORE, MAIL
@@ -45,12 +47,10 @@ async def test_a_reference_names_an_earlier_answer_only(world: JmapWorld) -> Non
 
 async def test_chained_references_cannot_multiply(world: JmapWorld) -> None:
     """Security notes, J2: sixteen calls that would each make ten of one."""
-    calls = [["Core/echo", {"x": [[1] * 10] * 10}, "0"]]
+    calls: list[list[Any]] = [["Core/echo", {"x": [[[1] * 10] * 10] * 10}, "0"]]
     for number in range(16):
-        reference = {"resultOf": str(number), "name": "Core/echo", "path": "/x/*"}
-        calls.append(["Core/echo", {"x": [{"#y": reference}] * 2, "#x": reference}, str(number + 1)])
-    for call in calls[1:]:
-        del call[1]["x"]
+        reference = {"resultOf": str(number), "name": "Core/echo", "path": "/x/*/*"}
+        calls.append(["Core/echo", {"#x": reference}, str(number + 1)])
     document = await world.api(*calls)
     assert all(len(answer[1].get("x", [])) <= 500 for answer in document["methodResponses"])
 
@@ -77,7 +77,7 @@ async def test_there_is_no_other_account_to_copy_from(world: JmapWorld) -> None:
 
 async def test_unknown_arguments_are_refused_everywhere(world: JmapWorld) -> None:
     """RFC 8620 section 3.6.2: nothing is accepted and ignored."""
-    needed = {
+    needed: dict[str, dict[str, Any]] = {
         "Email/query": {}, "Email/get": {"ids": []}, "Email/set": {}, "Email/changes": {"sinceState": "0"},
         "Email/queryChanges": {"sinceQueryState": "0"}, "Email/import": {"emails": {}},
         "Email/parse": {"blobIds": []}, "Thread/get": {"ids": []}, "Thread/changes": {"sinceState": "0"},

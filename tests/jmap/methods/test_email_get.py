@@ -47,10 +47,31 @@ async def test_the_default_properties(world: JmapWorld, email: str) -> None:
     """RFC 8621 section 4.2."""
     shown = await get(world, email)
     assert set(shown) == {
-        "id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", "messageId", "inReplyTo",
-        "references", "sender", "from", "to", "cc", "bcc", "replyTo", "subject", "sentAt", "hasAttachment",
-        "preview", "bodyValues", "textBody", "htmlBody", "attachments",
-    }  # fmt: skip
+        "id",
+        "blobId",
+        "threadId",
+        "mailboxIds",
+        "keywords",
+        "size",
+        "receivedAt",
+        "messageId",
+        "inReplyTo",
+        "references",
+        "sender",
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "replyTo",
+        "subject",
+        "sentAt",
+        "hasAttachment",
+        "preview",
+        "bodyValues",
+        "textBody",
+        "htmlBody",
+        "attachments",
+    }
     assert shown["subject"] == "äther"
     assert shown["from"] == [{"name": "Jörg", "email": "joerg@example.org"}]
     assert [entry["email"] for entry in shown["to"]] == [
@@ -69,9 +90,17 @@ async def test_the_default_properties(world: JmapWorld, email: str) -> None:
     assert (text["partId"], text["type"], text["charset"], text["size"]) == ("1.1", "text/plain", "utf-8", 7)
     assert page["partId"] == "1.2"
     assert file == {
-        "partId": "2", "blobId": file["blobId"], "size": 9, "name": "a.pdf", "type": "application/pdf",
-        "charset": None, "disposition": "attachment", "cid": "cid1", "language": ["de", "en"], "location": None,
-    }  # fmt: skip
+        "partId": "2",
+        "blobId": file["blobId"],
+        "size": 9,
+        "name": "a.pdf",
+        "type": "application/pdf",
+        "charset": None,
+        "disposition": "attachment",
+        "cid": "cid1",
+        "language": ["de", "en"],
+        "location": None,
+    }
     answer = await world.request("GET", f"/jmap/download/{world.account_id}/{file['blobId']}/a.pdf")
     assert answer.body == b"%PDF-1.4\n"
 
@@ -150,9 +179,18 @@ async def test_grouped_addresses(world: JmapWorld, email: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["none", "header:", "header:A B", "header:Subject:asDate", "header:From:asText", "header:X:asNothing",
-     "header:X:all:asText", "header:X:asText:none", "Header:X"],
-)  # fmt: skip
+    [
+        "none",
+        "header:",
+        "header:A B",
+        "header:Subject:asDate",
+        "header:From:asText",
+        "header:X:asNothing",
+        "header:X:all:asText",
+        "header:X:asText:none",
+        "Header:X",
+    ],
+)
 async def test_properties_that_there_are_not(world: JmapWorld, email: str, name: str) -> None:
     assert await world.error("Email/get", ids=[email], properties=[name]) == "invalidArguments"
     assert await world.error("Email/get", ids=[email], bodyProperties=[name]) == "invalidArguments"

@@ -31,9 +31,15 @@ async def test_identities_are_those_of_the_addresses(world: JmapWorld) -> None:
     found = await world.call("Identity/get", ids=None)
     (mine,) = found["list"]
     assert mine == {
-        "id": mine["id"], "name": mine["name"], "email": "anna@example.org", "replyTo": None, "bcc": None,
-        "textSignature": "", "htmlSignature": "", "mayDelete": False,
-    }  # fmt: skip
+        "id": mine["id"],
+        "name": mine["name"],
+        "email": "anna@example.org",
+        "replyTo": None,
+        "bcc": None,
+        "textSignature": "",
+        "htmlSignature": "",
+        "mayDelete": False,
+    }
     unchanged = await world.call("Identity/changes", sinceState=found["state"])
     assert unchanged["updated"] == []
     patch = {"name": "Anna Ä", "textSignature": "-- \nA", "replyTo": None}
@@ -57,9 +63,16 @@ async def test_identities_are_those_of_the_addresses(world: JmapWorld) -> None:
 
 @pytest.mark.parametrize(
     "patch",
-    [{"email": "x@example.org"}, {"name": 1}, {"name": "x" * 201}, {"name": "a\nb"}, {"replyTo": [{"email": "a@b"}]},
-     {"textSignature": "x" * 65_537}, {"id": "x"}],
-)  # fmt: skip
+    [
+        {"email": "x@example.org"},
+        {"name": 1},
+        {"name": "x" * 201},
+        {"name": "a\nb"},
+        {"replyTo": [{"email": "a@b"}]},
+        {"textSignature": "x" * 65_537},
+        {"id": "x"},
+    ],
+)
 async def test_identities_keep_what_cannot_be_changed(world: JmapWorld, patch: dict[str, Any]) -> None:
     mine = await identity(world)
     refused = await world.call("Identity/set", update={mine: patch})

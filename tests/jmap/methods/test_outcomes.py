@@ -8,13 +8,27 @@ from pymailcore.base.errors import MailError, OverQuota
 from pymailcore.jmap.methods.outcomes import METHOD, SET, method_error, set_error
 
 _METHOD_ERRORS = {
-    "serverUnavailable", "serverFail", "notFound", "alreadyExists", "forbidden", "overQuota", "requestTooLarge",
-    "invalidArguments", "stateMismatch",
-}  # fmt: skip
+    "serverUnavailable",
+    "serverFail",
+    "notFound",
+    "alreadyExists",
+    "forbidden",
+    "overQuota",
+    "requestTooLarge",
+    "invalidArguments",
+    "stateMismatch",
+}
 _SET_ERRORS = {
-    "serverUnavailable", "serverFail", "notFound", "alreadyExists", "forbidden", "overQuota", "tooLarge",
-    "invalidProperties", "stateMismatch",
-}  # fmt: skip
+    "serverUnavailable",
+    "serverFail",
+    "notFound",
+    "alreadyExists",
+    "forbidden",
+    "overQuota",
+    "tooLarge",
+    "invalidProperties",
+    "stateMismatch",
+}
 
 
 def all_outcomes() -> set[type[MailError]]:

@@ -1,17 +1,15 @@
 """RFC 8620 sections 3.3 and 3.6.1: the Request object and its errors."""
 
-from typing import Any
-
 import orjson
 import pytest
 
 from pymailcore.jmap.protocol.problems import RequestProblem
-from pymailcore.jmap.protocol.request import Invocation, parse_request, response
+from pymailcore.jmap.protocol.request import Invocation, Request, parse_request, response
 
 KNOWN = {"urn:a", "urn:b"}
 
 
-def parse(document: object, max_calls: int = 3) -> Any:
+def parse(document: object, max_calls: int = 3) -> Request:
     octets = document if isinstance(document, bytes) else orjson.dumps(document)
     return parse_request(octets, known=KNOWN, max_calls=max_calls, max_created_ids=2)
 

@@ -1,12 +1,11 @@
 """RFC 8620 sections 5.1 to 5.6: arguments of the standard methods."""
 
-from typing import Any
-
 import pytest
 
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.errors import MethodError
 from pymailcore.jmap.protocol.standard import (
+    Get,
     changes_arguments,
     get_arguments,
     query_arguments,
@@ -14,7 +13,7 @@ from pymailcore.jmap.protocol.standard import (
 )
 
 
-def get(**raw: object) -> Any:
+def get(**raw: object) -> Get:
     arguments = Arguments(raw)
     taken = get_arguments(arguments, max_objects=3, known={"id", "name"})
     arguments.finish()
@@ -71,9 +70,15 @@ def test_set_is_limited_over_all_it_names(count: int, fits: bool) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [{"create": []}, {"create": {"a": 1}}, {"create": {"#a": {}}}, {"update": {"a b": {}}}, {"destroy": {}},
-     {"ifInState": 1}],
-)  # fmt: skip
+    [
+        {"create": []},
+        {"create": {"a": 1}},
+        {"create": {"#a": {}}},
+        {"update": {"a b": {}}},
+        {"destroy": {}},
+        {"ifInState": 1},
+    ],
+)
 def test_set_refuses(raw: dict[str, object]) -> None:
     with pytest.raises(MethodError, match="invalidArguments"):
         set_arguments(Arguments(raw), max_objects=3)
@@ -98,10 +103,22 @@ def test_query_defaults() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [{"filter": []}, {"sort": {}}, {"sort": [1]}, {"sort": [{}]}, {"sort": [{"property": "x", "isAscending": 1}]},
-     {"sort": [{"property": "x", "collation": 1}]}, {"limit": -1}, {"limit": "1"}, {"position": 1.5},
-     {"anchor": 1}, {"anchorOffset": "1"}, {"calculateTotal": 1}, {"limit": True}],
-)  # fmt: skip
+    [
+        {"filter": []},
+        {"sort": {}},
+        {"sort": [1]},
+        {"sort": [{}]},
+        {"sort": [{"property": "x", "isAscending": 1}]},
+        {"sort": [{"property": "x", "collation": 1}]},
+        {"limit": -1},
+        {"limit": "1"},
+        {"position": 1.5},
+        {"anchor": 1},
+        {"anchorOffset": "1"},
+        {"calculateTotal": 1},
+        {"limit": True},
+    ],
+)
 def test_query_refuses(raw: dict[str, object]) -> None:
     with pytest.raises(MethodError, match="invalidArguments"):
         query_arguments(Arguments(raw))

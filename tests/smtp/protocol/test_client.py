@@ -134,6 +134,14 @@ def test_a_go_ahead_without_recipients_gets_an_empty_message() -> None:
     assert seen == [Finished({B: Reply(550, "", "no"), C: Reply(550, "", "no")})]
 
 
+def test_a_go_ahead_after_a_refused_sender_gets_an_empty_message() -> None:
+    """RFC 2920 section 3.1."""
+    said = b"550 5.7.1 not you\r\n503 x\r\n503 x\r\n354 go\r\n"
+    seen, answers = converse(client(), b"220 x\r\n", EHLO, said, b"554 x\r\n")
+    assert answers[3:] == [b".\r\n", b"QUIT\r\n"]
+    assert seen == [Finished({B: REFUSED, C: REFUSED})]
+
+
 def test_without_recipients_there_is_no_data() -> None:
     """RFC 5321 section 3.3."""
     seen, answers = converse(client(), b"220 x\r\n", BARE, b"250 x\r\n", b"550 no\r\n", b"451 no\r\n")

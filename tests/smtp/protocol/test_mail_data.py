@@ -106,8 +106,8 @@ def smuggle(octets: bytes, cuts: tuple[int, ...]) -> None:
         got = b"".join(event.octets for event in seen[:first] if isinstance(event, events.MailData))
         assert got == message
     assert all(isinstance(event, events.MailData) for event in seen[:first])
-    # What follows is a second transaction only when a strict reader sees it behind the true end.
-    honest = rest.startswith(b"MAIL")
+    # A second transaction is seen only when its line stands behind the true end of the first.
+    honest = any(line.startswith(b"MAIL ") for line in rest.split(b"\n"))
     assert any(isinstance(event, events.Mail) for event in seen[first:]) is honest
 
 

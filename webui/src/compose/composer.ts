@@ -3,104 +3,19 @@
 import { computed, reactive, ref } from "vue";
 
 import { type Batch, type Client, Failure } from "@/jmap/client";
-import type { Email, EmailAddress, EmailDetail, Id, Identity, SetResponse } from "@/jmap/types";
+import type { Email, EmailDetail, Id, Identity, SetResponse } from "@/jmap/types";
 import type { MailStore } from "@/mail/store";
 import type { Toasts } from "@/ui/toasts";
 import { mediumDate } from "@/ui/format";
 
 import { parseAddresses } from "./addresses";
+import { type Attachment, blank, type Draft, emailOf, field, obstacle } from "./draft";
 import { type AnswerKind, answeringIdentity, answerSubject, answerText, recipients, textOf, threadFields } from "./quote";
 
 /** How long nobody types before the draft is saved. */
 export const AUTOSAVE_MS = 2000;
 
-export interface Attachment {
-  key: number;
-  name: string;
-  type: string;
-  size: number;
-  blobId: Id | null;
-  /** 0 to 1 while it is on its way. */
-  progress: number;
-  error: string;
-  stop: AbortController | null;
-  file: File | null;
-}
-
-export interface Field {
-  addresses: EmailAddress[];
-  /** What was typed and is no address yet. */
-  typed: string;
-}
-
-export interface Draft {
-  identityId: Id;
-  to: Field;
-  cc: Field;
-  bcc: Field;
-  subject: string;
-  body: string;
-  attachments: Attachment[];
-  inReplyTo: string[] | null;
-  references: string[] | null;
-  /** The Email that is answered or forwarded, and the keyword it gets for that. */
-  answers: { id: Id; keyword: "$answered" | "$forwarded" } | null;
-}
-
 export type Status = "clean" | "dirty" | "saving" | "saved" | "sending";
-
-function field(addresses: EmailAddress[] = []): Field {
-  return { addresses: [...addresses], typed: "" };
-}
-
-function blank(identityId: Id): Draft {
-  return {
-    identityId,
-    to: field(),
-    cc: field(),
-    bcc: field(),
-    subject: "",
-    body: "",
-    attachments: [],
-    inReplyTo: null,
-    references: null,
-    answers: null,
-  };
-}
-
-/** The Email object of a draft (RFC 8621 section 4.6). */
-export function emailOf(draft: Draft, identity: Identity, mailboxId: Id): Record<string, unknown> {
-  const list = ({ addresses }: Field) => (addresses.length > 0 ? addresses.map(({ name, email }) => ({ name, email })) : null);
-  return {
-    mailboxIds: { [mailboxId]: true },
-    keywords: { $draft: true, $seen: true },
-    from: [{ name: identity.name || null, email: identity.email }],
-    to: list(draft.to),
-    cc: list(draft.cc),
-    bcc: list(draft.bcc),
-    subject: draft.subject,
-    inReplyTo: draft.inReplyTo,
-    references: draft.references,
-    textBody: [{ partId: "text", type: "text/plain" }],
-    bodyValues: { text: { value: draft.body } },
-    attachments: draft.attachments
-      .filter(({ blobId }) => blobId !== null)
-      .map(({ blobId, name, type }) => ({ blobId, name, type, disposition: "attachment" })),
-  };
-}
-
-/** What keeps a draft from being sent, in words; empty when nothing does. */
-export function obstacle(draft: Draft): string {
-  for (const { typed } of [draft.to, draft.cc, draft.bcc]) {
-    if (typed.trim() !== "") return `“${typed.trim()}” is not an address.`;
-  }
-  if (draft.to.addresses.length + draft.cc.addresses.length + draft.bcc.addresses.length === 0) {
-    return "Add at least one recipient.";
-  }
-  if (draft.attachments.some(({ error }) => error !== "")) return "An attachment failed. Try it again or remove it.";
-  if (draft.attachments.some(({ blobId }) => blobId === null)) return "Attachments are still on their way.";
-  return "";
-}
 
 export class Composer {
   readonly draft = ref<Draft | null>(null);
@@ -122,7 +37,7 @@ export class Composer {
   ) {}
 
   get identities(): Identity[] {
-    return this.mail.identities.value;
+    return this.mail.known.identities.value;
   }
 
   get open(): boolean {
@@ -146,13 +61,13 @@ export class Composer {
     if (identity === undefined) return this.toasts.error("This account has no address to send from.");
     let text: string;
     try {
-      text = textOf(await this.mail.text(original.id));
+      text = textOf(await this.mail.conversation.text(original.id));
     } catch (failure) {
       return this.toasts.error(`The message could not be quoted. ${failure instanceof Error ? failure.message : ""}`);
     }
     if (!(await this.close())) return;
     const draft = blank(identity.id);
-    const { to, cc } = recipients(kind, original, this.mail.own.value);
+    const { to, cc } = recipients(kind, original, this.mail.known.own.value);
     draft.to = field(to);
     draft.cc = field(cc);
     draft.subject = answerSubject(kind, original.subject);
@@ -171,7 +86,7 @@ export class Composer {
     if (this.#draftId === email.id) return;
     let text: string;
     try {
-      text = textOf(await this.mail.text(email.id));
+      text = textOf(await this.mail.conversation.text(email.id));
     } catch (failure) {
       return this.toasts.error(`The draft could not be opened. ${failure instanceof Error ? failure.message : ""}`);
     }
@@ -261,7 +176,7 @@ export class Composer {
 
   async #save(): Promise<void> {
     const draft = this.draft.value;
-    const mailbox = this.mail.byRole("drafts");
+    const mailbox = this.mail.known.byRole("drafts");
     if (draft === null || mailbox === null || this.status.value !== "dirty") return;
     this.status.value = "saving";
     const batch = this.client.batch();
@@ -319,15 +234,15 @@ export class Composer {
     if (draft === null || this.status.value === "sending") return false;
     this.error.value = obstacle(draft);
     if (this.error.value !== "") return false;
-    const drafts = this.mail.byRole("drafts");
-    const sent = this.mail.byRole("sent");
+    const drafts = this.mail.known.byRole("drafts");
+    const sent = this.mail.known.byRole("sent");
     if (drafts === null) {
       this.error.value = "This account has no Mailbox for drafts.";
       return false;
     }
     clearTimeout(this.#timer);
-    await this.#saving;
     this.status.value = "sending";
+    await this.#saving;
     try {
       const identity = this.#identity(draft);
       const batch = this.client.batch();
@@ -369,7 +284,7 @@ export class Composer {
     this.toasts.show("Message sent");
     await this.#discardStored();
     if (draft.answers !== null) {
-      await this.mail.edit(new Map([[draft.answers.id, { [`keywords/${draft.answers.keyword}`]: true }]]), null);
+      await this.mail.editor.edit(new Map([[draft.answers.id, { [`keywords/${draft.answers.keyword}`]: true }]]), null);
     }
   }
 

@@ -24,6 +24,8 @@ from pymailcore.imap.view import View, flags_wire
 from pymailcore.store.keywords import SEEN, Keywords
 from pymailcore.store.types import FetchRow, FlagChange, Want
 
+_FIRST_ROWS: Final = 250
+_BATCH_OCTETS: Final = 1_048_576
 _MESSAGES: Final = 64
 """Messages that are asked for at a time; the store gives fewer when they are large."""
 
@@ -86,20 +88,25 @@ class _Fetch:
         if any(item.path or item.what for item in self._sections):
             self._want |= Want.PARTS
         self._told: dict[int, int] = {}
+        self._octets = 0
 
     async def run(self, ranges: Ranges) -> int:
         """Answer for all messages of the ranges; gives how many there were."""
         session, view = self._session, self._view
-        limit = session.settings.fetch_rows
+        most = session.settings.fetch_rows
+        limit = min(most, _FIRST_ROWS)
         count = 0
         while ranges:
             rows = await session.store.fetch(session.account, view.mailbox, ranges, self._want, limit=limit)
             if not rows:
                 break
             full, last = len(rows) >= limit, rows[-1].uid
+            self._octets = 0
             count += await self._answer(rows)
             if not full:
                 break
+            # Rows differ in size by a factor of a thousand: ask for as many as make a batch.
+            limit = min(most, limit * 2) if self._octets <= _BATCH_OCTETS else max(1, limit // 4)
             ranges = tuple((max(low, last + 1), high) for low, high in ranges if high > last)
         if self._told:
             session.told = self._told
@@ -113,9 +120,9 @@ class _Fetch:
             seqs, rows = [seq for seq, _ in known], [row for _, row in known]
         if self._sections:
             return await self._answer_with_octets(seqs, rows)
-        await self._session.send(
-            b"".join(self._lines(seqs, rows, self._attributes, b"* %d FETCH (", b")\r\n"))
-        )
+        octets = b"".join(self._lines(seqs, rows, self._attributes, b"* %d FETCH (", b")\r\n"))
+        self._octets = len(octets)
+        await self._session.send(octets)
         return len(rows)
 
     def _lines(

@@ -56,7 +56,7 @@ async def noop(_session: Session, _command: c.Noop) -> Status:
 
 async def identify(session: Session, command: c.Id) -> Status:
     """ID: keep what the client says for the log, give our name and no version."""
-    session.log.info("client", **{"client_" + name.lower(): value for name, value in command.fields})
+    session.log.info("client says who it is", fields=dict(command.fields))
     await session.send(b'* ID ("name" %b)\r\n' % string(b"pymailcore"))
     return ok("Done")
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
 from pymailcore.imap.protocol.responses import astring
-from pymailcore.imap.protocol.scanner import BadCommand, Scanner
+from pymailcore.imap.protocol.scanner import MAX_NUMBER, BadCommand, Scanner
 
 MAX_ITEMS: Final = 256
 MAX_FIELDS: Final = 256
@@ -19,7 +19,7 @@ MAX_PATH: Final = 64
 _NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
 _PATH: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _WHAT: Final = re.compile(rb"HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME", re.IGNORECASE)
-_PARTIAL: Final = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
+_PARTIAL: Final = re.compile(rb"<[0-9]{1,10}\.[1-9][0-9]{0,9}>")
 
 _FAST: Final = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
 _MACROS: Final[Mapping[bytes, tuple[FetchItem, ...]]] = MappingProxyType(
@@ -72,12 +72,10 @@ def _section(scanner: Scanner, *, peek: bool) -> BodySection:
     fields: tuple[str, ...] = ()
     dot = False
     if not scanner.sees(b"]"):
-        if scanner.sees(b"0"):
-            raise BadCommand("Expected a section")
-        if any(scanner.sees(b"%d" % digit) for digit in range(1, 10)):
-            label = scanner.word(_PATH, "a section")
+        if (numbers := scanner.maybe(_PATH)) is not None:
+            label = numbers
             path = tuple(map(int, label.split(b".")))
-            if len(path) > MAX_PATH or max(path) > 2**32 - 1:
+            if len(path) > MAX_PATH or max(path) > MAX_NUMBER:
                 raise BadCommand("Section is too deep")
             dot = scanner.takes(b".")
         if dot or not path:
@@ -94,11 +92,10 @@ def _section(scanner: Scanner, *, peek: bool) -> BodySection:
     scanner.expect(b"]", "a bracket that ends the section")
     if not scanner.sees(b"<"):
         return BodySection(b"BODY[%b]" % label, path, what, fields, peek=peek)
-    partial = _PARTIAL.fullmatch(scanner.word(_PARTIAL, "a partial range"))
-    if partial is None or int(partial[1]) > 2**32 - 1 or int(partial[2]) > 2**32 - 1:
+    first, count = map(int, scanner.word(_PARTIAL, "a partial range")[1:-1].split(b"."))
+    if max(first, count) > MAX_NUMBER:
         raise BadCommand("Expected a partial range")
-    first = int(partial[1])
-    return BodySection(b"BODY[%b]<%d>" % (label, first), path, what, fields, first, int(partial[2]), peek)
+    return BodySection(b"BODY[%b]<%d>" % (label, first), path, what, fields, first, count, peek)
 
 
 def _field_names(scanner: Scanner) -> list[bytes]:

@@ -76,10 +76,18 @@ class Scanner:
         if not self.at_end:
             raise BadCommand("Too many arguments")
 
-    def word(self, pattern: re.Pattern[bytes], what: str) -> bytes:
-        """Take what a pattern matches."""
+    def maybe(self, pattern: re.Pattern[bytes]) -> bytes | None:
+        """Take what a pattern, which matches one octet at least, matches; None when it does not."""
         match = pattern.match(self._line, self._at)
-        if match is None or match.end() == self._at:
+        if match is None:
+            return None
+        self._at = match.end()
+        return match[0]
+
+    def word(self, pattern: re.Pattern[bytes], what: str) -> bytes:
+        """Take what a pattern, which matches one octet at least, matches."""
+        match = pattern.match(self._line, self._at)
+        if match is None:
             raise BadCommand(f"Expected {what}")
         self._at = match.end()
         return match[0]
@@ -130,19 +138,13 @@ class Scanner:
 
     def astring(self, what: str) -> bytes:
         """Take an atom, in which `]` may stand, or a string."""
-        match = _ASTRING.match(self._line, self._at)
-        if match is None:
-            return self.string(what)
-        self._at = match.end()
-        return match[0]
+        atom = self.maybe(_ASTRING)
+        return self.string(what) if atom is None else atom
 
     def list_mailbox(self) -> bytes:
         """Take a pattern of LIST."""
-        match = _LIST_MAILBOX.match(self._line, self._at)
-        if match is None:
-            return self.string("a pattern")
-        self._at = match.end()
-        return match[0]
+        atom = self.maybe(_LIST_MAILBOX)
+        return self.string("a pattern") if atom is None else atom
 
     def nstring(self, what: str) -> bytes | None:
         """Take a string or NIL."""
@@ -151,11 +153,3 @@ class Scanner:
             self._at = match.end()
             return None
         return self.string(what)
-
-    def rest(self) -> bytes:
-        """Take all that is left of a command without literals."""
-        if self._piece + 1 < len(self._pieces):
-            raise BadCommand("Expected no literal")
-        octets = self._line[self._at :]
-        self._at = len(self._line)
-        return octets

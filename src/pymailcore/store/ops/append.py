@@ -10,7 +10,8 @@ from pymailcore.store.blobids import email_blob
 from pymailcore.store.folding import HeaderValues
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import blob_rows
-from pymailcore.store.ops.revision import Message, Revision
+from pymailcore.store.ops.footprint import Message
+from pymailcore.store.ops.revision import Revision
 from pymailcore.store.ops.threads import choose_thread
 from pymailcore.store.types import Appended, Target, Transaction
 
@@ -58,8 +59,8 @@ async def append(
     keywords = Keywords()
     for target in new.targets:
         keywords |= target.keywords
-    message = Message(new.email, thread, size, keywords.flags, keywords.extra, 0, 0, 0)
-    revision.add(message, (received_ms, prepared.sent_ms, header.sent_local_ms, int(prepared.has_attachment)))
+    message = Message(new.email, thread, size, received_ms, keywords.flags, keywords.extra, 0, 0, 0)
+    revision.add(message, (prepared.sent_ms, header.sent_local_ms, int(prepared.has_attachment)))
     uids = []
     for mailbox in mailboxes:
         there = await revision.mailbox(mailbox)

@@ -15,7 +15,10 @@ _INSERT = (
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, key) DO NOTHING RETURNING id"
 )
 _FIND = "SELECT id FROM blobs WHERE tenant = ?1 AND key = ?2"
-_LOCATE = "SELECT pack, position, stored_octets, size_octets, encoding, crc FROM blobs WHERE tenant = ?1 AND key = ?2"
+_LOCATE = (
+    "SELECT pack, position, stored_octets, size_octets, encoding, crc FROM blobs"
+    " WHERE tenant = ?1 AND key = ?2"
+)
 
 
 async def claim(

@@ -3,15 +3,17 @@
 Standards: RFC 8620 sections 5.1 and 5.2, RFC 8621 sections 2.2, 3.2, 4.3.
 
 Each thing that changed has one place in the order of modseqs: a new one where it came, another where it last
-changed, a removed one where it went. A page ends between two modseqs, so its last one is a state; things of one
-modseq are never parted, and when those alone are more than the limit the answer is "cannot tell".
+changed, a removed one where it went. A page ends between two modseqs, so its last one is a state; things
+of one modseq are never parted, and when those alone are more than the limit the answer is "cannot tell".
 """
+
+# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
 from typing import Final
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId
-from pymailcore.store.types import Changes, States, Transaction
+from pymailcore.store.types import Changes, Row, States, Transaction
 
 _LIVE: Final = {
     "email": (
@@ -58,50 +60,60 @@ async def bump(tx: Transaction, account: AccountId, kind: str) -> int:
 
 async def changes(tx: Transaction, account: AccountId, kind: str, since: int, limit: int) -> Changes | None:
     """Ids of a type that changed since a state; None when that cannot be told."""
+    live_sql = _LIVE[kind]
     row = await tx.row(f"SELECT {kind}_modseq, log_floor, modseq FROM accounts WHERE id = ?1", account)
     if row is None:
         raise NotFound("no such account")
     newest, floor, modseq = row
     if since < floor or since > modseq:
         return None
-    live = await tx.rows(_LIVE[kind], account, since)
-    here = {row[0] for row in live}
+    live = await tx.rows(live_sql, account, since)
     # What the client knew at `since`: it had come by then and went later.
-    known_removed = {
-        id_: went for id_, went, came in await tx.rows(_REMOVED, account, kind, since) if came <= since
+    went = {
+        id_: modseq for id_, modseq, came in await tx.rows(_REMOVED, account, kind, since) if came <= since
     }
-    events: list[tuple[int, int, str]] = []
-    only_counts = kind == "mailbox"
-    for id_, created, changed, properties in live:
-        if created > since and id_ not in known_removed:
-            events.append((created, id_, "created"))
-            only_counts = False
-        else:
-            events.append((changed, id_, "updated"))
-            only_counts = only_counts and properties <= since
-    for id_, went in known_removed.items():
-        if id_ not in here:
-            events.append((went, id_, "destroyed"))
-            only_counts = False
-    events.sort()
-    end = len(events)
-    new, more = max(newest, since), False
-    if end > limit:
-        end = limit
-        while end and events[end - 1][0] == events[limit][0]:
-            end -= 1
-        if not end:
-            return None
-        new, more = events[end - 1][0], True
+    events = _events(live, went, since)
+    end = _page_end(events, limit)
+    if end is None:
+        return None
+    more = end < len(events)
     by: dict[str, list[int]] = {"created": [], "updated": [], "destroyed": []}
     for _, id_, what in events[:end]:
         by[what].append(id_)
+    only_counts = (
+        kind == "mailbox"
+        and bool(events)
+        and all(what == "updated" for _, _, what in events)
+        and all(properties <= since for *_, properties in live)
+    )
     return Changes(
         since,
-        new,
+        events[end - 1][0] if more else max(newest, since),
         more,
         tuple(by["created"]),
         tuple(by["updated"]),
         tuple(by["destroyed"]),
-        only_counts and bool(by["updated"]),
+        only_counts,
     )
+
+
+def _events(live: list[Row], went: dict[int, int], since: int) -> list[tuple[int, int, str]]:
+    """What a client has to be told, as (modseq, id, what), in the order of modseqs."""
+    events = [
+        (created, id_, "created") if created > since and id_ not in went else (changed, id_, "updated")
+        for id_, created, changed, _ in live
+    ]
+    here = {row[0] for row in live}
+    events += [(modseq, id_, "destroyed") for id_, modseq in went.items() if id_ not in here]
+    events.sort()
+    return events
+
+
+def _page_end(events: list[tuple[int, int, str]], limit: int) -> int | None:
+    """Where a page of at most `limit` ends, between two modseqs; None when it would be empty."""
+    if len(events) <= limit:
+        return len(events)
+    end = limit
+    while end and events[end - 1][0] == events[limit][0]:
+        end -= 1
+    return end or None

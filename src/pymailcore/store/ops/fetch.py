@@ -3,6 +3,8 @@
 Standards: RFC 9051 sections 6.3.2 and 6.4.5, RFC 7162 sections 3.1 and 3.2.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
+
 from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -106,7 +108,8 @@ async def marked_uids(
     out: list[int] = []
     for low, high in merged(ranges) if ranges is not None else ((1, MAX_UID),):
         rows = await tx.rows(
-            "SELECT uid FROM placements WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND deleted = 1 ORDER BY uid",
+            "SELECT uid FROM placements WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND deleted = 1"
+            " ORDER BY uid",
             mailbox,
             low,
             high,
@@ -151,8 +154,8 @@ async def delta(tx: Transaction, account: AccountId, mailbox: MailboxId, since: 
     )
     # The plus keeps SQLite from starting at the Mailbox: what changed is few, the Mailbox is many.
     rows = await tx.rows(
-        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, e.size_octets, e.received_ms, e.thread,"
-        " p.arrived_modseq FROM emails e JOIN placements p ON p.email = e.id"
+        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, e.size_octets, e.received_ms,"
+        " e.thread, p.arrived_modseq FROM emails e JOIN placements p ON p.email = e.id"
         " WHERE e.account = ?1 AND e.changed_modseq > ?3 AND +p.mailbox = ?2"
         f" AND {_MODSEQ} > ?3 ORDER BY p.uid",
         account,

@@ -6,6 +6,8 @@ A path is NFC with `/` between levels. The account's first level `INBOX`, in any
 the role inbox.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
+
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -35,8 +37,8 @@ DEFAULTS: Final = (
 """What every account has from its first day: path, role, sort order."""
 
 _COLUMNS: Final = (
-    "id, path, parent, role, sort_order, subscribed, uid_validity, uid_next, highest_modseq, messages, unseen,"
-    " deleted, size_octets, total_emails, unread_emails, total_threads, unread_threads"
+    "id, path, parent, role, sort_order, subscribed, uid_validity, uid_next, highest_modseq, messages,"
+    " unseen, deleted, size_octets, total_emails, unread_emails, total_threads, unread_threads"
 )
 
 
@@ -156,7 +158,8 @@ async def create(
     count = await tx.row("SELECT count(*) FROM mailboxes WHERE account = ?1", account)
     if count is None or count[0] > most:
         raise OverQuota("the account has as many Mailboxes as it may")
-    assert created is not None
+    if created is None:
+        raise InvalidValue("the name is empty")
     tx.announce(account, modseq)
     return await get(tx, account, created)
 
@@ -321,7 +324,7 @@ async def _insert(
     path: str,
     role: str | None,
     sort_order: int,
-    subscribed: bool,  # noqa: FBT001
+    subscribed: bool,
     validity: int,
     modseq: int,
 ) -> None:

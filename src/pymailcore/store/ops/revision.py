@@ -1,4 +1,4 @@
-"""One revision of an account: what one modseq changes, with all counters that follow from it.
+r"""One revision of an account: what one modseq changes, with all counters that follow from it.
 
 Theory of operation. Every change of Emails and placements goes through here, so that counters, states and
 the change log have one place where they can be right. An operation begins a revision, loads the Emails
@@ -7,20 +7,24 @@ with what it contributes now (its *footprint*) and writes the differences with f
 placements, Threads, Mailboxes, the change log, and last the account's clock. When nothing was touched it
 writes nothing and takes no modseq.
 
-An Email is visible when one of its placements lacks `\\Deleted`; only visible Emails exist for JMAP
+An Email is visible when one of its placements lacks `\Deleted`; only visible Emails exist for JMAP
 (RFC 8621 section 4.1.1). Becoming visible is a creation there, ceasing to be is a removal.
 
-Standards: RFC 7162 section 3.1 (mod-sequences), RFC 8620 section 5.2, RFC 8621 sections 2 (counters), 3 and 4.
+Standards: RFC 7162 section 3.1 (mod-sequences), RFC 8620 section 5.2, RFC 8621 sections 2 to 4.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
+
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import orjson
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.store.keywords import DRAFT, SEEN, Keywords
+from pymailcore.store.keywords import Keywords
+from pymailcore.store.ops.footprint import NOTHING, Footprint, Message, Placement, Share, footprint
+from pymailcore.store.ops.thread_counts import ThreadCounts, ThreadDelta
 from pymailcore.store.types import Transaction
 
 MESSAGES: Final = 0
@@ -34,7 +38,8 @@ UNREAD_THREADS: Final = 7
 _COUNTERS: Final = 8
 
 _LOAD_EMAILS: Final = (
-    "SELECT id, thread, size_octets, flags, extra, visible, flags_modseq, created_modseq FROM emails"
+    "SELECT id, thread, size_octets, received_ms, flags, extra, visible, flags_modseq,"
+    " created_modseq FROM emails"
     " WHERE +account = ?1 AND id IN (SELECT value FROM json_each(?2))"
 )
 _LOAD_PLACEMENTS: Final = (
@@ -44,107 +49,12 @@ _LOAD_PLACEMENTS: Final = (
 _IN: Final = "(SELECT value FROM json_each(?1))"
 
 
-@dataclass(slots=True, eq=False)
-class Placement:
-    r"""(Mailbox, UID) of an Email; `deleted` is 1 with `\Deleted`."""
-
-    mailbox: int
-    uid: int
-    deleted: int
-    arrived: int
-    modseq: int
-
-
-class Footprint(NamedTuple):
-    """What an Email adds to the counters of Mailboxes and of its Thread.
-
-    Attributes:
-        mailboxes: (Mailbox, messages, unseen, deleted, octets, emails, unread emails) of each.
-    """
-
-    mailboxes: tuple[tuple[int, int, int, int, int, int, int], ...]
-    visible: int
-    unread: int
-    unread_trash: int
-
-
-@dataclass(slots=True, eq=False)
-class Message:
-    """An Email in a revision."""
-
-    id: int
-    thread: int
-    size_octets: int
-    flags: int
-    extra: str
-    visible: int
-    flags_modseq: int
-    created: int
-    placements: list[Placement] = field(default_factory=list)
-    before: Footprint | None = None
-    keywords_changed: bool = False
-
-    @property
-    def keywords(self) -> Keywords:
-        """Its keywords."""
-        return Keywords(self.flags, self.extra)
-
-
 @dataclass(slots=True)
 class _Mailbox:
     uid_validity: int
     uid_next: int
     touched: bool = False  # for IMAP: its highest modseq moves
     counts: list[int] = field(default_factory=lambda: [0] * _COUNTERS)
-
-
-@dataclass(slots=True)
-class _Thread:
-    members: int = 0
-    emails: int = 0
-    unread: int = 0
-    unread_trash: int = 0
-    list_changed: bool = False
-    pairs: dict[int, int] = field(default_factory=dict)  # Mailbox -> change of visible Emails
-
-
-def _footprint(message: Message, trash: int | None) -> Footprint:
-    unseen = 0 if message.flags & SEEN else 1
-    unread = 0 if message.flags & (SEEN | DRAFT) else 1
-    octets = message.size_octets
-    if len(message.placements) == 1:
-        placement = message.placements[0]
-        mailbox, deleted = placement.mailbox, placement.deleted
-        if deleted:
-            return Footprint(((mailbox, 1, unseen, 1, octets, 0, 0),), 0, 0, 0)
-        entry = ((mailbox, 1, unseen, 0, octets, 1, unread),)
-        return Footprint(entry, 1, 0, unread) if mailbox == trash else Footprint(entry, 1, unread, 0)
-    sums: dict[int, list[int]] = {}
-    outside = inside = 0
-    for placement in message.placements:
-        counts = sums.setdefault(placement.mailbox, [0, 0, 0])
-        counts[0] += 1
-        counts[1] += placement.deleted
-        if not placement.deleted:
-            counts[2] = 1
-            if placement.mailbox == trash:
-                inside = 1
-            else:
-                outside = 1
-    return Footprint(
-        tuple(
-            [
-                (mailbox, number, unseen * number, deleted, octets * number, shown, unread * shown)
-                for mailbox, (number, deleted, shown) in sums.items()
-            ]
-        ),
-        outside | inside,
-        outside & unread,
-        inside & unread,
-    )
-
-
-_NOTHING: Final = Footprint((), 0, 0, 0)
 
 
 class Revision:
@@ -162,12 +72,12 @@ class Revision:
         self.messages: dict[int, Message] = {}
         self._touched: list[Message] = []
         self._mailboxes: dict[int, _Mailbox] = {}
-        self._fresh: list[tuple[Message, tuple[int, int | None, int | None, int]]] = []
+        self._fresh: list[tuple[Message, tuple[int | None, int | None, int]]] = []
         self._placed: list[tuple[Message, Placement]] = []
         self._unplaced: list[Placement] = []
         self._marked: list[Placement] = []
         self._removed: list[Message] = []
-        self._threads: dict[int, _Thread] = {}
+        self._threads: dict[int, ThreadDelta] = {}
         self._octets = 0
         self._logged: list[tuple[int, str, int, int, int]] = []
 
@@ -222,16 +132,16 @@ class Revision:
 
     def _touch(self, message: Message) -> None:
         if message.before is None:
-            message.before = _footprint(message, self._trash)
+            message.before = footprint(message, self._trash)
             self._touched.append(message)
 
-    def add(self, message: Message, fixed: tuple[int, int | None, int | None, int]) -> None:
+    def add(self, message: Message, fixed: tuple[int | None, int | None, int]) -> None:
         """Take in a new Email; it must be placed somewhere before `finish`.
 
         Args:
-            fixed: its received_ms, sent_ms, sent_local_ms and has_attachment.
+            fixed: its sent_ms, sent_local_ms and has_attachment.
         """
-        message.before = _NOTHING
+        message.before = NOTHING
         message.flags_modseq = self.modseq
         self.messages[message.id] = message
         self._touched.append(message)
@@ -307,7 +217,13 @@ class Revision:
             self._compare(message)
         await self._write_emails()
         await self._write_placements()
-        await self._write_threads()
+        thread_counts = ThreadCounts(self._tx, self.account, self.modseq, self._trash)
+        await thread_counts.write(self._threads)
+        for mailbox, (total, unread) in thread_counts.mailboxes.items():
+            sums = self._counted(mailbox).counts
+            sums[TOTAL_THREADS] += total
+            sums[UNREAD_THREADS] += unread
+        self._logged += thread_counts.logged
         counted = await self._write_mailboxes()
         if self._logged:
             await self._tx.run_many(
@@ -330,12 +246,12 @@ class Revision:
 
     def _compare(self, message: Message) -> None:
         """Add up what an Email's footprint changed."""
-        before = message.before or _NOTHING
-        after = _footprint(message, self._trash)
+        before = message.before or NOTHING
+        after = footprint(message, self._trash)
         thread = self._threads.get(message.thread)
         if thread is None:
-            thread = self._threads[message.thread] = _Thread()
-        if before is _NOTHING:
+            thread = self._threads[message.thread] = ThreadDelta()
+        if before is NOTHING:
             thread.members += 1
             self._octets += message.size_octets
         if not message.placements:
@@ -352,14 +268,19 @@ class Revision:
             else:
                 self._logged.append((self.account, "email", message.id, self.modseq, message.created))
             message.visible = after.visible
+        self._compare_mailboxes(message, before, after, thread.pairs)
+
+    def _compare_mailboxes(
+        self, message: Message, before: Footprint, after: Footprint, pairs: dict[int, int]
+    ) -> None:
         if after.mailboxes != before.mailboxes:
-            for entry in after.mailboxes:
-                self._count(entry, 1, thread.pairs)
-            for entry in before.mailboxes:
-                self._count(entry, -1, thread.pairs)
+            for share in after.mailboxes:
+                self._count(share, 1, pairs)
+            for share in before.mailboxes:
+                self._count(share, -1, pairs)
         if message.keywords_changed:
-            for entry in (*before.mailboxes, *after.mailboxes):
-                self._counted(entry[0]).touched = True
+            for share in (*before.mailboxes, *after.mailboxes):
+                self._counted(share.mailbox).touched = True
 
     def _counted(self, mailbox: int) -> _Mailbox:
         there = self._mailboxes.get(mailbox)
@@ -367,10 +288,8 @@ class Revision:
             there = self._mailboxes[mailbox] = _Mailbox(0, 0)
         return there
 
-    def _count(
-        self, entry: tuple[int, int, int, int, int, int, int], sign: int, pairs: dict[int, int]
-    ) -> None:
-        mailbox, messages, unseen, deleted, octets, emails, unread = entry
+    def _count(self, share: Share, sign: int, pairs: dict[int, int]) -> None:
+        mailbox, messages, unseen, deleted, octets, emails, unread = share
         sums = self._counted(mailbox).counts
         sums[MESSAGES] += sign * messages
         sums[UNSEEN] += sign * unseen
@@ -385,22 +304,23 @@ class Revision:
         run_many = self._tx.run_many
         if self._fresh:
             await run_many(
-                "INSERT INTO emails (id, account, thread, flags, extra, visible, flags_modseq, created_modseq,"
-                " changed_modseq, size_octets, received_ms, sent_ms, sent_local_ms, has_attachment)"
+                "INSERT INTO emails (id, account, thread, flags, extra, visible, flags_modseq,"
+                " created_modseq, changed_modseq, size_octets, received_ms, sent_ms, sent_local_ms,"
+                " has_attachment)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9, ?10, ?11, ?12, ?13)",
                 [
                     (
                         m.id, self.account, m.thread, m.flags, m.extra, m.visible, self.modseq, m.created,
-                        m.size_octets, *fixed,
+                        m.size_octets, m.received_ms, *fixed,
                     )
                     for m, fixed in self._fresh
                 ],
             )  # fmt: skip
-        changed = [m for m in self._touched if m.placements and m.before is not _NOTHING]
+        changed = [m for m in self._touched if m.placements and m.before is not NOTHING]
         if changed:
             await run_many(
-                "UPDATE emails SET flags = ?2, extra = ?3, visible = ?4, flags_modseq = ?5, created_modseq = ?6,"
-                " changed_modseq = ?7 WHERE id = ?1",
+                "UPDATE emails SET flags = ?2, extra = ?3, visible = ?4, flags_modseq = ?5,"
+                " created_modseq = ?6, changed_modseq = ?7 WHERE id = ?1",
                 [
                     (m.id, m.flags, m.extra, m.visible, m.flags_modseq, m.created, self.modseq)
                     for m in changed
@@ -419,9 +339,9 @@ class Revision:
             self._counted(mailbox).touched = True
         if self._placed:
             await run_many(
-                "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq)"
-                " VALUES (?1, ?2, ?3, 0, ?4, ?4)",
-                [(p.mailbox, p.uid, message.id, self.modseq) for message, p in self._placed],
+                "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq, received_ms)"
+                " VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5)",
+                [(p.mailbox, p.uid, m.id, self.modseq, m.received_ms) for m, p in self._placed],
             )
         if self._marked:
             await run_many(
@@ -437,104 +357,6 @@ class Revision:
                 "INSERT INTO expunged (mailbox, modseq, uid, arrived) VALUES (?1, ?2, ?3, ?4)",
                 [(p.mailbox, self.modseq, p.uid, p.arrived) for p in self._unplaced],
             )
-
-    async def _write_threads(self) -> None:
-        """Threads whose membership or unread state changed, and the thread counters of Mailboxes."""
-        moved = {
-            id_: thread
-            for id_, thread in self._threads.items()
-            if thread.list_changed
-            or thread.members
-            or thread.unread
-            or thread.unread_trash
-            or any(thread.pairs.values())
-        }
-        if not moved:
-            return
-        ids = orjson.dumps(list(moved)).decode()
-        rows = {
-            row[0]: row
-            for row in await self._tx.rows(
-                "SELECT id, members, emails, unread, unread_trash, created_modseq, changed_modseq FROM threads"
-                f" WHERE id IN {_IN}",
-                ids,
-            )
-        }
-        held: dict[int, dict[int, int]] = {}
-        if rows:
-            for id_, mailbox, emails in await self._tx.rows(
-                f"SELECT thread, mailbox, emails FROM thread_mailboxes WHERE thread IN {_IN}", ids
-            ):
-                held.setdefault(id_, {})[mailbox] = emails
-        written, gone, pairs, pairs_gone = [], [], [], []
-        for id_, thread in moved.items():
-            row = rows.get(id_)
-            _, members, emails, unread, unread_trash, created, changed = row or (id_, 0, 0, 0, 0, 0, 0)
-            now_unread = unread + thread.unread
-            now_trash = unread_trash + thread.unread_trash
-            now_emails = emails + thread.emails
-            mine = held.get(id_, {})
-            for mailbox in mine.keys() | thread.pairs.keys():
-                there = mine.get(mailbox, 0)
-                now = there + thread.pairs.get(mailbox, 0)
-                in_trash = mailbox == self._trash
-                was_unread = there and (unread_trash if in_trash else unread)
-                is_unread = now and (now_trash if in_trash else now_unread)
-                total = bool(now) - bool(there)
-                flipped = bool(is_unread) - bool(was_unread)
-                if total or flipped:
-                    counts = self._mailboxes.setdefault(mailbox, _Mailbox(0, 0)).counts
-                    counts[TOTAL_THREADS] += total
-                    counts[UNREAD_THREADS] += flipped
-                if now != there:
-                    if now:
-                        pairs.append((id_, mailbox, now))
-                    else:
-                        pairs_gone.append((id_, mailbox))
-            if thread.list_changed:
-                if emails and not now_emails:
-                    self._logged.append((self.account, "thread", id_, self.modseq, created))
-                elif now_emails and not emails:
-                    created = self.modseq
-                changed = self.modseq
-            if not members + thread.members:
-                gone.append((id_,))
-            elif thread.list_changed or thread.members or thread.unread or thread.unread_trash:
-                written.append(
-                    (
-                        id_, self.account, members + thread.members, now_emails, now_unread, now_trash,
-                        created, changed,
-                    )
-                )  # fmt: skip
-        await self._store_threads(written, gone, pairs, pairs_gone)
-
-    async def _store_threads(
-        self,
-        written: list[tuple[int, ...]],
-        gone: list[tuple[int]],
-        pairs: list[tuple[int, int, int]],
-        pairs_gone: list[tuple[int, int]],
-    ) -> None:
-        run_many = self._tx.run_many
-        if written:
-            await run_many(
-                "INSERT INTO threads (id, account, members, emails, unread, unread_trash, created_modseq,"
-                " changed_modseq) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET"
-                " members = excluded.members, emails = excluded.emails, unread = excluded.unread,"
-                " unread_trash = excluded.unread_trash, created_modseq = excluded.created_modseq,"
-                " changed_modseq = excluded.changed_modseq",
-                written,
-            )
-        if pairs:
-            await run_many(
-                "INSERT INTO thread_mailboxes (thread, mailbox, emails) VALUES (?1, ?2, ?3)"
-                " ON CONFLICT (thread, mailbox) DO UPDATE SET emails = excluded.emails",
-                pairs,
-            )
-        if pairs_gone:
-            await run_many("DELETE FROM thread_mailboxes WHERE thread = ?1 AND mailbox = ?2", pairs_gone)
-        if gone:
-            await run_many("DELETE FROM threads WHERE id = ?1", gone)
 
     async def _write_mailboxes(self) -> bool:
         """Counters of Mailboxes; tells whether those that JMAP shows changed."""

@@ -12,7 +12,8 @@ from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.keywords import DRAFT, SEEN, Keywords
 from pymailcore.store.ops import fetch, mailboxes
-from pymailcore.store.ops.revision import Message, Placement, Revision
+from pymailcore.store.ops.footprint import Message, Placement
+from pymailcore.store.ops.revision import Revision
 from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
 
 _COUNTED: Final = SEEN | DRAFT  # keywords that counters depend on

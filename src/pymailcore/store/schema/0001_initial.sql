@@ -210,7 +210,7 @@ CREATE TABLE email_data (
     recipe BLOB NOT NULL
 );
 
--- (Mailbox, UID) -> Email.
+-- (Mailbox, UID) -> Email. received_ms repeats the Email's for lists by time.
 CREATE TABLE placements (
     mailbox INTEGER NOT NULL,
     uid INTEGER NOT NULL,
@@ -218,8 +218,10 @@ CREATE TABLE placements (
     deleted INTEGER NOT NULL,
     arrived_modseq INTEGER NOT NULL,
     modseq INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
+CREATE INDEX placements_received ON placements (mailbox, received_ms, email) WHERE deleted = 0;
 CREATE INDEX placements_email ON placements (email);
 
 -- Emails of a Thread: members all, emails visible ones; unread as unreadThreads counts them

@@ -8,7 +8,7 @@ from tests.support.smtp import OPTIONS, take_events
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import State
 
-FOLDER = Path(__file__).parent.parent / "dialogues" / "smtp"
+FOLDER = Path(__file__).parents[2] / "dialogues" / "smtp"
 FILES = sorted(FOLDER.glob("*.txt"))
 
 

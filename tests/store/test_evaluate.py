@@ -1,0 +1,204 @@
+"""Filters and sorts (RFC 9051 section 6.4.4; RFC 8620 section 5.5; RFC 8621 section 4.4)."""
+
+from collections.abc import Sequence
+
+import pytest
+from tests.support.stores import RECEIVED_MS, Opened, a_message
+
+from pymailcore.base.errors import NotFound
+from pymailcore.store import query as q
+from pymailcore.store.keywords import Keywords, keywords_of
+from pymailcore.store.types import FlagChange
+
+DAY = 86_400_000
+SEEN = keywords_of(["$seen"])
+
+
+async def fill(opened: Opened) -> list[int]:
+    """Four Emails in the Inbox, the last also in the Archive; the second is the answer to the first."""
+    messages = [
+        (a_message("Alpha", body="first text\r\n", message_id="<1@x>", extra="X-Tag: Blue"), SEEN),
+        (
+            a_message("Re: Alpha", body="second TEXT\r\n", in_reply_to="<1@x>", sender="zoe@example.org"),
+            Keywords(),
+        ),
+        (
+            a_message(
+                "Straße", body="größe\r\n", sender="=?utf-8?q?J=C3=B6rg?= <j@example.net>",
+                extra="Cc: carol@example.org\r\nBcc: dan@example.org\r\n"
+                "Date: Tue, 14 Nov 2023 23:30:00 -0500",
+            ),
+            keywords_of(["$flagged", "work"]),
+        ),
+        (
+            a_message(
+                "with file", body="--b\r\nContent-Type: text/html\r\n\r\n<p>Hello <b>wor</b>ld</p>\r\n"
+                "--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n",
+                extra="MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b",
+            ),
+            Keywords(),
+        ),
+    ]  # fmt: skip
+    ids: list[int] = [
+        (await opened.deliver(octets, keywords=keywords, received_ms=RECEIVED_MS + n * DAY)).email
+        for n, (octets, keywords) in enumerate(messages)
+    ]
+    await opened.store.copy(opened.account, opened.mailbox("INBOX"), [(4, 4)], opened.mailbox("Archive"))
+    return ids
+
+
+def all_of(*filters: q.Filter) -> q.Filter:
+    return q.And(filters)
+
+
+def contains(field: str, needle: str) -> q.Filter:
+    return q.Contains(q.Field(field), needle)
+
+
+CASES: list[tuple[q.Filter, Sequence[int]]] = [
+    (q.And(()), (1, 2, 3, 4)),
+    (q.Or(()), ()),
+    (q.Not(q.And(())), ()),
+    (q.HasKeywords(SEEN), (1,)),
+    (q.HasKeywords(keywords_of(["$flagged", "work"])), (3,)),
+    (q.HasKeywords(keywords_of(["wor"])), ()),
+    (q.Not(q.HasKeywords(SEEN)), (2, 3, 4)),
+    (q.Received(RECEIVED_MS + DAY, RECEIVED_MS + 2 * DAY), (2,)),
+    (q.Received(since_ms=RECEIVED_MS + 2 * DAY), (3, 4)),
+    (q.Sent(1_700_006_400_000 - 1, 1_700_006_400_001), ()),
+    (all_of(q.Sent(1_699_920_000_000, 1_700_006_400_000), q.HasKeywords(keywords_of(["work"]))), (3,)),
+    (q.Size(least=1), (1, 2, 3, 4)),
+    (q.Size(below=1), ()),
+    (q.HasAttachment(), (4,)),
+    (contains("from", "ADA"), (1, 4)),
+    (contains("from", "jörg"), (3,)),
+    (contains("from", "J\u00f6rg <j@"), (3,)),
+    (contains("to", "bob <bob@"), (1, 2, 3, 4)),
+    (contains("cc", "carol"), (3,)),
+    (contains("bcc", "DAN"), (3,)),
+    (contains("subject", "alpha"), (1, 2)),
+    (contains("subject", "STRASSE"), (3,)),
+    (contains("body", "Text"), (1, 2)),
+    (contains("body", "GRÖSSE"), (3,)),
+    (contains("body", "hello world"), (4,)),
+    (contains("body", "alpha"), ()),
+    (contains("text", "alpha"), (1, 2)),
+    (contains("text", "second"), (2,)),
+    (contains("text", "blue"), (1,)),
+    (q.HeaderContains("x-TAG", ""), (1,)),
+    (q.HeaderContains("X-Tag", "LUE"), (1,)),
+    (q.HeaderContains("X-Tag", "red"), ()),
+    (q.HeaderContains("Cc", ""), (3,)),
+    (q.Not(contains("body", "text")), (3, 4)),
+    (all_of(contains("body", "text"), q.HasKeywords(SEEN)), (1,)),
+    (all_of(contains("body", "text"), q.Not(q.HasKeywords(SEEN))), (2,)),
+    (q.Or((contains("body", "größe"), q.HasKeywords(SEEN))), (1, 3)),
+    (q.Not(q.Or((contains("body", "größe"), q.HasKeywords(SEEN)))), (2, 4)),
+    (q.Or((q.Not(contains("text", "alpha")), q.HasKeywords(SEEN))), (1, 3, 4)),
+    (q.Emails(frozenset([5])), ()),
+]
+
+
+@pytest.mark.parametrize(("node", "uids"), CASES)
+async def test_search_and_query_agree(opened: Opened, node: q.Filter, uids: Sequence[int]) -> None:
+    ids = await fill(opened)
+    store, account = opened.store, opened.account
+    assert await store.search(account, opened.mailbox("INBOX"), node) == list(uids)
+    found = await store.query(account, node, [q.Sort(q.SortKey.RECEIVED)], total=True)
+    assert found[:3] == ([ids[uid - 1] for uid in uids], 0, len(uids))
+
+
+async def test_what_depends_on_mailboxes_and_placements(opened: Opened) -> None:
+    ids = await fill(opened)
+    store, account = opened.store, opened.account
+    inbox, archive, trash = map(opened.mailbox, ("INBOX", "Archive", "Trash"))
+    modseq = (await store.states(account)).modseq
+    await store.set_flags(account, inbox, [(1, 1)], FlagChange.ADD, keywords_of(["x"]))
+    await store.set_flags(account, inbox, [(2, 2)], FlagChange.ADD, Keywords(), deleted=True)
+    for node, uids in (
+        (q.Deleted(), [2]),
+        (q.Not(q.Deleted()), [1, 3, 4]),
+        (q.Uids(((1, 1), (3, 9))), [1, 3, 4]),
+        (q.Uids(tuple((n, n) for n in range(2, 80, 2))), [2, 4]),
+        (q.Uids(()), []),
+        (q.ModifiedSince(modseq + 1), [1, 2]),
+        (q.InMailbox(frozenset([archive])), [4]),
+        (q.InMailbox(frozenset([archive, inbox])), [1, 3, 4]),
+        (q.NotOnlyIn(frozenset([inbox])), [4]),
+        (q.Emails(frozenset([ids[0], ids[1]])), [1, 2]),
+        (q.And((q.Uids(((2, 3),)), q.Contains(q.Field.BODY, "e"))), [2, 3]),
+    ):
+        assert await store.search(account, inbox, node) == uids, node
+    for node, places in (
+        (q.InMailbox(frozenset([inbox])), [0, 2, 3]),
+        (q.InMailbox(frozenset([archive])), [3]),
+        (q.InMailbox(frozenset([archive, inbox])), [0, 2, 3]),
+        (q.InMailbox(frozenset([trash])), []),
+        (q.InMailbox(frozenset()), []),
+        (q.NotOnlyIn(frozenset([inbox, trash])), [3]),
+        (q.Deleted(), []),
+        (q.Uids(((1, 4),)), []),
+        (q.Emails(frozenset([ids[0], ids[1]])), [0]),
+        (q.ModifiedSince(modseq + 1), [0]),
+    ):
+        found, *_ = await store.query(account, node, [q.Sort(q.SortKey.RECEIVED)])
+        assert found == [ids[place] for place in places], node
+    with pytest.raises(NotFound):
+        await store.search(account, type(inbox)(99), q.And(()))
+
+
+@pytest.mark.parametrize(
+    ("key", "order"),
+    [
+        (q.SortKey.RECEIVED, [0, 1, 2, 3]),
+        (q.SortKey.SUBJECT, [0, 1, 2, 3]),
+        (q.SortKey.FROM, [0, 3, 2, 1]),
+        (q.SortKey.TO, [0, 1, 2, 3]),
+        (q.SortKey.SENT, [0, 2, 1, 3]),
+    ],
+)
+async def test_sorting(opened: Opened, key: q.SortKey, order: list[int]) -> None:
+    ids = await fill(opened)
+    found, *_ = await opened.store.query(opened.account, q.And(()), [q.Sort(key)])
+    assert found == [ids[place] for place in order]
+    back, *_ = await opened.store.query(opened.account, q.And(()), [q.Sort(key, ascending=False)])
+    assert back == found[::-1]
+
+
+async def test_windows_threads_anchors(opened: Opened) -> None:
+    """RFC 8620 section 5.5; RFC 8621 section 4.4.3."""
+    a, b, c, d = await fill(opened)
+    store, account = opened.store, opened.account
+    sort = [q.Sort(q.SortKey.RECEIVED)]
+    state = (await store.states(account)).email
+    for options, expected in (
+        ({}, ([a, b, c, d], 0, None)),
+        ({"total": True, "limit": 2}, ([a, b], 0, 4)),
+        ({"collapse_threads": True, "total": True}, ([a, c, d], 0, 3)),
+        ({"position": 2, "limit": 1}, ([c], 2, None)),
+        ({"position": 9}, ([], 9, None)),
+        ({"position": -1}, ([d], 3, None)),
+        ({"position": -9}, ([a, b, c, d], 0, None)),
+        ({"anchor": c}, ([c, d], 2, None)),
+        ({"anchor": c, "anchor_offset": -1, "limit": 2}, ([b, c], 1, None)),
+        ({"anchor": a, "anchor_offset": -3}, ([a, b, c, d], 0, None)),
+        ({"anchor": c, "anchor_offset": 1, "position": 7}, ([d], 3, None)),
+        ({"anchor": d, "collapse_threads": True}, ([d], 2, None)),
+        ({"limit": 0, "total": True}, ([], 0, 4)),
+    ):
+        found = await store.query(account, q.And(()), sort, **options)
+        assert found == (*expected, state), options
+    with pytest.raises(NotFound):
+        await store.query(account, q.And(()), sort, anchor=5)
+    with pytest.raises(NotFound):
+        await store.query(account, q.And(()), sort, anchor=b, collapse_threads=True)
+
+
+async def test_a_damaged_message_is_no_hit_and_no_fault(opened: Opened) -> None:
+    await fill(opened)
+    for pack in (opened.store._settings.data / "packs").iterdir():
+        pack.write_bytes(b"")
+    assert await opened.store.search(opened.account, opened.mailbox("INBOX"), contains("body", "text")) == []
+    assert (
+        len(await opened.store.search(opened.account, opened.mailbox("INBOX"), contains("subject", "a"))) == 3
+    )

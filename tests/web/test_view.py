@@ -1,0 +1,98 @@
+"""The document of a message's body, and the pages around it."""
+
+import pytest
+from tests.support.jmap_world import HOST, JmapWorld, basic, call_app
+
+from pymailcore.base.ids import ACCOUNT, EMAIL, encode_id
+
+RELATED = (
+    b"From: a@example.net\r\nSubject: x\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/related; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n"
+    b"--c\r\nContent-Type: text/plain\r\n\r\nplain https://example.org <b>\r\n"
+    b"--c\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    b"<style>p{color:red}</style><p>rich <img src=cid:pic@x><img src=https://t.example/1>"
+    b"<script>alert(1)</script></p>\r\n--c--\r\n"
+    b'--b\r\nContent-Type: image/png; name="a b.png"\r\nContent-ID: <pic@x>\r\n'
+    b"Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--b--\r\n"
+)
+
+
+async def view(
+    world: JmapWorld, email: int, query: str = "", **options: str
+) -> tuple[int, dict[str, str], str]:
+    path = f"/view/{world.account_id}/{encode_id(EMAIL, email)}"
+    answer = await world.request("GET", path, query=query, headers=options)
+    return answer.status, answer.headers, answer.body.decode()
+
+
+async def test_a_body_is_shown_in_its_own_policy(world: JmapWorld) -> None:
+    """Web UI notes, section 5.6 rule 2."""
+    email = (await world.deliver(RELATED)).email
+    status, headers, text = await view(world, email)
+    assert status == 200
+    policy = headers["content-security-policy"]
+    assert policy.startswith(
+        "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'"
+    )
+    assert "allow-scripts" not in policy
+    assert f"img-src http://{HOST}/jmap/download/{world.account_id}/ data:;" in policy
+    assert "form-action 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert 'data-kind="html" data-blocked="1" data-cut="0"' in text
+    assert "p{color:red}" in text
+    assert "alert" not in text
+    picture = text.partition('src="')[2].partition('"')[0].replace("&amp;", "&")
+    assert picture.startswith(f"/jmap/download/{world.account_id}/")
+    found = await world.request("GET", picture)
+    assert (found.body, found.headers["content-type"]) == (b"\x89PNG\r\n\x1a\n", "image/png")
+
+
+async def test_text_is_preferred_when_asked(world: JmapWorld) -> None:
+    email = (await world.deliver(RELATED)).email
+    _, _, text = await view(world, email, "as=text&theme=dark")
+    assert 'data-kind="text"' in text
+    assert 'data-theme="dark"' in text
+    assert 'plain <a href="https://example.org"' in text
+    assert "&lt;b&gt;" in text
+    _, _, text = await view(world, email, "theme=%22%3E%3Cscript%3E")
+    assert "<script>" not in text
+
+
+async def test_one_part_is_shown(world: JmapWorld) -> None:
+    email = (await world.deliver(RELATED)).email
+    assert "plain" in (await view(world, email, "part=1.1"))[2]
+    assert "<img" in (await view(world, email, "part=2"))[2]
+    assert (await view(world, email, "part=9"))[0] == 404
+
+
+async def test_a_long_text_is_cut(world: JmapWorld) -> None:
+    email = (await world.deliver(b"Subject: x\r\n\r\n" + b"word " * 300_000)).email
+    _, _, text = await view(world, email)
+    assert 'data-cut="1"' in text
+    assert len(text) < 1_060_000
+
+
+async def test_what_is_not_ours_is_not_there(world: JmapWorld) -> None:
+    email = (await world.deliver(RELATED, account=world.ben)).email
+    theirs = encode_id(ACCOUNT, world.ben.id)
+    for account, name in (
+        (world.account_id, encode_id(EMAIL, email)),
+        (theirs, encode_id(EMAIL, email)),
+        (world.account_id, "e1"),
+        (world.account_id, "x"),
+        ("..", "x"),
+    ):
+        assert (await world.request("GET", f"/view/{account}/{name}")).status == 404
+    answer = await call_app(world.app, "GET", f"/view/{theirs}/{encode_id(EMAIL, email)}")
+    assert (answer.status, answer.headers["location"]) == (303, "/login")
+    answer = await call_app(world.app, "GET", f"/view/{theirs}/x", headers=basic("anna@example.org", "wrong"))
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example; script-src *", 'x"y', "", "a,b"])
+async def test_a_wrong_host_does_not_reach_the_policy(world: JmapWorld, host: str) -> None:
+    email = (await world.deliver(RELATED)).email
+    status, headers, _ = await view(world, email, host=host)
+    assert status in {400, 404}
+    assert "evil" not in headers.get("content-security-policy", "")
