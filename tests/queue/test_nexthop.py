@@ -137,7 +137,7 @@ async def test_trouble_in_the_dns_is_temporary(domain: str) -> None:
 
 
 async def test_a_mapped_address_is_judged_as_what_it_stands_for() -> None:
-    """RFC 4291 section 2.5.5.2; the mapped loopback address is refused above."""
+    """An IPv4 address in the form of IPv6; the mapped loopback address is refused above."""
     assert hosts(await find("mapped.example")) == ["mapped.example"]
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import trio
@@ -279,6 +280,32 @@ async def test_a_report_to_a_full_account_waits(scene: Scene, autojump_clock: Mo
         scene.post.store.memory.connection.execute(full, (0, scene.post.ann.id))
         await trio.sleep(1 * MINUTE + 1)
     assert len(scene.inbox()) == 1
+    assert scene.is_empty()
+
+
+async def test_a_report_that_cannot_be_stored_now_is_filed_later(
+    scene: Scene, autojump_clock: MockClock
+) -> None:
+    async def then_full(_: Envelope) -> Reply:
+        await trio.sleep(1)
+        return NO
+
+    scene.hosts.behaviour["b.example"] = then_full
+    accept = scene.post.delivery.accept
+    faults: list[Exception] = [KeyError("our own fault"), TemporaryFailure("disk full")]
+
+    async def failing(*args: Any, **more: Any) -> Any:  # noqa: ANN401 - passes on what it is given
+        if more.get("also") is not None and faults:
+            raise faults.pop()
+        return await accept(*args, **more)
+
+    scene.post.delivery.accept = failing  # type: ignore[method-assign]
+    async with scene.running():
+        await scene.put("x@b.example")
+        await trio.sleep(10 * MINUTE - 10)
+        assert scene.inbox() == []
+        await trio.sleep(20)
+    assert (len(scene.inbox()), faults) == (1, [])
     assert scene.is_empty()
 
 

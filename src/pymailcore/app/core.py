@@ -5,12 +5,15 @@ The store lives as long as the process. What stands above it is made anew from a
 """
 
 import contextlib
+import json
 import secrets
 from collections.abc import AsyncIterator
+from typing import Final
 
 import trio
 
 from pymailcore.admin.operations import Operations
+from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import IdMint
 from pymailcore.config.configuration import Configuration
 from pymailcore.delivery.delivery import Delivery
@@ -21,7 +24,12 @@ from pymailcore.runtime.hub import DIRECTORY, ChangeHub
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
+from pymailcore.store.types import Row, Transaction
 from pymailcore.submission.submission import Submission
+
+_RECHECK_SECONDS: Final = 5.0
+_RECHECK_SLICE: Final = 500
+_MODSEQS: Final = "SELECT id, modseq FROM accounts WHERE id IN (SELECT value FROM json_each(?1))"
 
 
 class Core:
@@ -63,6 +71,28 @@ class Core:
                 await watch.changed()
                 self.directory.invalidate()
 
+    async def recheck(self) -> None:
+        """Read the modseq of accounts that somebody watches every few seconds; until cancelled.
+
+        A notice may be lost: its process may be killed after the commit and before it has told anybody.
+        """
+        while True:
+            await trio.sleep(_RECHECK_SECONDS)
+            with contextlib.suppress(TemporaryFailure):
+                await self.recheck_once()
+
+    async def recheck_once(self) -> None:
+        """Tell this process where the watched accounts are."""
+        accounts = self.hub.watched()
+        for first in range(0, len(accounts), _RECHECK_SLICE):
+            some = json.dumps(accounts[first : first + _RECHECK_SLICE])
+
+            async def work(tx: Transaction, some: str = some) -> list[Row]:
+                return await tx.rows(_MODSEQS, some)
+
+            for account, modseq in await self.store.database.read(work):
+                self.hub.receive(account, modseq)
+
 
 @contextlib.asynccontextmanager
 async def open_core(
@@ -83,5 +113,6 @@ async def open_core(
     ):
         core = Core(configuration, store, ids, hub, metrics)
         nursery.start_soon(core.follow)
+        nursery.start_soon(core.recheck)
         yield core
         nursery.cancel_scope.cancel()

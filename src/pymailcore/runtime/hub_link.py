@@ -135,6 +135,7 @@ class HubClient:
         Args:
             connected: called after each connect, so that watched accounts can be read again.
         """
+        away = False
         while True:
             outbox = _Outbox()
             for channel, value in self._hub.newest().items():
@@ -144,8 +145,11 @@ class HubClient:
             try:
                 stream = await _connect(self._path)
             except OSError as fault:
-                log.warning("hub is away", path=str(self._path), fault=str(fault))
+                if not away:
+                    log.warning("hub is away", path=str(self._path), fault=str(fault))
+                away = True
             else:
+                away = False
                 connected()
                 await _exchange(stream, outbox, self._hub.receive)
             await trio.sleep(_RECONNECT_SECONDS)

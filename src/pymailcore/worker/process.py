@@ -51,10 +51,16 @@ class Worker:
 
     async def run(self) -> int:
         """Serve until it is time to end; gives the exit status."""
-        settings = await self._channel.receive()
-        start = await self._channel.receive()
-        if not isinstance(settings, control.Settings) or not isinstance(start, control.Start):
-            return 1  # the supervisor was gone before it said anything
+        settings: control.Settings | None = None
+        start: control.Start | None = None
+        while settings is None or start is None:
+            match await self._channel.receive():
+                case control.Settings() as settings:
+                    pass
+                case control.Start() as start:
+                    pass
+                case _:
+                    return 1  # told to stop, or the supervisor was gone, before it had said everything
         try:
             configuration = read_text(settings.text, Path(settings.folder))
             configure(configuration.log, process=start.name)
