@@ -1,10 +1,10 @@
-"""A server for load: domain bench.test, accounts user0 to user139 with the password "bench", fixed loopback ports.
+"""A server for load: domain bench.test, accounts user0 to user139, password "bench", fixed loopback ports.
 
     python -m benchmarks.load_family FOLDER [--processes 2]
 
-It serves in the foreground until it is stopped (SIGTERM): SMTP 22725, IMAP 22743 (login in clear), IMAPS 22793,
-HTTP 22780. These are the ports of the target `pymailcore` of the load generator that compares mail servers.
-A folder that is there already is served again with its mail.
+It serves in the foreground until it is stopped (SIGTERM): SMTP 22725, IMAP 22743 (login in clear), IMAPS
+22793, HTTP 22780. These are the ports of the target `pymailcore` of the load generator that compares mail
+servers. A folder that is there already is served again with its mail.
 """
 
 import argparse
@@ -19,7 +19,12 @@ from pymailcore.base.address import Address
 from pymailcore.cli.installation import open_installation
 
 ACCOUNTS = 140
-LISTENERS = (("smtp", 22725, "none"), ("imap", 22743, "none"), ("imap", 22793, "implicit"), ("http", 22780, "none"))
+LISTENERS = (
+    ("smtp", 22725, "none"),
+    ("imap", 22743, "none"),
+    ("imap", 22793, "implicit"),
+    ("http", 22780, "none"),
+)
 
 
 def make(folder: Path) -> Path:

@@ -202,7 +202,7 @@ async def test_a_quiet_stream_pings(autojump_clock: trio.testing.MockClock) -> N
     """No time passes: the clock jumps, and nothing here waits for a thread."""
 
     class Quiet:
-        async def states(self, account: AccountId) -> States:
+        async def states(self, _account: AccountId) -> States:
             return States(1, 1, 1, 1, 1, 1)
 
     async def valid() -> bool:

@@ -93,9 +93,9 @@ def _lay_out(folder: Path, domain: str, port: int) -> None:
     os.chown(box, VIRTUAL_UID, VIRTUAL_UID)
     for path in [folder, *list(folder.parents)[:3]]:
         path.chmod(path.stat().st_mode | 0o055)
-    request = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=postfix.test".split()
-    files = ["-keyout", etc / "key.pem", "-out", etc / "cert.pem"]
-    subprocess.run([*request, *files], check=True, capture_output=True)
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=postfix.{domain}"
+    command += f" -keyout {etc}/key.pem -out {etc}/cert.pem"
+    subprocess.run(command.split(), check=True, capture_output=True)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.web.sanitise import PLACEHOLDER, sanitise
+from pymailcore.web.sanitise import MAX_TAGS, PLACEHOLDER, is_too_complex, sanitise
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -342,10 +342,22 @@ def test_blocked_things_are_counted() -> None:
         "<p style='" + "a(" * 20_000 + "'>",
         "&amp" * 50_000,
         "<svg>" * 20_000,
-        "<style>" + "a{b:c}" * 20_000,
+        "<style>" + "a{b:c}" * 20_000, "<b><div>" * 5_000 + "</b>" * 5_000, "<p style='" + "a(" * 300_000 + "'>",
     ],
 )
 def test_bombs_end_soon(bomb: str) -> None:
     began = time.process_time()
     sanitise(bomb, no_parts)
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(("tags", "fits"), [(MAX_TAGS, True), (MAX_TAGS + 1, False)])
+def test_a_part_with_too_many_tags_is_not_cleaned(tags: int, fits: bool) -> None:
+    """Found here: a megabyte of nested elements takes ammonia minutes."""
+    html = "<br>" * tags
+    assert is_too_complex(html) is not fits
+    if fits:
+        sanitise(html, no_parts)
+    else:
+        with pytest.raises(ValueError, match="tags"):
+            sanitise(html, no_parts)

@@ -96,3 +96,12 @@ async def test_a_wrong_host_does_not_reach_the_policy(world: JmapWorld, host: st
     status, headers, _ = await view(world, email, host=host)
     assert status in {400, 404}
     assert "evil" not in headers.get("content-security-policy", "")
+
+
+async def test_a_bomb_of_tags_is_shown_as_text(world: JmapWorld) -> None:
+    octets = b"Content-Type: text/html\r\n\r\n" + b"<div>" * 150_000 + b"<script>x</script>words"
+    email = (await world.deliver(octets)).email
+    _, _, text = await view(world, email)
+    assert 'data-kind="text" data-blocked="0" data-cut="1"' in text
+    assert "words" in text
+    assert "<script" not in text

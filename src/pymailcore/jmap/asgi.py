@@ -118,7 +118,8 @@ class HttpRequest:
                 piece = cast(bytes, event.get("body", b""))
                 octets += len(piece)
                 if octets > limit:
-                    await self._drain()
+                    if event.get("more_body"):
+                        await self._drain()
                     raise too_large
                 if piece:
                     pieces.append(piece)

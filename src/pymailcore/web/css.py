@@ -12,6 +12,8 @@ from tinycss2.ast import Node  # type: ignore[import-untyped]
 
 MAX_RULES: Final = 5_000
 MAX_DEPTH: Final = 8
+MAX_ATTRIBUTE: Final = 8_192
+MAX_CHARACTERS: Final = 262_144  # of one mail; tinycss2 reads 0.5 to 1 MB a second
 ID_PREFIX: Final = "m-"
 
 _LOADING: Final = frozenset(
@@ -52,15 +54,21 @@ class CssCleaner:
     def __init__(self, resolve: Callable[[str], str | None]) -> None:
         self._resolve = resolve
         self._rules = 0
+        self._characters = 0
         self.blocked = 0
 
     def stylesheet(self, css: str) -> str:
-        """Clean the content of a style element."""
+        """Clean the content of a style element; what is beyond the limit is left out."""
+        css = css[: MAX_CHARACTERS - self._characters]
+        self._characters += len(css)
         rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
         return self._write(rules, 0)
 
     def attribute(self, css: str) -> str:
-        """Clean the value of a style attribute."""
+        """Clean the value of a style attribute; one beyond the limits is left out."""
+        self._characters += len(css)
+        if len(css) > MAX_ATTRIBUTE or self._characters > MAX_CHARACTERS:
+            return ""
         return self._declarations(tinycss2.parse_blocks_contents(css, skip_comments=True))
 
     def _write(self, rules: Sequence[Node], depth: int) -> str:

@@ -12,10 +12,10 @@ from urllib.parse import quote, unquote
 
 from pymailcore.message.bodies import bodies
 from pymailcore.message.structure import Part, walk
-from pymailcore.message.text import text_prefix
+from pymailcore.message.text import html_to_text, text_prefix
 from pymailcore.store.blobids import part_blob
 from pymailcore.web.plain import text_to_html
-from pymailcore.web.sanitise import Clean, sanitise
+from pymailcore.web.sanitise import Clean, is_too_complex, sanitise
 
 VERSION: Final = "1"  # part of the ETag: goes up when the cleaning changes
 
@@ -70,7 +70,7 @@ def render(
 ) -> bytes | None:
     """Write the document; None when there is no such part.
 
-    Pure and bounded by `max_octets` for each part; run it in a thread above 256 KiB.
+    Pure, and bounded by `max_octets` for each part; run it in a thread when the message is not small.
 
     Args:
         downloads: path under which the account's blobs lie, with a slash at its end.
@@ -96,7 +96,10 @@ def render(
             continue
         text = text_prefix(octets, part, max_octets)
         cut = cut or part.size > max_octets
-        if part.subtype == "html":
+        if part.subtype == "html" and is_too_complex(text):
+            cut = True
+            pieces.append(f'<div class="plain">{text_to_html(html_to_text(text, max_octets))}</div>')
+        elif part.subtype == "html":
             clean: Clean = sanitise(text, resolve)
             is_html = True
             blocked += clean.blocked
