@@ -37,6 +37,7 @@ class Server:
         self.data = folder / "data"
         self.data.mkdir(exist_ok=True)
         self.fronts = fronts
+        more += "" if "[metrics]" in more else '\n[metrics]\nbind = ""\n'
         self.config.write_text(
             f'hostname = "one.test"\ndata = "{self.data}"\n{more}\n'
             f'[[listener]]\nprotocol = "imap"\nbind = "127.0.0.1:0"\ntls = "{tls}"\n'

@@ -11,6 +11,7 @@ from pymailcore.config.read import BadConfiguration, read_text
 
 def configuration(folder: Path, *, more: str = "", bind: str = "127.0.0.1:0") -> Configuration:
     (folder / "data").mkdir(exist_ok=True)
+    more += "" if "[metrics]" in more else '\n[metrics]\nbind = ""\n'
     return read_text(
         f'hostname = "mx.test"\ndata = "data"\n{more}\n[[listener]]\nprotocol = "imap"\nbind = "{bind}"\n',
         folder,
@@ -40,6 +41,14 @@ def test_a_port_in_use_lets_go_of_the_folder(tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(CannotStart, match=f"{bind}: Address already in use"):
                 take_hold(configuration(tmp_path, bind=bind))
+
+
+def test_metrics_whose_port_is_taken_keep_no_mail_from_flowing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        held = take_hold(configuration(tmp_path, more=f'[metrics]\nbind = "127.0.0.1:{port}"'))
+    assert held.metrics_socket is None
+    held.close()
 
 
 def test_an_address_that_is_not_ours_is_named(tmp_path: Path) -> None:

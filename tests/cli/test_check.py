@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 def free(config: Path) -> Path:
     """A configuration with one listener, on a port that is free."""
     text = config.read_text().partition("[[listener]]")[0]
-    config.write_text(text + '[[listener]]\nprotocol = "imap"\nbind = "127.0.0.1:0"\n')
+    config.write_text(text + '[metrics]\nbind = ""\n[[listener]]\nprotocol = "imap"\nbind = "127.0.0.1:0"\n')
     return config
 
 

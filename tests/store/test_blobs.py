@@ -137,8 +137,8 @@ async def test_a_known_blob_that_is_gone_is_written_again(opened: Opened) -> Non
     await opened.deliver(octets)
     store = opened.store
     # Forget what the process wrote lately, then pull the rows away under the next delivery.
-    store._packs._recent.clear()
-    original = store._packs._forward
+    store._engine.packs._recent.clear()
+    original = store._engine.packs._forward
 
     async def pull(tx: Transaction) -> None:
         await tx.run("DELETE FROM blobs")
@@ -151,7 +151,7 @@ async def test_a_known_blob_that_is_gone_is_written_again(opened: Opened) -> Non
             store.database.writer.put([Job(pull, None)])
         original(jobs)
 
-    store._packs._forward = forward
+    store._engine.packs._forward = forward
     filed = await opened.deliver(octets)
     assert pulled
     assert await store.message(opened.account, filed.email) == octets

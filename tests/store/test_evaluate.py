@@ -196,7 +196,7 @@ async def test_windows_threads_anchors(opened: Opened) -> None:
 
 async def test_a_damaged_message_is_no_hit_and_no_fault(opened: Opened) -> None:
     await fill(opened)
-    for pack in (opened.store._settings.data / "packs").iterdir():
+    for pack in (opened.store._engine.settings.data / "packs").iterdir():
         pack.write_bytes(b"")
     assert await opened.store.search(opened.account, opened.mailbox("INBOX"), contains("body", "text")) == []
     assert (

@@ -39,7 +39,8 @@ def config(tmp_path: Path) -> Path:
     words = ("--hostname", "mx.example.test", "--domain", "example.test", "--admin", ANNA, "--password-stdin")
     pymailcore("init", tmp_path, *words, text=PASSWORD)
     path = tmp_path / "pymailcore.toml"
-    path.write_text(path.read_text().partition("[[listener]]")[0] + LISTENERS)
+    text = path.read_text().partition("[[listener]]")[0]
+    path.write_text(text + '[metrics]\nbind = ""\n' + LISTENERS)
     return path
 
 

@@ -70,7 +70,7 @@ def take_hold(configuration: Configuration) -> Held:
                 "the certificate is self-signed; set tls.certificate", hostname=configuration.hostname
             )
         sockets += [_bind(*listener.address) for listener in configuration.listeners]
-        metrics = _bind(*parse_bind(configuration.metrics.bind)) if configuration.metrics.bind else None
+        metrics = _bind_metrics(configuration.metrics.bind)
     except (BadCertificate, CannotBind) as fault:
         for listening in sockets:
             listening.close()
@@ -147,6 +147,17 @@ def _check_folder(configuration: Configuration, owner: tuple[int, int] | None) -
     for path in (configuration.run_folder, configuration.run_folder / "serve.lock"):
         with contextlib.suppress(OSError):
             os.chown(path, *owner)
+
+
+def _bind_metrics(bind: str) -> socket.socket | None:
+    """The socket of the metrics; mail does not wait for them."""
+    if not bind:
+        return None
+    try:
+        return bind_listener(*parse_bind(bind))
+    except CannotBind as fault:
+        log.error("there are no metrics", fault=str(fault))
+        return None
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -10,20 +10,33 @@ and no continuation is passed over. Of several fields of one name the last one c
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from pymailcore.message.charsets import decode_8bit
 from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
+from pymailcore.message.slices import MAX_CALL, find, search, without_line_ends
 
 # field = field-name ":" unstructured CRLF; blanks before the colon are the obsolete syntax (section 4.5.8).
 # `.` stops at LF, and `^` holds only at line starts, so each octet is looked at a fixed number of times.
 _FIELD: Final = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*+(?:\n[ \t].*+)*+)", re.MULTILINE)
 _EMPTY_LINE: Final = re.compile(rb"\n\r?\n")
-_LINE_END: Final = re.compile(r"\r?\n|\r")
+_NEXT_LINE: Final = re.compile(rb"\n(?![ \t])")  # the end of a field
 _MAX_AT_ONCE: Final = 2 * MAX_FIELDS  # octets that cannot hold more than MAX_FIELDS fields
 
 Fields = dict[bytes, bytes]
 """Lower-case name to raw value: the last field of each name."""
+
+
+class Field(NamedTuple):
+    """Where one field stands: its name as written, and the places of its name, its value and its end.
+
+    A CR before the line end that ends the field is in the value; the LF is not.
+    """
+
+    name: bytes
+    start: int
+    value: int
+    end: int
 
 
 def header_end(octets: bytes, start: int, end: int) -> int:
@@ -32,22 +45,53 @@ def header_end(octets: bytes, start: int, end: int) -> int:
         return start + 2
     if octets.startswith(b"\n", start, end):
         return start + 1
-    match = _EMPTY_LINE.search(octets, start, end)
+    match = search(_EMPTY_LINE, octets, start, end)
     return match.end() if match else end
 
 
-def iter_fields(octets: bytes, start: int, end: int) -> Iterator[re.Match[bytes]]:
-    """Give the fields of a header: group 1 is the name, group 2 the raw value, its CR at the end included."""
-    return islice(_FIELD.finditer(octets, start, min(end, start + MAX_HEADER_OCTETS)), MAX_FIELDS)
+def iter_fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
+    """Give the places of the fields of a header, as far as the limits reach."""
+    end = min(end, start + MAX_HEADER_OCTETS)
+    return islice(_whole(octets, start, end) if end - start <= MAX_CALL else _sliced(octets, start, end), MAX_FIELDS)
+
+
+def _whole(octets: bytes, start: int, end: int) -> Iterator[Field]:
+    for match in _FIELD.finditer(octets, start, end):
+        yield Field(match[1], match.start(), match.start(2), match.end())
+
+
+def _sliced(octets: bytes, start: int, end: int) -> Iterator[Field]:
+    """Give the fields of a long header; the last one of each slice may go on, so the next begins with it."""
+    while end - start > MAX_CALL:
+        stop = start + MAX_CALL
+        last: Field | None = None
+        for field in _whole(octets, start, stop):
+            if last is not None:
+                yield last
+            last = field
+        if last is None:  # lines that are no fields, or one line that fills the slice
+            line_end = octets.rfind(b"\n", start, stop)
+            if line_end < 0:
+                line_end = find(octets, b"\n", stop, end)
+            start = end if line_end < 0 else line_end + 1
+        elif last.end < stop - 1 or last.start == start:
+            if last.end >= stop - 1:  # a field longer than a slice
+                line_end_match = search(_NEXT_LINE, octets, stop - 1, end)
+                last = last._replace(end=line_end_match.start() if line_end_match else end)
+            yield last
+            start = min(last.end + 1, end)
+        else:
+            start = last.start
+    yield from _whole(octets, start, end)
 
 
 def read_fields(octets: bytes, start: int, end: int) -> Fields:
     """Give the last field of each name."""
     if end - start > _MAX_AT_ONCE:
         return {
-            match[1].lower(): match[2]
-            for match in iter_fields(octets, start, end)
-            if match.end() - match.start() <= MAX_FIELD_OCTETS
+            field.name.lower(): octets[field.value : field.end]
+            for field in iter_fields(octets, start, end)
+            if field.end - field.start <= MAX_FIELD_OCTETS
         }
     return {name.lower(): value for name, value in _FIELD.findall(octets, start, end)}
 
@@ -59,7 +103,7 @@ def unfolded(raw: bytes) -> str:
     except UnicodeDecodeError:
         text = decode_8bit(raw)
     if "\n" in text or "\r" in text:
-        text = _LINE_END.sub("", text)
+        text = without_line_ends(text)
     if "\0" in text:
         text = text.replace("\0", "")
     return text.strip(" \t")

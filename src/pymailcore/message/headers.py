@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pymailcore.message.addresses import RawAddress, parse_addresses
+from pymailcore.message.charsets import decode_8bit
 from pymailcore.message.dates import parse_date
 from pymailcore.message.fields import iter_fields, unfolded, without_comments
 from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
@@ -39,9 +40,9 @@ def split_fields(header: bytes) -> list[tuple[str, bytes]]:
     The line end that ends the field is not part of the value. Fields beyond the limits are left out.
     """
     return [
-        (match[1].decode("ascii"), match[2].removesuffix(b"\r"))
-        for match in iter_fields(header, 0, len(header))
-        if match.end() - match.start() <= MAX_FIELD_OCTETS
+        (field.name.decode("ascii"), header[field.value : field.end].removesuffix(b"\r"))
+        for field in iter_fields(header, 0, len(header))
+        if field.end - field.start <= MAX_FIELD_OCTETS
     ]
 
 
@@ -50,6 +51,11 @@ def normalised(text: str) -> str:
     if text.isascii() or len(text) > MAX_NORMALISED:
         return text
     return unicodedata.normalize("NFC", text)
+
+
+def as_raw(raw: bytes) -> str:
+    """Give the Raw form: as written, octets beyond ASCII as UTF-8 or Latin-1, without NUL (section 4.1.2.1)."""
+    return decode_8bit(raw).replace("\0", "")
 
 
 def as_text(raw: bytes) -> str:

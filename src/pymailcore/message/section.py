@@ -51,9 +51,20 @@ def header_fields(header: bytes, names: tuple[str, ...], *, excluded: bool = Fal
     """Give the fields of these names, or all others, as they stand, and an empty line."""
     wanted = {name.encode("ascii", "replace").lower() for name in names}
     out = [
-        match[0].removesuffix(b"\r") + b"\r\n"
-        for match in iter_fields(header, 0, len(header))
-        if (match[1].lower() in wanted) is not excluded
+        header[field.start : field.end].removesuffix(b"\r") + b"\r\n"
+        for field in iter_fields(header, 0, len(header))
+        if (field.name.lower() in wanted) is not excluded
     ]
     out.append(b"\r\n")
     return b"".join(out)
+
+
+def partial(octets: bytes, first: int | None, count: int | None) -> bytes:
+    """Give a partial range of a section, `<first.count>`; all of it where `first` is None.
+
+    A range that begins behind the end is empty (RFC 9051 section 6.4.5), and one that reaches beyond it is
+    cut.
+    """
+    if first is None:
+        return octets
+    return octets[first:] if count is None else octets[first : first + count]

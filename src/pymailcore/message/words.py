@@ -8,6 +8,9 @@ import re
 from typing import Final
 
 from pymailcore.message.charsets import decode_strict
+from pymailcore.message.transfer import decode_base64
+
+__all__ = ["decode_base64", "decode_words", "encode_words"]
 
 # encoded-word = "=?" charset "?" encoding "?" encoded-text "?="
 # Spaces in the text are not allowed and common. Each repetition ends at a "?", so the search is linear.
@@ -72,21 +75,6 @@ def _octets(encoding: str, text: str) -> bytes | None:
 
 def _unhex(match: re.Match[bytes]) -> bytes:
     return bytes((int(match[1], 16),))
-
-
-def decode_base64(octets: bytes) -> bytes:
-    """Decode base64 as far as it goes; foreign octets are passed over (RFC 2045 section 6.8)."""
-    try:
-        return binascii.a2b_base64(octets)
-    except binascii.Error:
-        pass
-    # Missing or surplus padding: what stands before the first "=", cut to whole groups.
-    digits = _NOT_BASE64.sub(b"", octets.partition(b"=")[0])
-    usable = len(digits) - (len(digits) % 4 == 1)
-    return binascii.a2b_base64(digits[:usable] + b"=" * (-usable % 4))
-
-
-_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 def encode_words(text: str) -> str:

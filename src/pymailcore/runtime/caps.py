@@ -7,6 +7,7 @@ for IPv6.
 
 import ipaddress
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from pymailcore.runtime.settings import ServeSettings
@@ -15,6 +16,7 @@ _IPV4: Final = (32, 26, 21)
 _IPV6: Final = (64, 56, 48)
 _FACTORS: Final = (1, 3, 9)
 _MINUTE: Final = 60.0
+_KNOWN_PEERS: Final = 4096
 
 Prefix = tuple[int, int, int]  # bits of an address (32 or 128), length, leading bits
 
@@ -37,6 +39,7 @@ class ConnectionCaps:
     def reload(self, settings: ServeSettings) -> None:
         """Use other caps from now on; connections that are held count as they are."""
         self._settings = settings
+        self._known: dict[str, tuple[Prefix, ...]] = {}
         self._trusted = [ipaddress.ip_network(network) for network in settings.trusted_networks]
 
     @property
@@ -80,6 +83,14 @@ class ConnectionCaps:
 
     def _prefixes(self, peer: str) -> tuple[Prefix, ...]:
         """The three networks of an address, the narrowest first; none for a trusted one."""
+        known = self._known.get(peer)
+        if known is None:
+            if len(self._known) >= _KNOWN_PEERS:
+                self._known.clear()
+            known = self._known[peer] = self._prefixes_of(peer)
+        return known
+
+    def _prefixes_of(self, peer: str) -> tuple[Prefix, ...]:
         address = ipaddress.ip_address(peer)
         if any(address in network for network in self._trusted):
             return ()
@@ -89,6 +100,7 @@ class ConnectionCaps:
         return tuple((bits, length, number >> (bits - length)) for length in lengths)
 
 
+@lru_cache(maxsize=4096)
 def plain_address(host: str) -> str:
     """Give a peer's address as text: IPv4 inside IPv6 is IPv4, a scope is left out."""
     address = ipaddress.ip_address(host.partition("%")[0])

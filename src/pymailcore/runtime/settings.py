@@ -83,11 +83,11 @@ class MetricsSettings:
     """The listener of the metrics."""
 
     bind: str = field(
-        default="",
+        default="127.0.0.1:9125",
         metadata={
             "doc": "Address and port where `/metrics` (Prometheus) and `/healthz` are served, without a "
-            "password: keep it on loopback or a private network. Empty: nowhere.",
-            "example": "127.0.0.1:9125",
+            "password: keep it on loopback or a private network. Empty: nowhere. When the port is taken the "
+            "server says so and runs without."
         },
     )
 

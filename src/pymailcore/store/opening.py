@@ -12,6 +12,7 @@ from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
 from pymailcore.store.blobs import PackWriter
 from pymailcore.store.connection import open_connection
 from pymailcore.store.database import SqliteDatabase
+from pymailcore.store.engine import Engine
 from pymailcore.store.files import Files
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
@@ -89,7 +90,8 @@ async def open_store(
         forward=writer.put,
         deliver=database.deliver,
     )
-    store = Store(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
+    engine = Engine(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
+    store = Store(engine)
     maintenance = None
     if maintain:
         maintenance = Maintenance(connect, layout.locks / "write", space, settings)

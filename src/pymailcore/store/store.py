@@ -1,38 +1,23 @@
-"""Accounts' mail: the one interface that delivery, IMAP and JMAP share."""
+"""Accounts' mail: the one interface that delivery, IMAP and JMAP share.
 
-import functools
+Bodies are elsewhere, by subject: `delivering`, `bulk`, `listing`, `evaluate`, `reading` and the operations in `ops`.
+"""
+
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar, cast
 
 import trio
 
-from pymailcore.base.errors import AlreadyExists, TemporaryFailure
-from pymailcore.base.ids import AccountId, BlobId, EmailId, IdMint, MailboxId, TenantId, ThreadId
-from pymailcore.message import facts as message_facts
+from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, TenantId, ThreadId
 from pymailcore.message.prepare import Prepared, prepare
-from pymailcore.store import evaluate, listing, reading
-from pymailcore.store.blobids import parse_blob, upload_blob
-from pymailcore.store.blobs import BlobGone, BlobJob, PackWriter, Piece, address_of
-from pymailcore.store.database import SqliteDatabase
-from pymailcore.store.folding import header_values
-from pymailcore.store.keywords import DRAFT, SEEN, Keywords
-from pymailcore.store.ops import (
-    accounts,
-    append,
-    blob_rows,
-    changes,
-    emails,
-    fetch,
-    mailboxes,
-    selected,
-    threads,
-)
-from pymailcore.store.packs import Location
+from pymailcore.store import bulk, delivering, evaluate, listing, reading
+from pymailcore.store.blobids import parse_blob
+from pymailcore.store.bulk import SHORT
+from pymailcore.store.engine import Engine
+from pymailcore.store.keywords import Keywords
+from pymailcore.store.ops import accounts, blob_rows, changes, emails, fetch, mailboxes, selected, threads
 from pymailcore.store.query import Filter, Sort
 from pymailcore.store.readers import ReadSide
-from pymailcore.store.recipes import address_message, pack_recipe, unpack_recipe
-from pymailcore.store.settings import StoreSettings
-from pymailcore.store.space import Space
+from pymailcore.store.recipes import unpack_recipe
 from pymailcore.store.types import (
     Appended,
     Changes,
@@ -51,20 +36,6 @@ from pymailcore.store.types import (
     Want,
 )
 
-T = TypeVar("T")
-
-SLICE_EMAILS: Final = 300
-"""Emails that one slice of a long change takes; about 5 ms."""
-
-SLICE_KEYWORDS: Final = 1_000
-"""The same for a change of keywords that no counter depends on."""
-
-_SHORT: Final = 64
-"""Rows that are read on the loop; more are read in a thread."""
-
-_MINT_ATTEMPTS: Final = 3
-_HASH_INLINE_OCTETS: Final = 256 * 1024
-
 
 class Store:
     """Accounts, Mailboxes, Emails, blobs of one installation.
@@ -73,43 +44,20 @@ class Store:
     then tells `notify(account, modseq)` for each account that changed.
     """
 
-    def __init__(
-        self,
-        database: SqliteDatabase,
-        pack_writer: PackWriter,
-        space: Space,
-        settings: StoreSettings,
-        *,
-        ids: IdMint,
-        writer_ids: IdMint,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self.database = database
-        self._packs = pack_writer
-        self._space = space
-        self._settings = settings
-        self._ids = ids
-        self._writer_ids = writer_ids
-        self._now_ms = now_ms
-        self._tenant_keys: dict[TenantId, bytes] = {}
+    def __init__(self, engine: Engine) -> None:
+        self.database = engine.database
+        self._engine = engine
 
     # --- accounts -------------------------------------------------------------------------------
 
     async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:
         """Give an account its Mailboxes with their roles, inside the caller's transaction (directory)."""
-        await accounts.create(tx, account, tenant, self._writer_ids.new, self._now_ms())
+        engine = self._engine
+        await accounts.create(tx, account, tenant, engine.writer_ids.new, engine.now_ms())
 
     async def remove_account(self, account: AccountId) -> None:
         """Remove all mail of an account, in slices."""
-        while ids := await self.database.read(
-            functools.partial(accounts.some_emails, account=account, most=SLICE_EMAILS)
-        ):
-            await self.database.write(
-                functools.partial(
-                    emails.destroy, account=account, ids=ids, if_modseq=None, visible_only=False
-                )
-            )
-        await self.database.write(functools.partial(accounts.clear, account=account))
+        await bulk.remove_account(self._engine, account)
 
     async def states(self, account: AccountId) -> States:
         """The account's counters. Short: read on the loop."""
@@ -123,7 +71,7 @@ class Store:
 
     async def prepare(self, octets: bytes) -> Prepared:
         """Parse and split a message: on the loop when it is small, in a thread when it is not."""
-        if len(octets) <= self._settings.inline_prepare_octets:
+        if len(octets) <= self._engine.settings.inline_prepare_octets:
             return prepare(octets)
         return await trio.to_thread.run_sync(prepare, octets)
 
@@ -150,52 +98,12 @@ class Store:
             OverQuota: an account cannot take it.
             TemporaryFailure: the disk is full or the database busy.
         """
-        if targets or also is not None:
-            self._space.require()
-        tenant_key = self._tenant_key(tenant)
-        if prepared.size_octets <= _HASH_INLINE_OCTETS:
-            recipe, pieces = address_message(tenant_key, prepared)
-        else:
-            recipe, pieces = await trio.to_thread.run_sync(address_message, tenant_key, prepared)
-        packed = pack_recipe(recipe)
-        header = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
-        keys = threads.thread_keys(
-            tenant_key, (*prepared.message_ids, *prepared.references), prepared.base_subject
-        )
-        by_account: dict[AccountId, list[Target]] = {}
-        for target in targets:
-            by_account.setdefault(target.account, []).append(target)
-        message = StoredMessage(tenant, recipe.digest, prepared.size_octets, packed, recipe.keys)
-        addresses = [piece.key for piece in pieces]
-        locations: dict[bytes, Location] = {}
-        new: list[append.NewEmail] = []
-
-        async def work(tx: Transaction) -> list[Appended]:
-            blobs = await blob_rows.claim(tx, tenant, addresses, locations, self._writer_ids.new)
-            filed: list[Appended] = []
-            for one in new:
-                filed += await append.append(tx, one, prepared, header, packed, blobs, received_ms)
-            if also is not None:
-                await also(tx, message)
-            return filed
-
-        for attempt in range(_MINT_ATTEMPTS):
-            new[:] = [
-                append.NewEmail(account, self._ids.new(), self._ids.new(), tuple(mine), keys)
-                for account, mine in sorted(by_account.items())
-            ]
-            try:
-                return await self._write_blobs(tenant, pieces, locations, work)
-            except AlreadyExists:  # an id that another process has minted, too
-                if attempt == _MINT_ATTEMPTS - 1:
-                    raise
-        raise AssertionError("not reached")
+        return await delivering.deliver(self._engine, prepared, targets, tenant, received_ms, also)
 
     async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
         """Keep a message's blobs for a row of another package (the queue), whose id is `owner`."""
-        blobs = await blob_rows.claim(
-            tx, message.tenant, tuple(dict.fromkeys(message.keys)), {}, self._writer_ids.new
-        )
+        keys = tuple(dict.fromkeys(message.keys))
+        blobs = await blob_rows.claim(tx, message.tenant, keys, {}, self._engine.writer_ids.new)
         await blob_rows.refer(tx, owner, message.tenant, 0, blobs)
 
     async def release_blobs(self, tx: Transaction, owner: int) -> None:
@@ -204,7 +112,7 @@ class Store:
 
     async def rebuild(self, tenant: TenantId, recipe: bytes) -> bytes:
         """Give the exact octets of a stored message."""
-        return await self._read_octets(
+        return await self._engine.read_octets(
             lambda tx, side: reading.rebuild(tx, side.packs, tenant, unpack_recipe(recipe))
         )
 
@@ -216,22 +124,7 @@ class Store:
         Raises:
             OverQuota: the account holds too many uploads.
         """
-        self._space.require()
-        tenant = self.database.peek(lambda tx: accounts.tenant_of(tx, account))
-        tenant_key = self._tenant_key(tenant)
-        if len(octets) <= _HASH_INLINE_OCTETS:
-            key = address_of(tenant_key, octets)
-        else:
-            key = await trio.to_thread.run_sync(address_of, tenant_key, octets)
-        locations: dict[bytes, Location] = {}
-        upload = accounts.Upload(account, tenant, key, len(octets), self._ids.new(), now_ms)
-
-        async def work(tx: Transaction) -> None:
-            blobs = await blob_rows.claim(tx, tenant, [key], locations, self._writer_ids.new)
-            await accounts.add_upload(tx, upload, blobs, self._settings)
-
-        await self._write_blobs(tenant, [Piece(key, octets)], locations, work)
-        return upload_blob(key)
+        return await delivering.upload(self._engine, account, octets, now_ms)
 
     async def blob(self, account: AccountId, blob: BlobId) -> bytes:
         """Give the octets of a blob that this account may see: an upload, an Email, a part of an Email.
@@ -240,7 +133,7 @@ class Store:
             NotFound: no such blob, or the account has no claim to it; the two look the same.
         """
         claimed = parse_blob(blob)
-        return await self._read_octets(
+        return await self._engine.read_octets(
             lambda tx, side: reading.read_claimed(tx, side.packs, account, claimed)
         )
 
@@ -250,7 +143,7 @@ class Store:
         Raises:
             NotFound: the account has no such Email.
         """
-        octets, _ = await self._read_octets(
+        octets, _ = await self._engine.read_octets(
             lambda tx, side: reading.read_message(tx, side.packs, email, account)
         )
         return octets
@@ -282,13 +175,14 @@ class Store:
             OverQuota: the account has as many Mailboxes as it may.
         """
         path = mailboxes.checked_path(path)
-        ids = [self._ids.new() for _ in path.split("/")]
-        now_ms = self._now_ms()
+        engine = self._engine
+        ids = [engine.ids.new() for _ in path.split("/")]
+        now_ms = engine.now_ms()
 
         async def work(tx: Transaction) -> Mailbox:
             return await mailboxes.create(
                 tx, account, path, ids, role=role, subscribed=subscribed, sort_order=sort_order,
-                now_ms=now_ms, most=self._settings.mailboxes_per_account,
+                now_ms=now_ms, most=engine.settings.mailboxes_per_account,
             )  # fmt: skip
 
         return await self.database.write(work)
@@ -312,8 +206,8 @@ class Store:
         """
         if path is not None:
             path = mailboxes.checked_path(path)
-        parent_ids = [self._ids.new() for _ in range((path or "").count("/"))]
-        now_ms = self._now_ms()
+        parent_ids = [self._engine.ids.new() for _ in range((path or "").count("/"))]
+        now_ms = self._engine.now_ms()
 
         async def work(tx: Transaction) -> None:
             await mailboxes.update(
@@ -331,24 +225,7 @@ class Store:
             NotEmpty: it has children, or has Emails and `with_emails` is False.
             Forbidden: it is the Inbox.
         """
-        now_ms = self._now_ms()
-
-        async def look(tx: Transaction) -> list[int]:
-            await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
-            return await fetch.uids_in(tx, mailbox, None)
-
-        async def work(tx: Transaction) -> None:
-            found = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
-            uids = await fetch.uids_in(tx, mailbox, None)  # those that came meanwhile
-            if uids:
-                await selected.expunge(tx, account, mailbox, uids, marked_only=False)
-            await mailboxes.remove_row(tx, account, found, now_ms)
-
-        await self._slices(
-            await self.database.read(look),
-            lambda uids, tx: selected.expunge(tx, account, mailbox, uids, marked_only=False),
-        )
-        await self.database.write(work)
+        await bulk.remove_mailbox(self._engine, account, mailbox, with_emails=with_emails)
 
     # --- a selected Mailbox (IMAP) ---------------------------------------------------------------
 
@@ -378,7 +255,7 @@ class Store:
         async def work(tx: Transaction) -> list[FetchRow]:
             return await fetch.fetch(tx, account, mailbox, ranges, want, limit)
 
-        if limit <= _SHORT or sum(high - low + 1 for low, high in fetch.merged(ranges)) <= _SHORT:
+        if limit <= SHORT or sum(high - low + 1 for low, high in fetch.merged(ranges)) <= SHORT:
             return self.database.peek(work)
         return await self.database.read(work)
 
@@ -401,15 +278,10 @@ class Store:
         Returns:
             The rows after the change, by UID, and the UIDs that `unchanged_since` left alone.
         """
-        plain = not deleted and not keywords.flags & (SEEN | DRAFT) and how is not FlagChange.REPLACE
-        done = await self._slices(
-            await self._uids(account, mailbox, ranges),
-            lambda uids, tx: selected.set_flags(
-                tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
-            ),
-            SLICE_KEYWORDS if plain else SLICE_EMAILS,
-        )
-        return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
+        return await bulk.set_flags(
+            self._engine, account, mailbox, ranges, how, keywords, deleted=deleted,
+            unchanged_since=unchanged_since,
+        )  # fmt: skip
 
     async def copy(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
@@ -425,25 +297,13 @@ class Store:
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
     ) -> Copied:
         """MOVE inside one account (RFC 6851), in slices; each message is moved whole or not at all."""
-        done = await self._slices(
-            await self._uids(account, mailbox, ranges),
-            lambda uids, tx: selected.move(tx, account, mailbox, uids, to),
-        )
-        if not done:
-            done = [await self.database.read(lambda tx: selected.copied_nothing(tx, account, to))]
-        return Copied(
-            done[0].uid_validity,
-            tuple([uid for one in done for uid in one.source]),
-            tuple([uid for one in done for uid in one.destination]),
-        )
+        return await bulk.move(self._engine, account, mailbox, ranges, to)
 
     async def expunge(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]] | None
     ) -> list[int]:
         r"""Remove the placements that have `\Deleted` (in the ranges); gives their UIDs, ascending."""
-        uids = await self.database.read(lambda tx: fetch.marked_uids(tx, account, mailbox, ranges))
-        done = await self._slices(uids, lambda some, tx: selected.expunge(tx, account, mailbox, some))
-        return [uid for some in done for uid in some]
+        return await bulk.expunge(self._engine, account, mailbox, ranges)
 
     async def search(
         self,
@@ -464,7 +324,7 @@ class Store:
         async def work(tx: Transaction) -> list[EmailRow]:
             return await emails.read(tx, account, ids, facts=facts, parts=parts)
 
-        return self.database.peek(work) if len(ids) <= _SHORT else await self.database.read(work)
+        return self.database.peek(work) if len(ids) <= SHORT else await self.database.read(work)
 
     async def query(
         self,
@@ -513,7 +373,7 @@ class Store:
         async def work(tx: Transaction) -> list[tuple[ThreadId, tuple[int, ...]]]:
             return await threads.read_threads(tx, account, ids)
 
-        return self.database.peek(work) if len(ids) <= _SHORT else await self.database.read(work)
+        return self.database.peek(work) if len(ids) <= SHORT else await self.database.read(work)
 
     async def update_emails(
         self, account: AccountId, updates: Sequence[EmailUpdate], *, if_modseq: int | None = None
@@ -552,56 +412,3 @@ class Store:
             return side.snapshot(lambda tx: reading.read_messages(tx, side.packs, account, ids, most_octets))
 
         return await self.database.call(call)
-
-    # --- inside ----------------------------------------------------------------------------------
-
-    def _tenant_key(self, tenant: TenantId) -> bytes:
-        key = self._tenant_keys.get(tenant)
-        if key is None:
-            key = self.database.peek(lambda tx: reading.tenant_key(tx, tenant))
-            self._tenant_keys[tenant] = key
-        return key
-
-    async def _write_blobs(
-        self,
-        tenant: TenantId,
-        pieces: Sequence[Piece],
-        locations: dict[bytes, Location],
-        work: Callable[[Transaction], Awaitable[T]],
-    ) -> T:
-        """Put blobs on disk and run an operation that names them, again if one that was known is gone."""
-        force = False
-        while True:
-            try:
-                make = functools.partial(
-                    BlobJob, work, tenant=tenant, pieces=pieces, locations=locations, force=force
-                )
-                return cast("T", await self.database.submit(self._packs.put, make))
-            except BlobGone:
-                if force:
-                    raise TemporaryFailure("a blob that was just written is gone") from None
-                force = True
-
-    async def _read_octets(self, work: Callable[[Transaction, ReadSide], Awaitable[T]]) -> T:
-        return await self.database.call(lambda side: side.snapshot(lambda tx: work(tx, side)))
-
-    async def _uids(
-        self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]]
-    ) -> list[int]:
-        async def work(tx: Transaction) -> list[int]:
-            await mailboxes.get(tx, account, mailbox)
-            return await fetch.uids_in(tx, mailbox, ranges)
-
-        return self.database.peek(work) if fetch.width(ranges) <= _SHORT else await self.database.read(work)
-
-    async def _slices(
-        self,
-        uids: Sequence[int],
-        operation: Callable[[Sequence[int], Transaction], Awaitable[T]],
-        size: int | None = None,
-    ) -> list[T]:
-        """Run an operation on stretches of UIDs, each a transaction of its own."""
-        size = size or SLICE_EMAILS
-        return await self.database.write_each(
-            [functools.partial(operation, uids[start : start + size]) for start in range(0, len(uids), size)]
-        )

@@ -167,7 +167,9 @@ class MailServer:
         )
         cheap = "" if "[directory]" in self._settings else _CHEAP
         quick_end = "" if "[connections]" in self._settings else "[connections]\ndrain_seconds = 2\n"
-        return f'hostname = "{self.hostname}"\ndata = "data"\n{cheap}{quick_end}{self._settings}\n{listeners}'
+        no_metrics = "" if "[metrics]" in self._settings else '[metrics]\nbind = ""\n'
+        own = cheap + quick_end + no_metrics
+        return f'hostname = "{self.hostname}"\ndata = "data"\n{own}{self._settings}\n{listeners}'
 
     def __enter__(self) -> Self:
         self.start()

@@ -21,6 +21,7 @@ from pymailcore.base.errors import MailError
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.read import BadConfiguration, read_text
 from pymailcore.runtime import control
+from pymailcore.runtime.garbage import calm_collector
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.hub_link import HubClient
 from pymailcore.runtime.logs import configure, get_logger
@@ -99,6 +100,7 @@ class Worker:
             nursery.start_soon(self._obey, context, app)
             async with trio.open_nursery() as serving:
                 await serving.start(app.run)
+                calm_collector()
                 await self._channel.send(control.Ready())
                 await context.acceptor.draining.wait()
                 serving.cancel_scope.deadline = trio.current_time() + STOP_SECONDS

@@ -21,6 +21,7 @@ from pymailcore.base.errors import MailError
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.read import BadConfiguration, read_file
 from pymailcore.runtime.certificates import BadCertificate, load_material
+from pymailcore.runtime.garbage import calm_collector
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.hub_link import HubServer, listen_unix
 from pymailcore.runtime.logs import configure, get_logger
@@ -125,6 +126,7 @@ async def _serve(path: Path, configuration: Configuration, held: Held) -> None:
         drop_privileges(configuration.user)
     async with trio.open_nursery() as nursery:
         await nursery.start(single.run)
+        calm_collector()
         sys.stdout.write(ready_line(configuration, held))
         sys.stdout.flush()
         notify(f"READY=1\nMAINPID={os.getpid()}")

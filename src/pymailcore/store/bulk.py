@@ -1,0 +1,125 @@
+"""Work on many messages of a Mailbox, in slices so that no other writer waits long.
+
+A slice is a transaction of its own with a modseq of its own; COPY is one whole, as its RFC wants it.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pymailcore.base.ids import AccountId, MailboxId
+from pymailcore.store.engine import Engine
+from pymailcore.store.keywords import DRAFT, SEEN, Keywords
+from pymailcore.store.ops import accounts, emails, fetch, mailboxes, selected
+from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
+
+SLICE_EMAILS: Final = 300
+"""Emails that one slice of a long change takes; about 5 ms."""
+
+SLICE_KEYWORDS: Final = 1_000
+"""The same for a change of keywords that no counter depends on."""
+
+SHORT: Final = 64
+"""Rows that are read on the loop; more are read in a thread."""
+
+Ranges = Sequence[tuple[int, int]]
+
+
+async def _uids(engine: Engine, account: AccountId, mailbox: MailboxId, ranges: Ranges) -> list[int]:
+    async def work(tx: Transaction) -> list[int]:
+        await mailboxes.get(tx, account, mailbox)
+        return await fetch.uids_in(tx, mailbox, ranges)
+
+    if fetch.width(ranges) <= SHORT:
+        return engine.database.peek(work)
+    return await engine.database.read(work)
+
+
+async def set_flags(
+    engine: Engine,
+    account: AccountId,
+    mailbox: MailboxId,
+    ranges: Ranges,
+    how: FlagChange,
+    keywords: Keywords,
+    *,
+    deleted: bool,
+    unchanged_since: int | None,
+) -> tuple[list[FetchRow], list[int]]:
+    """STORE; see `Store.set_flags`."""
+    plain = not deleted and not keywords.flags & (SEEN | DRAFT) and how is not FlagChange.REPLACE
+    done = await engine.slices(
+        await _uids(engine, account, mailbox, ranges),
+        lambda uids, tx: selected.set_flags(
+            tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
+        ),
+        SLICE_KEYWORDS if plain else SLICE_EMAILS,
+    )
+    return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
+
+
+async def move(
+    engine: Engine, account: AccountId, mailbox: MailboxId, ranges: Ranges, to: MailboxId
+) -> Copied:
+    """MOVE; see `Store.move`."""
+    done = await engine.slices(
+        await _uids(engine, account, mailbox, ranges),
+        lambda uids, tx: selected.move(tx, account, mailbox, uids, to),
+        SLICE_EMAILS,
+    )
+    if not done:
+        done = [await engine.database.read(lambda tx: selected.copied_nothing(tx, account, to))]
+    return Copied(
+        done[0].uid_validity,
+        tuple([uid for one in done for uid in one.source]),
+        tuple([uid for one in done for uid in one.destination]),
+    )
+
+
+async def expunge(engine: Engine, account: AccountId, mailbox: MailboxId, ranges: Ranges | None) -> list[int]:
+    """EXPUNGE; see `Store.expunge`."""
+    uids = await engine.database.read(lambda tx: fetch.marked_uids(tx, account, mailbox, ranges))
+    done = await engine.slices(
+        uids, lambda some, tx: selected.expunge(tx, account, mailbox, some), SLICE_EMAILS
+    )
+    return [uid for some in done for uid in some]
+
+
+async def remove_mailbox(
+    engine: Engine, account: AccountId, mailbox: MailboxId, *, with_emails: bool
+) -> None:
+    """Remove a Mailbox; see `Store.remove_mailbox`."""
+    now_ms = engine.now_ms()
+
+    async def look(tx: Transaction) -> list[int]:
+        await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
+        return await fetch.uids_in(tx, mailbox, None)
+
+    async def work(tx: Transaction) -> None:
+        found = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
+        uids = await fetch.uids_in(tx, mailbox, None)  # those that came meanwhile
+        if uids:
+            await selected.expunge(tx, account, mailbox, uids, marked_only=False)
+        await mailboxes.remove_row(tx, account, found, now_ms)
+
+    await engine.slices(
+        await engine.database.read(look),
+        lambda uids, tx: selected.expunge(tx, account, mailbox, uids, marked_only=False),
+        SLICE_EMAILS,
+    )
+    await engine.database.write(work)
+
+
+async def remove_account(engine: Engine, account: AccountId) -> None:
+    """Remove all mail of an account; see `Store.remove_account`."""
+
+    async def some(tx: Transaction) -> list[int]:
+        return await accounts.some_emails(tx, account, SLICE_EMAILS)
+
+    while ids := await engine.database.read(some):
+        gone = list(ids)
+
+        async def destroy(tx: Transaction, gone: list[int] = gone) -> None:
+            await emails.destroy(tx, account, gone, None, visible_only=False)
+
+        await engine.database.write(destroy)
+    await engine.database.write(lambda tx: accounts.clear(tx, account))
