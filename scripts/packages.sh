@@ -4,9 +4,12 @@ set -eu
 cd "$(dirname "$0")/.."
 missing=""
 PATH="$PWD/.cache/tools/usr/bin:$PATH"
-for pair in chromium:chromium swaks:swaks mbsync:isync pgrep:procps; do
+for pair in chromium:chromium swaks:swaks mbsync:isync pgrep:procps curl:curl openssl:openssl; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# swaks speaks TLS through a Perl module that it only recommends.
+PERL5LIB="$PWD/.cache/tools/usr/share/perl5:$(echo "$PWD"/.cache/tools/usr/lib/*-linux-gnu/perl5/*)" \
+    perl -MNet::SSLeay -e 1 >/dev/null 2>&1 || missing="$missing libnet-ssleay-perl"
 if [ -z "$missing" ]; then
     exit 0
 fi

@@ -17,4 +17,3 @@ unpack() {
     "$python" scripts/unpack_debs.py ".cache/peers/$name" "$@"
 }
 unpack postfix postfix
-unpack dovecot dovecot-core dovecot-imapd dovecot-lmtpd

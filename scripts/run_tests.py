@@ -15,7 +15,8 @@ def main() -> None:
         libraries = [str(path) for path in (TOOLS / "usr" / "lib").glob("*-linux-gnu")]
         environment["PATH"] = f"{TOOLS / 'usr' / 'bin'}{os.pathsep}{environment['PATH']}"
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
-        environment["PERL5LIB"] = str(TOOLS / "usr" / "share" / "perl5")
+        perl = [TOOLS / "usr" / "share" / "perl5", *TOOLS.glob("usr/lib/*-linux-gnu/perl5/*")]
+        environment["PERL5LIB"] = os.pathsep.join(str(path) for path in perl)
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "-m", "pytest", "-q", *sys.argv[1:]], environment)  # noqa: S606
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.family import free_port
+from tests.support.peers import environment, unpacked
 
-UNPACKED = Path(__file__).parents[2] / ".cache" / "peers" / "postfix"
 OWNER = "mail"
 SETGID_GROUP = "daemon"
 VIRTUAL_UID = 65534
@@ -74,7 +74,13 @@ postlog   unix-dgram n - n - 1 postlogd
 
 def _lay_out(folder: Path, domain: str, port: int) -> None:
     etc, spool, box = folder / "etc", folder / "spool", folder / "box"
-    values = {"folder": folder, "unpacked": UNPACKED, "domain": domain, "port": port, "uid": VIRTUAL_UID}
+    values = {
+        "folder": folder,
+        "unpacked": unpacked("postfix"),
+        "domain": domain,
+        "port": port,
+        "uid": VIRTUAL_UID,
+    }
     for path in (etc, spool, box):
         path.mkdir(parents=True)
     (etc / "main.cf").write_text(_MAIN.format(**values), "utf-8")
@@ -103,10 +109,9 @@ def running(folder: Path, *, domain: str) -> Iterator[tuple[int, Path]]:
     """Start it, wait until it greets, give its port and its Maildir, and stop it."""
     port = free_port()
     _lay_out(folder, domain, port)
-    environment = {**os.environ, "LD_LIBRARY_PATH": f"{UNPACKED}/usr/lib/postfix"}
     master = subprocess.Popen(
-        [UNPACKED / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
-        env=environment,
+        [unpacked("postfix") / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
+        env=environment("postfix"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
