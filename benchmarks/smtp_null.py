@@ -21,11 +21,11 @@ from collections.abc import Iterator
 
 import trio
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Acceptor, serve_sockets
 from pymailcore.runtime.settings import ServeSettings
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.protocol import events
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.role import Session

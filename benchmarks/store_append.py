@@ -1,6 +1,8 @@
-"""How many messages the store takes a second, durably, and what one costs.
+"""How many messages the store takes a second, durably, and what one costs: CPU, log, database, packs.
 
 python benchmarks/store_append.py [--callers 1,20,100] [--messages 3000] [--octets 8192] [--folder DIR]
+
+Without --maintain nobody copies the write-ahead log back, so that its growth is what the messages wrote.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 import trio
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
+from pymailcore.store.layout import Layout
 from pymailcore.store.opening import open_store
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.store import Store
@@ -62,7 +65,7 @@ async def account_with_mailboxes(store: Store, account: AccountId) -> None:
     await store.database.write(work)
 
 
-async def _run(store: Store, messages: list[bytes], callers: int, *, accounts: int) -> None:
+async def _run(store: Store, messages: list[bytes], callers: int, *, accounts: int, log: Path) -> None:
     waits: list[float] = []
     queue = iter(enumerate(messages))
 
@@ -79,6 +82,7 @@ async def _run(store: Store, messages: list[bytes], callers: int, *, accounts: i
             )
             waits.append(time.perf_counter() - begun)
 
+    before = await _database_octets(store), _length(log)
     used = resource.getrusage(resource.RUSAGE_SELF)
     begun = time.perf_counter()
     async with trio.open_nursery() as nursery:
@@ -87,13 +91,26 @@ async def _run(store: Store, messages: list[bytes], callers: int, *, accounts: i
     seconds = time.perf_counter() - begun
     now = resource.getrusage(resource.RUSAGE_SELF)
     cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    grown = await _database_octets(store) - before[0], _length(log) - before[1]
     waits.sort()
     print(
         f"{callers:4d} callers: {len(messages) / seconds:7.0f} messages/s, "
         f"{cpu / len(messages) * 1000:6.3f} CPU-s per 1,000, "
         f"wait p50 {waits[len(waits) // 2] * 1000:6.2f} ms, "
-        f"p99 {waits[len(waits) * 99 // 100] * 1000:6.2f} ms"
+        f"p99 {waits[len(waits) * 99 // 100] * 1000:6.2f} ms, "
+        f"a message: log {grown[1] / len(messages):6.0f}, database {grown[0] / len(messages):5.0f} octets"
     )
+
+
+async def _database_octets(store: Store) -> int:
+    row = await store.database.read(
+        lambda tx: tx.row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    )
+    return int(row[0]) if row else 0
+
+
+def _length(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _size(folder: Path) -> int:
@@ -104,17 +121,22 @@ async def main(arguments: argparse.Namespace, folder: Path) -> None:
     """Run each number of callers on one store."""
     ids = IdMint(lambda: time.time_ns() // 1_000_000, secrets.randbits)
     settings = StoreSettings(data=folder)
-    async with open_store(settings, notify=lambda *_: None, ids=ids, maintain=True) as store:
+    async with open_store(settings, notify=lambda *_: None, ids=ids, maintain=arguments.maintain) as store:
         for n in range(arguments.accounts):
             await account_with_mailboxes(store, AccountId(n + 1))
         number = 0
         for callers in map(int, arguments.callers.split(",")):
             count = arguments.messages if callers > 1 else max(1, arguments.messages // 4)
             messages = [message(number + n, arguments.octets) for n in range(count)]
-            await _run(store, messages, callers, accounts=arguments.accounts)
+            await _run(store, messages, callers, accounts=arguments.accounts, log=Layout(folder).wal)
             number += count
-    size = await trio.to_thread.run_sync(_size, folder)
-    print(f"disk {size / number / arguments.octets:.2f} of the octets sent (log included)")
+        database = await _database_octets(store)
+    packs = await trio.to_thread.run_sync(_size, folder / "packs")
+    sent = number * arguments.octets
+    print(
+        f"of the octets sent: packs {packs / sent:.2f} + database {database / sent:.2f}"
+        f" = {(packs + database) / sent:.2f}"
+    )
 
 
 if __name__ == "__main__":
@@ -123,6 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--octets", type=int, default=8192)
     parser.add_argument("--accounts", type=int, default=20)
+    parser.add_argument("--maintain", action="store_true", help="copy the log back as a server does")
     parser.add_argument("--switch", type=float, default=0.005, help="sys.setswitchinterval, seconds")
     parser.add_argument("--gc", type=int, default=700, help="first threshold of the garbage collector")
     parser.add_argument("--folder", type=Path)
