@@ -10,6 +10,7 @@ from typing import Final
 
 ALL: Final = {
     "message_prepare": (),
+    "message_compare": (),
     "store_append": (),
     "store_bulk": (),
     "smtp_null": (),

@@ -1,5 +1,6 @@
 """Messages and measuring that the tests of this package share."""
 
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -45,15 +46,21 @@ NESTED = (
 def growth(
     make: Callable[[int], object], run: Callable[[object], object], small: int, factor: int = 8
 ) -> float:
-    """Give the exponent with which CPU time grows with size: 1 is linear, 2 is quadratic; best of 5."""
+    """Give the exponent with which CPU time grows with size: 1 is linear, 2 is quadratic.
 
-    def best(size: int) -> float:
-        subject = make(size)
-        times = []
+    Best of 5 for each size, in turn, because the machine may be busy; without Python's collector, whose
+    work depends on what else the process holds.
+    """
+    subjects = [make(small), make(small * factor)]
+    best = [math.inf, math.inf]
+    gc.collect()
+    gc.disable()
+    try:
         for _ in range(5):
-            start = time.process_time()
-            run(subject)
-            times.append(time.process_time() - start)
-        return max(min(times), 1e-5)
-
-    return math.log(best(small * factor) / best(small)) / math.log(factor)
+            for index, subject in enumerate(subjects):
+                start = time.process_time()
+                run(subject)
+                best[index] = min(best[index], time.process_time() - start)
+    finally:
+        gc.enable()
+    return math.log(max(best[1], 1e-5) / max(best[0], 1e-5)) / math.log(factor)

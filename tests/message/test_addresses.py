@@ -101,3 +101,23 @@ def test_nothing_makes_it_raise(text: str) -> None:
     for group in parse_addresses(text):
         for address in group.addresses:
             assert address.email or address.name
+
+
+def test_a_group_counts_as_an_address() -> None:
+    """Colons in a row would else make groups without end."""
+    assert parse_addresses(":" * 100, 10) == [("", [])]
+    assert len(parse_addresses("a:;" * 100, 10)) == 10
+    assert len(parse_addresses("a@b " * 3 + ":;" * 1000, 10)) <= 10
+
+
+def test_rows_of_marks_and_words_take_no_time() -> None:
+    """security.md P3: 40,000 tokens are the most that one field may cost."""
+    assert parse_addresses("@" * 1_000_000 + ", a@b")[0].addresses[0].email.startswith("@@")
+    assert parse_addresses("," * 1_000_000 + "a@b") == [(None, [(None, "a@b")])]
+    assert parse_addresses("x " * 500_000 + "<a@b>")[0].addresses[0].email == "a@b"
+
+
+def test_encoded_words_glued_to_words_hide_commas() -> None:
+    """RFC 2047 section 5 (3) wants a space; some senders forget it."""
+    (group,) = parse_addresses("Dr.=?utf-8?q?A,B?= <a@b>, c@d")
+    assert [address.email for address in group.addresses] == ["a@b", "c@d"]

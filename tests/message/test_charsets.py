@@ -1,6 +1,7 @@
 """Charsets."""
 
 import codecs
+from encodings.aliases import aliases
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from pymailcore.message.charsets import (
     decode_8bit,
+    decode_counted,
     decode_strict,
     decode_text,
     python_codec,
@@ -85,3 +87,55 @@ def test_surrogates_never_come_out() -> None:
 def test_any_octets_in_any_charset_give_text_that_utf_8_can_carry(octets: bytes, label: str) -> None:
     decode_text(octets, label)[0].encode()
     (decode_strict(octets, label) or "").encode()
+
+
+def test_every_codec_of_text_is_in_reach_by_any_of_its_names() -> None:
+    """RFC 2978: registered names and aliases, as Python knows them."""
+    never = {"utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"}
+    for alias, name in aliases.items():
+        if name in never:
+            continue
+        if codecs.lookup(name)._is_text_encoding:
+            assert python_codec(name) is not None, name
+            assert python_codec(alias.replace("_", "-")) is not None, alias
+        else:
+            assert python_codec(name) is None, name
+
+
+@pytest.mark.parametrize(
+    ("octets", "label", "expected"),
+    [
+        (b"abc", "us-ascii", ("abc", False, 0)),
+        ("é\ufffd".encode(), "utf-8", ("é\ufffd", False, 0)),
+        (b"a\x81b\x8d", "windows-1252", ("a\ufffdb\ufffd", True, 2)),
+        (b"\xa4\xa2\xff\xff", "euc-jp", ("あ\ufffd\ufffd", True, 2)),
+        (b"caf\xe9", "utf-8", ("café", True, 0)),
+        (b"caf\xe9", "x-unknown", ("café", True, 0)),
+        (b"\xd8\x00\x00A", "utf-16-be", ("\ufffdA", True, 1)),
+    ],
+)
+def test_what_was_replaced_is_counted(octets: bytes, label: str, expected: object) -> None:
+    """RFC 8621 section 4.1.4: isEncodingProblem."""
+    assert decode_counted(octets, label) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "unit"),
+    [
+        ("utf-8", "aéあ"),
+        ("shift_jis", "あa"),
+        ("utf-16", "é"),
+        ("gb18030", "é中"),
+        ("iso-2022-jp", "あa"),
+        ("koi8-r", "ж"),
+    ],
+)
+def test_long_text_is_decoded_in_slices(label: str, unit: str) -> None:
+    """Characters on the border of two slices are whole."""
+    text = unit * 200_000
+    codec = python_codec(label)
+    assert codec is not None
+    for shift in ("", "x", "xx", "xxx"):
+        assert decode_counted((shift + text).encode(codec), label) == (shift + text, False, 0)
+    broken = text.encode(codec) + (b"\xff\xff" if codec != "koi8-r" else b"")
+    assert decode_counted(broken, label).text.startswith(text[:1000] if label != "utf-8" else "")

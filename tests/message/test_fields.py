@@ -1,9 +1,19 @@
 """Cutting a header into fields."""
 
-from hypothesis import given
+import re
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymailcore.message.fields import header_end, iter_fields, read_fields, unfolded, without_comments
+from pymailcore.message.fields import (
+    header_end,
+    iter_fields,
+    read_fields,
+    unfolded,
+    without_comments,
+    without_escapes,
+)
 from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
 
 
@@ -25,7 +35,9 @@ def test_the_header_ends_behind_its_first_empty_line() -> None:
 def test_fields_have_names_and_raw_values() -> None:
     """RFC 5322 section 2.2; the blank before the colon is section 4.5."""
     header = b"A: b\r\n c\r\nno field\r\nX-y \t:z\nEmpty:\r\n:x\r\nA:2\r\n\r\n"
-    assert [match.groups() for match in iter_fields(header, 0, len(header))] == [
+    assert [
+        (field.name, header[field.value : field.end]) for field in iter_fields(header, 0, len(header))
+    ] == [
         (b"A", b" b\r\n c\r"),
         (b"X-y", b"z"),
         (b"Empty", b"\r"),
@@ -84,3 +96,33 @@ def test_no_octets_make_it_raise(octets: bytes) -> None:
     read_fields(octets, 0, header_end(octets, 0, len(octets)))
     text = without_comments(unfolded(octets))
     assert "\n" not in text
+
+
+UNITS = st.sampled_from(
+    [b"A: b\r\n", b"no field\r\n", b"X: y\n z\n", b"B:" + b"x" * 5000 + b"\n", b"c" * 3000 + b"\n",
+     b"L: " + b"y" * 300_000 + b"\r\n", b"F: 1" + b"\n 2" * 120_000 + b"\n", b"N" * 280_000 + b"\n",
+     b"\t1\n"]
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(st.lists(UNITS, min_size=2, max_size=12))
+def test_a_long_header_is_cut_as_a_short_one(units: list[bytes]) -> None:
+    """In slices, each field once, wherever the slices end."""
+    header = b"".join(units) * 2
+    pattern = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
+    expected = [(match[1], match.start(), match.start(2), match.end()) for match in pattern.finditer(header)]
+    assert list(iter_fields(header, 0, len(header))) == expected
+
+
+@pytest.mark.parametrize(("depth", "left"), [(31, "a  b"), (32, "a  b"), (33, "a "), (5000, "a ")])
+def test_a_comment_nested_too_deep_takes_all_that_follows(depth: int, left: str) -> None:
+    """security.md P5: comment depth 32."""
+    assert without_comments("a " + "(" * depth + ")" * depth + "b") == left
+
+
+def test_quoted_pairs_are_undone() -> None:
+    """RFC 5322 section 3.2.1."""
+    assert without_escapes(r"a\"b\\\c\\") == 'a"b\\c\\'
+    assert without_escapes("\\") == ""

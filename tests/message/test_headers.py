@@ -13,6 +13,7 @@ from pymailcore.message.headers import (
     as_date,
     as_grouped_addresses,
     as_message_ids,
+    as_raw,
     as_text,
     as_urls,
     decoded,
@@ -97,3 +98,9 @@ def test_no_form_raises_whatever_the_octets(octets: bytes) -> None:
 
 def test_a_name_of_nothing_is_none() -> None:
     assert decoded(RawAddress("=?utf-8?q??=", "a@b")) == EmailAddress(None, "a@b")
+
+
+def test_the_raw_form_is_text_as_written() -> None:
+    """RFC 8621 section 4.1.2.1."""
+    assert as_raw(b" a\r\n b\0 =?utf-8?q?x?= ") == " a\r\n b =?utf-8?q?x?= "
+    assert as_raw(" é".encode() + b"\xff") == " é\ufffd"

@@ -296,3 +296,40 @@ def test_well_formed_mime_is_read_as_the_standard_library_reads_it(tree: object)
     octets = ("MIME-Version: 1.0\r\n" + render(tree, [0])).encode()
     theirs = email.message_from_bytes(octets, policy=email.policy.compat32)
     assert our_shape(octets, parse(octets).root) == oracle_shape(theirs)
+
+
+@pytest.mark.parametrize(("length", "parts"), [(70, 1), (994, 1), (995, 1), (996, 0), (300_000, 0)])
+def test_a_boundary_as_long_as_a_line_is_one(length: int, parts: int) -> None:
+    """RFC 5322 section 2.1.1: 998 octets in a line, "--" among them, so a longer one stands nowhere."""
+    boundary = b"b" * length
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary + b"\r\n\r\nx\r\n--"
+        + boundary + b"--\r\n"
+    )  # fmt: skip
+    assert len(parse(octets).root.children) == parts
+
+
+@pytest.mark.parametrize("padding", [0, 1, 4000, 4094, 4095, 300_000])
+@pytest.mark.parametrize("lead", [0, 262_100, 262_144, 300_000])
+def test_boundaries_are_found_wherever_slices_end(padding: int, lead: int) -> None:
+    """RFC 2046 section 5.1.1: white space may follow a boundary; nobody adds 4 KiB of it."""
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"p" * lead + b"\r\n--b" + b" " * padding
+        + b"\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
+    )  # fmt: skip
+    root = parse(octets).root
+    assert [body(octets, part) for part in root.children] == (
+        [b"one", b"two"] if padding <= 4094 else [b"two"]
+    )
+
+
+@pytest.mark.parametrize("false", [1, 63, 64, 65, 200_000])
+def test_lines_that_only_begin_like_the_boundary_are_passed_over(false: int) -> None:
+    """RFC 2046 section 5.1.2: the boundary of an inner part may begin with the outer one."""
+    octets = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n" + b"--bb\n" * false
+        + b"--b\r\n\r\ntwo\r\n" + b"--bc\r\n" * false + b"--b--\r\n"
+    )  # fmt: skip
+    root = parse(octets).root
+    assert len(root.children) == 2
+    assert body(octets, root.children[1]).startswith(b"two")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
-from pymailcore.message.section import Section, header_fields, section
+from pymailcore.message.section import Section, header_fields, partial, section
 
 ROOT = parse(NESTED).root
 INNER_START = NESTED.index(b"From: Inner")
@@ -79,3 +79,21 @@ def test_fields_of_a_header_with_lf_get_crlf_at_their_end() -> None:
 def test_any_section_of_any_octets_is_octets_or_none(octets: bytes, path: list[int], what: str) -> None:
     result = section(octets, parse(octets).root, Section(tuple(path), what, ("subject", "\u20ac")))
     assert result is None or isinstance(result, bytes)
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "expected"),
+    [
+        (None, None, b"0123456789"),
+        (0, 4, b"0123"),
+        (3, None, b"3456789"),
+        (9, 1, b"9"),
+        (9, 2, b"9"),
+        (10, 1, b""),
+        (4_294_967_295, 4_294_967_295, b""),
+        (0, 4_294_967_295, b"0123456789"),
+    ],
+)
+def test_a_partial_range_is_cut_at_the_end(first: int | None, count: int | None, expected: bytes) -> None:
+    """RFC 9051 section 6.4.5."""
+    assert partial(b"0123456789", first, count) == expected

@@ -56,6 +56,26 @@ def test_base64_with_one_line_length_is_stored_decoded(length: int, size: int) -
     assert decode_body(octets, part) == content
 
 
+@pytest.mark.parametrize("length", [60, 64, 76])
+@pytest.mark.parametrize("size", [1200, 57 * 50, 400_000])
+@pytest.mark.parametrize("tail", [b"", b"\n", b"\n\n\n", b"\r\n"])
+def test_base64_with_lines_that_end_with_lf_is_stored_decoded(length: int, size: int, tail: bytes) -> None:
+    """The recipe keeps the line length as a negative number."""
+    content = NOISE[:size]
+    octets = attachment(lines(content, length, b"\n").rstrip(b"\n") + tail)
+    result = cut(octets)
+    if tail == b"\r\n":
+        assert [leaf.decoded for leaf in result.leaves] == [False]
+        return
+    assert result.leaves == ((content, True),)
+    assert msgspec.msgpack.decode(result.recipe)[2] == -length
+    assert is_decoded(result.recipe) == (True,)
+    part = find(parse(octets).root, "2")
+    assert part is not None
+    assert part_leaf(result.recipe, part) == (0, True)
+    assert decode_body(octets, part) == content
+
+
 def test_the_last_line_end_may_be_missing_or_doubled() -> None:
     content = NOISE[:3000]
     for tail in (b"", b"\r\n", b"\r\n\r\n\r\n"):
@@ -65,7 +85,10 @@ def test_the_last_line_end_may_be_missing_or_doubled() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        lines(NOISE[:3000], 76, b"\n"),
+        lines(NOISE[:1500], 76, b"\n") + lines(NOISE[:1500], 76),
+        lines(NOISE[:1500], 76) + lines(NOISE[:1500], 76, b"\n"),
+        lines(NOISE[:3000], 76, b"\r"),
+        lines(NOISE[:3000], 76, b"\n\r\n"),
         lines(NOISE[:3000], 75),
         lines(NOISE[:3000], 1000),
         lines(NOISE[:1500], 76) + lines(NOISE[:1500], 60),
@@ -175,6 +198,11 @@ def test_any_mime_comes_back(octets: bytes) -> None:
             assert leaf.octets == expected
 
 
-@given(st.integers(0, 4000), st.integers(1, 250), st.sampled_from([b"", b"\r\n", b"=", b"\n", b"A"]))
-def test_any_line_length_comes_back(size: int, length: int, tail: bytes) -> None:
-    cut(attachment(lines(NOISE[:size], length) + tail))
+@given(
+    st.integers(0, 4000),
+    st.integers(1, 250),
+    st.sampled_from([b"", b"\r\n", b"=", b"\n", b"A", b"\r"]),
+    st.sampled_from([b"\r\n", b"\n", b"\r", b"\n\n", b" \n"]),
+)
+def test_any_line_length_comes_back(size: int, length: int, tail: bytes, end: bytes) -> None:
+    cut(attachment(lines(NOISE[:size], length, end) + tail))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
-from pymailcore.message.text import decode_body, searchable_text, text_of, text_prefix
+from pymailcore.message.text import decode_body, flowed_text_of, searchable_text, text_of, text_prefix
 
 
 def message(body: bytes, encoding: bytes = b"7bit", kind: bytes = b"text/plain; charset=utf-8") -> bytes:
@@ -85,3 +85,22 @@ def test_any_body_gives_text(body: bytes, encoding: bytes, kind: bytes, limit: i
     text_of(octets, root)[0].encode()
     text_prefix(octets, root, limit).encode()
     searchable_text(octets, root, limit).encode()
+
+
+def test_flowed_text_is_joined() -> None:
+    """RFC 3676 section 4.1."""
+    octets = message(b"a \r\nb\r\n> c \r\n> d", kind=b"text/plain; format=Flowed")
+    assert flowed_text_of(octets, parse(octets).root) == ("a b\n> c d", False)
+    octets = message(b"a \r\nb", kind=b"text/plain; format=flowed; delsp=YES")
+    assert flowed_text_of(octets, parse(octets).root) == ("ab", False)
+    octets = message(b"a \r\nb", kind=b"text/plain")
+    assert flowed_text_of(octets, parse(octets).root) == ("a \nb", False)
+
+
+@pytest.mark.parametrize(("encoding", "problem"), [(b"x-uuencode", False), (b"x-yenc", True)])
+def test_uuencode_is_known_and_yenc_is_not(encoding: bytes, problem: bool) -> None:
+    """RFC 8621 section 4.1.4: isEncodingProblem."""
+    octets = message(b"begin 644 a\r\n#86)C\r\n`\r\nend\r\n", encoding)
+    text, found = text_of(octets, parse(octets).root)
+    assert found is problem
+    assert (text == "abc") is not problem

@@ -93,3 +93,13 @@ def test_canonical_is_idempotent_and_leaves_no_lone_end(octets: bytes) -> None:
     result = canonical(octets)
     assert canonical(result) is result
     assert result.count(b"\r") == result.count(b"\n") == result.count(b"\r\n")
+
+
+@pytest.mark.parametrize("place", [262_142, 262_143, 262_144, 262_145])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r", b"\n\r", b"\r\r\n"])
+def test_line_ends_on_the_border_of_two_slices_are_one(place: int, end: bytes) -> None:
+    """RFC 5321 section 2.3.8."""
+    octets = b"x" * place + end + b"y" * 300_000 + b"\r\n"
+    expected = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    assert canonical(octets) == expected
+    assert canonical(expected) is expected

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
-from pymailcore.message.wire import body_forms, envelope, envelope_values, nstring, string
+from pymailcore.message.wire import (
+    body_forms,
+    envelope,
+    envelope_values,
+    nstring,
+    string,
+    utf8_forms,
+    utf8_string,
+)
 
 
 def envelope_of(octets: bytes) -> bytes:
@@ -208,3 +216,51 @@ def test_any_octets_give_well_formed_wire(octets: bytes, name: bytes) -> None:
     for form in body_forms(parse(message).root):
         check_wire(form)
     check_wire(body_forms(parse(NESTED.replace(b"inner\r\n", octets)).root)[1])
+
+
+def test_utf8_stands_as_it_is_for_those_who_take_it() -> None:
+    """RFC 6855 section 3; RFC 9051 section 7.5.2. Encoded-words stay in both forms."""
+    octets = (
+        "From: Jürgen <jürgen@bücher.example>\r\nSubject: Grüße =?utf-8?q?=C3=A9?=\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        '--b\r\nContent-Type: text/plain; name="é\\"x.txt"\r\nContent-Description: Größe\r\n'
+        "Content-Disposition: attachment; filename*=utf-8''%C3%A9.txt\r\n\r\nx\r\n"
+        "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: innen ü\r\n\r\ny\r\n--b--\r\n"
+    ).encode()
+    root = parse(octets).root
+    forms = utf8_forms(octets, root)
+    assert '"Grüße =?utf-8?q?=C3=A9?="'.encode() in forms.envelope
+    assert '(("Jürgen" NIL "jürgen" "bücher.example"))'.encode() in forms.envelope
+    assert '("name" "é\\"x.txt")'.encode() in forms.body
+    assert '"Größe"'.encode() in forms.body
+    assert '("attachment" ("filename" "é.txt"))'.encode() in forms.bodystructure
+    assert '(NIL "innen ü" NIL NIL NIL NIL NIL NIL NIL NIL)'.encode() in forms.bodystructure
+    ascii_forms = (envelope_of(octets), *body_forms(root))
+    assert b"".join(ascii_forms).isascii()
+    assert b"xn--bcher-kva.example" in ascii_forms[0]
+
+
+@given(st.binary(max_size=300))
+def test_the_utf8_forms_are_valid_and_those_of_ascii_mail_are_the_same(octets: bytes) -> None:
+    """Only text beyond ASCII differs."""
+    for message in (octets, octets.decode("ascii", "ignore").encode()):
+        root = parse(message).root
+        forms = utf8_forms(message, root)
+        b"".join(forms).decode("utf-8")
+        if message.isascii() and b"%" not in message:
+            assert forms == (envelope_of(message), *body_forms(root))
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("é", '"é"'.encode()),
+        ('a"\\b', b'"a\\"\\\\b"'),
+        ("a\0b\r\nc", b'"ab  c"'),
+        ("é" * 513, b"{1026}\r\n" + "é".encode() * 513),
+        ("é" * 512, b'"' + "é".encode() * 512 + b'"'),
+    ],
+)
+def test_utf8_strings_are_quoted_or_literals(text: str, octets: bytes) -> None:
+    """RFC 9051 section 4.3."""
+    assert utf8_string(text) == octets

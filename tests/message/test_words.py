@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pymailcore.message.limits import MAX_WORDS
 from pymailcore.message.words import decode_base64, decode_words, encode_words
 
 
@@ -91,3 +92,11 @@ def test_what_is_encoded_can_be_decoded(text: str) -> None:
 )
 def test_nothing_makes_it_raise(pieces: list[str]) -> None:
     decode_words("".join(pieces))
+
+
+@pytest.mark.parametrize("count", [MAX_WORDS - 1, MAX_WORDS, MAX_WORDS + 1])
+def test_words_beyond_their_number_stay_as_they_stand(count: int) -> None:
+    """security.md P5."""
+    text = decode_words("=?utf-8?q?x?= " * count)
+    assert text.startswith("x" * min(count, MAX_WORDS))
+    assert text.count("=?utf-8?q?x?=") == max(count - MAX_WORDS, 0)

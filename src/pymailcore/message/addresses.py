@@ -10,7 +10,8 @@ encoded-words here, because ENVELOPE shows them so; `message.headers` decodes th
 import re
 from typing import Final, NamedTuple
 
-from pymailcore.message.limits import MAX_ADDRESSES
+from pymailcore.message.fields import without_escapes
+from pymailcore.message.limits import MAX_ADDRESSES, MAX_COMMENT_DEPTH
 
 
 class RawAddress(NamedTuple):
@@ -29,6 +30,7 @@ class RawGroup(NamedTuple):
 
 # The whole field in the two forms that nearly all mail has: `a@b` and `Some Name <a@b>`.
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~.-]++"
+_PLAIN_ATOMS: Final = r"[\w!#$%&'*+/?^`{|}~.-]++"
 _SIMPLE: Final = re.compile(
     rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*+)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
 )
@@ -38,19 +40,26 @@ _TOKEN: Final = re.compile(
     r"|(\s++)"  # 2: white space
     r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
     r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
-    r"|([(<>,:;@])"  # 5: special
-    r'|([^\s"(\[<>,:;@]++)',  # 6: atoms and dots
+    r"|(,[\s,]*+|;[\s;]*+|>++|<++|:++|@++|\()"  # 5: special; of a row the first counts
+    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]|=(?!\?))*+|=)',  # 6: atoms, dots, white space within
     re.DOTALL,
 )
+# One mailbox of a list in the forms that nearly all have, up to the next.
+_ITEM: Final = re.compile(
+    rf'\s*+(?:(?:"([^"\\=]*+)"|({_PLAIN_ATOMS}(?:[ ]{_PLAIN_ATOMS})*+))'
+    rf"\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))"
+    r"\s*+(?:,[\s,]*+|\Z)"
+)
+_TOKENS_EACH: Final = 4
+"""Tokens for each mailbox of the limit, after which the rest is passed over, too."""
 _COMMENT_MARK: Final = re.compile(r"[()]|\\.", re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse_addresses(text: str, limit: int = MAX_ADDRESSES) -> list[RawGroup]:
     """Read an unfolded address-list; never raises, takes time in proportion to the text.
 
     Args:
-        limit: mailboxes after which the rest is passed over.
+        limit: mailboxes and groups after which the rest is passed over.
     """
     simple = _SIMPLE.match(text)
     if simple:
@@ -83,32 +92,51 @@ class _Reader:
         self._angle_has_at = False  # behind a local part; a route (section 4.4) begins with one
         self._in_angle = False
         self._comment: str | None = None
+        self._is_clean = True  # nothing of a mailbox is under way
 
     def read(self) -> list[RawGroup]:
         text = self._text
         position = 0
         end = len(text)
-        while position < end and self._count < self._limit:
-            match = _TOKEN.match(text, position)
-            if match is None:  # pragma: no cover - the last alternatives take any character
-                position += 1
-                continue
-            position = match.end()
-            kind = match.lastindex
-            if kind == 5:
-                if match[5] == "(":
-                    position = self._skip_comment(position)
-                else:
-                    self._special(match[5])
-            elif kind == 1:
-                self._word(_ESCAPE.sub(r"\1", match[1]) if "\\" in match[1] else match[1], match[0])
-            elif kind == 2:
-                if not self._in_angle:
-                    self._phrase.append(" ")
-            else:
-                self._word(match[0], match[0])
+        tokens = self._limit * _TOKENS_EACH
+        while position < end and self._count < self._limit and tokens > 0:
+            tokens -= 1
+            if self._is_clean:
+                item = _ITEM.match(text, position)
+                if item:
+                    position = item.end()
+                    quoted, atoms, angle, bare = item.groups()
+                    name = atoms or (" ".join(quoted.split()) if quoted else None) or None
+                    self._add(RawAddress(name, angle or bare))
+                    continue
+            position = self._take(position)
         self._finish()
         return self._groups
+
+    def _take(self, position: int) -> int:
+        """Take one token, and give the place behind it."""
+        match = _TOKEN.match(self._text, position)
+        if match is None:  # pragma: no cover - the last alternatives take any character
+            return position + 1
+        self._is_clean = False
+        position = match.end()
+        kind = match.lastindex
+        if kind == 6:
+            self._words(match[6])
+        elif kind == 5:
+            if match[5] == "(":
+                return self._skip_comment(position)
+            self._special(match[5][0])
+            if len(match[5]) > 1 and match[5][0] == "@":
+                self._word(match[5][1:], match[5][1:])
+        elif kind == 1:
+            self._word(without_escapes(match[1]) if "\\" in match[1] else match[1], match[0])
+        elif kind == 2:
+            if not self._in_angle:
+                self._phrase.append(" ")
+        else:
+            self._word(match[0], match[0])
+        return position
 
     def _word(self, unquoted: str, as_written: str) -> None:
         if self._in_angle:
@@ -116,6 +144,14 @@ class _Reader:
         elif not self._angle_seen:
             self._phrase.append(unquoted)
             self._spec.append(as_written)
+
+    def _words(self, text: str) -> None:
+        """Take atoms with the white space between and behind them."""
+        if self._in_angle:
+            self._angle.append("".join(text.split()))
+        elif not self._angle_seen:
+            self._phrase.append(text)
+            self._spec.append("".join(text.split()))
 
     def _special(self, special: str) -> None:
         if self._in_angle:
@@ -134,6 +170,7 @@ class _Reader:
             else:
                 self._open = RawGroup(_phrase(self._phrase) or "", [])
                 self._groups.append(self._open)
+                self._count += 1
                 self._clear()
         elif special == "@":
             self._word("@", "@")
@@ -163,12 +200,14 @@ class _Reader:
         for match in _COMMENT_MARK.finditer(self._text, position):
             if match[0] == "(":
                 depth += 1
+                if depth > MAX_COMMENT_DEPTH:
+                    break
             elif match[0] == ")":
                 depth -= 1
                 if not depth:
                     comment = self._text[start : match.start()].strip()
                     if comment and (self._spec or self._angle_seen):
-                        self._comment = _ESCAPE.sub(r"\1", comment) if "\\" in comment else comment
+                        self._comment = without_escapes(comment)
                     if not self._in_angle:
                         self._phrase.append(" ")
                     return match.end()
@@ -186,12 +225,15 @@ class _Reader:
         if email or name:
             if name is None:
                 name = self._comment
-            if self._open is None or (self._open.name is None and self._groups[-1] is not self._open):
-                self._open = RawGroup(None, [])
-                self._groups.append(self._open)
-            self._open.addresses.append(RawAddress(name, email))
-            self._count += 1
+            self._add(RawAddress(name, email))
         self._clear()
+
+    def _add(self, address: RawAddress) -> None:
+        if self._open is None or (self._open.name is None and self._groups[-1] is not self._open):
+            self._open = RawGroup(None, [])
+            self._groups.append(self._open)
+        self._open.addresses.append(address)
+        self._count += 1
 
 
 def _phrase(pieces: list[str]) -> str | None:
@@ -204,5 +246,5 @@ def split_addr_spec(email: str) -> tuple[str, str]:
     if not at:
         localpart, domain = domain, ""
     if len(localpart) >= 2 and localpart[0] == localpart[-1] == '"':
-        localpart = _ESCAPE.sub(r"\1", localpart[1:-1])
+        localpart = without_escapes(localpart[1:-1])
     return localpart, domain

@@ -8,7 +8,10 @@ unicode_escape) and UTF-7, whose readers can be led to see what a filter did not
 
 import codecs
 import re
-from typing import Final
+from encodings.aliases import aliases
+from typing import Final, NamedTuple
+
+from pymailcore.message.slices import MAX_CALL, ranges
 
 _UTF8: Final = "utf-8"
 
@@ -59,13 +62,41 @@ _ALIASES: Final = {
 }
 
 
+# Every codec of text that Python brings, by any of its names. Only names in this set are looked up, because
+# Python remembers each name that it was asked for.
+_NOT_TEXT: Final = frozenset(
+    (
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "mbcs",
+        "oem",
+        "quopri_codec",
+        "rot_13",
+        "uu_codec",
+        "zlib_codec",
+    )
+)
+_NEVER: Final = frozenset(("utf_7", "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"))
+_NAMES: Final = {alias.lower(): name for alias, name in aliases.items()}
+_CODECS: Final = (frozenset(aliases.values()) - _NOT_TEXT - _NEVER) | {
+    "cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_r", "koi8_t", "koi8_u", "mac_arabic",
+    "mac_croatian", "mac_farsi", "mac_romanian", "utf_8_sig", "iso8859_1",
+}  # fmt: skip
+_PUNCTUATION: Final = re.compile(r"[^a-z0-9.]+")
+
+
 def python_codec(label: str) -> str | None:
     """Give the name of Python's codec for a charset name; None when the charset is not known."""
     name = label.strip().strip("\"'").lower()
     if name in (_UTF8, ""):
         return _UTF8 if name else None
-    if len(name) > 40 or not _KNOWN.fullmatch(name):
+    if len(name) > 40:
         return None
+    if not _KNOWN.fullmatch(name):
+        plain = _PUNCTUATION.sub("_", name)
+        plain = _NAMES.get(plain, plain)
+        return plain if plain in _CODECS else None
     name = _ALIASES.get(name, name.removeprefix("x-"))
     if name.startswith("windows-"):
         name = "cp" + name[8:]
@@ -83,7 +114,7 @@ def decode_strict(octets: bytes, label: str) -> str | None:
     if codec == "ascii":
         return decode_8bit(octets)
     try:
-        return without_surrogates(octets.decode(codec, "replace"))
+        return without_surrogates(_decode(octets, codec, "replace"))
     except (UnicodeError, ValueError):  # pragma: no cover - no codec in reach does; a new one might
         return None
 
@@ -94,28 +125,61 @@ def decode_text(octets: bytes, label: str) -> tuple[str, bool]:
     Returns:
         the text, and True when the charset was unknown or its octets were not of it.
     """
+    text, problem, _ = decode_counted(octets, label)
+    return text, problem
+
+
+class Decoded(NamedTuple):
+    """Text out of octets.
+
+    Attributes:
+        problem: the charset was unknown or its octets were not of it.
+        replaced: how often U+FFFD stands in the text for what could not be decoded.
+    """
+
+    text: str
+    problem: bool
+    replaced: int
+
+
+def decode_counted(octets: bytes, label: str) -> Decoded:
+    """Decode the octets of a body, and count what was replaced."""
     codec = python_codec(label or "us-ascii")
     if codec is not None:
         try:
-            text = octets.decode(codec)
-            return without_surrogates(text), False
+            text = _decode(octets, codec, "strict")
         except (UnicodeError, ValueError):
             if codec not in ("ascii", _UTF8):
-                return _replace(octets, codec), True
-    return decode_8bit(octets), True
+                return _replace(octets, codec)
+        else:
+            clean = without_surrogates(text)
+            return Decoded(clean, False, 0 if clean is text else clean.count("\ufffd") - text.count("\ufffd"))
+    return Decoded(decode_8bit(octets), True, 0)
 
 
-def _replace(octets: bytes, codec: str) -> str:
+def _decode(octets: bytes, codec: str, errors: str) -> str:
+    if len(octets) <= MAX_CALL:
+        return octets.decode(codec, errors)
+    decoder = codecs.getincrementaldecoder(codec)(errors)
+    pieces = [decoder.decode(octets[first:last]) for first, last in ranges(0, len(octets))]
+    pieces.append(decoder.decode(b"", final=True))
+    return "".join(pieces)
+
+
+def _replace(octets: bytes, codec: str) -> Decoded:
     try:
-        return without_surrogates(octets.decode(codec, "replace"))
+        text = without_surrogates(_decode(octets, codec, "replace"))
     except (UnicodeError, ValueError):  # pragma: no cover - as above
-        return decode_8bit(octets)
+        return Decoded(decode_8bit(octets), True, 0)
+    # Python's codecs give U+FFFD for themselves only from the encodings of Unicode and GB 18030.
+    own = _decode(octets, codec, "ignore").count("\ufffd")
+    return Decoded(text, True, text.count("\ufffd") - own)
 
 
 def decode_8bit(octets: bytes) -> str:
     """Decode octets without a name: UTF-8 where that is what they are, else Latin-1."""
     try:
-        return octets.decode(_UTF8)
+        return _decode(octets, _UTF8, "strict")
     except UnicodeDecodeError:
         return octets.decode("latin-1")
 
@@ -124,8 +188,13 @@ def without_surrogates(text: str) -> str:
     """Put U+FFFD for lone surrogates, which some codecs let pass and UTF-8 cannot carry."""
     if text.isascii():
         return text
+    clean = all(_is_encodable(text[first:last]) for first, last in ranges(0, len(text)))
+    return text if clean else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_encodable(text: str) -> bool:
     try:
         text.encode(_UTF8)
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        return False
+    return True

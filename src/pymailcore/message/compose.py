@@ -53,7 +53,7 @@ _NEVER_ENCODED: Final = (
     "message/global-delivery-status",
     "text/rfc822-headers",
 )
-_LONG_LINE: Final = re.compile(rb"[^\n]{999}")
+_LONG_LINE: Final = re.compile(rb"^[^\n]{999}", re.MULTILINE)
 _MAX_REFERENCES: Final = 20
 
 

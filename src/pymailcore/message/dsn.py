@@ -101,12 +101,14 @@ def delivery_report(
 
 
 def _explanation(reporting_mta: str, recipients: Sequence[RecipientStatus]) -> str:
-    lines = [f"This is the mail system at host {_plain(reporting_mta)}.", ""]
+    lines = [f"This is the mail system at host {report_line(reporting_mta)}.", ""]
     for recipient in recipients:
-        lines.append(f"Your message {_ACTIONS[recipient.action][1]} <{_plain(recipient.final_recipient)}>.")
+        lines.append(
+            f"Your message {_ACTIONS[recipient.action][1]} <{report_line(recipient.final_recipient)}>."
+        )
         if recipient.diagnostic:
-            host = f"{_plain(recipient.remote_mta)} said: " if recipient.remote_mta else ""
-            lines.append(f"    {host}{_plain(recipient.diagnostic)}")
+            host = f"{report_line(recipient.remote_mta)} said: " if recipient.remote_mta else ""
+            lines.append(f"    {host}{report_line(recipient.diagnostic)}")
         if recipient.will_retry_until is not None:
             lines.append(f"    It will be retried until {format_date(recipient.will_retry_until)}.")
             lines.append("    You do not need to send it again.")
@@ -123,22 +125,22 @@ def _status(
 ) -> bytes:
     lines = []
     if envelope_id:
-        lines.append(f"Original-Envelope-Id: {_plain(envelope_id)}")
-    lines.append(f"Reporting-MTA: dns; {_plain(reporting_mta)}")
+        lines.append(f"Original-Envelope-Id: {report_line(envelope_id)}")
+    lines.append(f"Reporting-MTA: dns; {report_line(reporting_mta)}")
     if arrival is not None:
         lines.append(f"Arrival-Date: {format_date(arrival)}")
     for recipient in recipients:
         kind = "rfc822" if recipient.final_recipient.isascii() else "utf-8"
         lines.append("")
         if recipient.original_recipient:
-            lines.append(f"Original-Recipient: {_plain(recipient.original_recipient)}")
-        lines.append(f"Final-Recipient: {kind}; {_plain(recipient.final_recipient)}")
+            lines.append(f"Original-Recipient: {report_line(recipient.original_recipient)}")
+        lines.append(f"Final-Recipient: {kind}; {report_line(recipient.final_recipient)}")
         lines.append(f"Action: {recipient.action}")
-        lines.append(f"Status: {_plain(recipient.status)}")
+        lines.append(f"Status: {report_line(recipient.status)}")
         if recipient.remote_mta:
-            lines.append(f"Remote-MTA: dns; {_plain(recipient.remote_mta)}")
+            lines.append(f"Remote-MTA: dns; {report_line(recipient.remote_mta)}")
         if recipient.diagnostic:
-            lines.append(f"Diagnostic-Code: smtp; {_plain(recipient.diagnostic)}")
+            lines.append(f"Diagnostic-Code: smtp; {report_line(recipient.diagnostic)}")
         if recipient.last_attempt is not None:
             lines.append(f"Last-Attempt-Date: {format_date(recipient.last_attempt)}")
         if recipient.will_retry_until is not None:
@@ -147,7 +149,7 @@ def _status(
     return text.encode("utf-8") if international else text.encode("ascii", "replace")
 
 
-def _plain(text: str) -> str:
+def report_line(text: str) -> str:
     """Put what came from elsewhere on one line of bounded length, without controls."""
     return " ".join(_UNPRINTABLE.sub(" ", text[:_MAX_TEXT]).split())
 

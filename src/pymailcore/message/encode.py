@@ -35,11 +35,15 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+\Z")
 _SEGMENT: Final = 60  # characters of one segment of a long parameter
 
 
-def encode_header(name: str, value: str) -> bytes:
-    """Write an unstructured field: ASCII as it is, else with encoded-words."""
+def encode_header(name: str, value: str, *, utf8: bool = False) -> bytes:
+    """Write an unstructured field: ASCII as it is, else with encoded-words.
+
+    Args:
+        utf8: text beyond ASCII stays as it is (RFC 6532 section 3.2); only for receivers with SMTPUTF8.
+    """
     _check(name, value)
     value = value.strip(" \t")
-    if not value.isascii() or "=?" in value or _has_control(value) or _has_long_word(value):
+    if not (value.isascii() or utf8) or "=?" in value or _has_control(value) or _has_long_word(value):
         value = _words(value)
     return _folded(name, value)
 
@@ -51,23 +55,23 @@ def raw_header(name: str, value: str) -> bytes:
     return f"{name}:{value}\r\n".encode("utf-8", "replace")
 
 
-def address_header(name: str, addresses: Sequence[EmailAddress]) -> bytes:
-    """Write a list of mailboxes."""
+def address_header(name: str, addresses: Sequence[EmailAddress], *, utf8: bool = False) -> bytes:
+    """Write a list of mailboxes; `utf8` as for `encode_header`."""
     _check(name, "")
-    return _folded(name, ", ".join([_mailbox(address) for address in addresses]))
+    return _folded(name, ", ".join([_mailbox(address, utf8) for address in addresses]))
 
 
-def grouped_address_header(name: str, groups: Sequence[EmailAddressGroup]) -> bytes:
-    """Write a list of mailboxes and groups."""
+def grouped_address_header(name: str, groups: Sequence[EmailAddressGroup], *, utf8: bool = False) -> bytes:
+    """Write a list of mailboxes and groups; `utf8` as for `encode_header`."""
     _check(name, "")
     items = []
     for group in groups:
-        members = ", ".join([_mailbox(address) for address in group.addresses])
+        members = ", ".join([_mailbox(address, utf8) for address in group.addresses])
         if group.name is None:
             if members:
                 items.append(members)
         else:
-            items.append(f"{_phrase(group.name)}: {members};")
+            items.append(f"{_phrase(group.name, utf8)}: {members};")
     return _folded(name, ", ".join(items))
 
 
@@ -174,18 +178,18 @@ def _encoded(text: str) -> str:
 _Q_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
-def _mailbox(address: EmailAddress) -> str:
+def _mailbox(address: EmailAddress, utf8: bool) -> str:
     if not _ADDR_SPEC.match(address.email) or len(address.email) > _MAX_WORD:
         raise InvalidValue
     name = (address.name or "").strip()
-    return f"{_phrase(name)} <{address.email}>" if name else address.email
+    return f"{_phrase(name, utf8)} <{address.email}>" if name else address.email
 
 
-def _phrase(name: str) -> str:
+def _phrase(name: str, utf8: bool) -> str:
     if _FORBIDDEN.search(name):
         raise InvalidValue
     name = name.strip()
-    if name.isascii() and "=?" not in name and not _has_control(name) and not _has_long_word(name):
+    if (name.isascii() or utf8) and "=?" not in name and not _has_control(name) and not _has_long_word(name):
         return name if _ATOMS.match(name) else _quoted(name)
     return _encoded(name)
 

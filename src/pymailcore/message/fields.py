@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from pymailcore.message.charsets import decode_8bit
-from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
+from pymailcore.message.limits import MAX_COMMENT_DEPTH, MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
 from pymailcore.message.slices import MAX_CALL, find, search, without_line_ends
 
 # field = field-name ":" unstructured CRLF; blanks before the colon are the obsolete syntax (section 4.5.8).
@@ -52,7 +52,9 @@ def header_end(octets: bytes, start: int, end: int) -> int:
 def iter_fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
     """Give the places of the fields of a header, as far as the limits reach."""
     end = min(end, start + MAX_HEADER_OCTETS)
-    return islice(_whole(octets, start, end) if end - start <= MAX_CALL else _sliced(octets, start, end), MAX_FIELDS)
+    return islice(
+        _whole(octets, start, end) if end - start <= MAX_CALL else _sliced(octets, start, end), MAX_FIELDS
+    )
 
 
 def _whole(octets: bytes, start: int, end: int) -> Iterator[Field]:
@@ -109,8 +111,18 @@ def unfolded(raw: bytes) -> str:
     return text.strip(" \t")
 
 
+def without_escapes(text: str) -> str:
+    """Undo quoted-pairs (RFC 5322 section 3.2.1)."""
+    if "\\\\" in text:
+        return "\\".join([piece.replace("\\", "") for piece in text.split("\\\\")])
+    return text.replace("\\", "")
+
+
 def without_comments(text: str) -> str:
-    """Put a space for each comment outside of quoted strings (RFC 5322 section 3.2.2)."""
+    """Put a space for each comment outside of quoted strings (RFC 5322 section 3.2.2).
+
+    One that is nested too deep, or never ends, takes all that follows.
+    """
     if "(" not in text:
         return text
     out: list[str] = []
@@ -120,13 +132,12 @@ def without_comments(text: str) -> str:
     for match in _MARK.finditer(text):
         mark = match[0]
         if depth:
-            if mark == "(":
-                depth += 1
-            elif mark == ")":
-                depth -= 1
-                if not depth:
-                    out.append(" ")
-                    position = match.end()
+            depth += _NESTING.get(mark, 0)
+            if depth > MAX_COMMENT_DEPTH:
+                break
+            if not depth:
+                out.append(" ")
+                position = match.end()
         elif mark == '"':
             quoted = not quoted
         elif mark == "(" and not quoted:
@@ -137,4 +148,5 @@ def without_comments(text: str) -> str:
     return "".join(out)
 
 
+_NESTING: Final = {"(": 1, ")": -1}
 _MARK: Final = re.compile(r'[()"]|\\.', re.DOTALL)

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from pymailcore.message.addresses import RawAddress, parse_addresses
-from pymailcore.message.charsets import decode_8bit
 from pymailcore.message.dates import parse_date
 from pymailcore.message.fields import iter_fields, unfolded, without_comments
 from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
@@ -54,8 +53,8 @@ def normalised(text: str) -> str:
 
 
 def as_raw(raw: bytes) -> str:
-    """Give the Raw form: as written, octets beyond ASCII as UTF-8 or Latin-1, without NUL (section 4.1.2.1)."""
-    return decode_8bit(raw).replace("\0", "")
+    """Give the Raw form: as written; U+FFFD for what is not UTF-8, no NUL (RFC 8621 section 4.1.2.1)."""
+    return raw.decode("utf-8", "replace").replace("\0", "")
 
 
 def as_text(raw: bytes) -> str:

@@ -26,6 +26,12 @@ MAX_PARAMETERS: Final = 100
 MAX_ADDRESSES: Final = 10_000
 """Addresses of one field."""
 
+MAX_COMMENT_DEPTH: Final = 32
+"""Levels of comments inside each other; a deeper one takes the rest of the field."""
+
+MAX_WORDS: Final = 10_000
+"""Encoded-words of one text that are decoded; the rest stays as it stands."""
+
 MAX_REFERENCES: Final = 100
 """Message-ids of In-Reply-To and References that Threads are made from."""
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from pymailcore.message.charsets import decode_8bit, decode_strict
-from pymailcore.message.fields import without_comments
+from pymailcore.message.fields import without_comments, without_escapes
 from pymailcore.message.limits import MAX_PARAMETERS
 from pymailcore.message.words import decode_words
 
@@ -20,7 +20,6 @@ _PARAMETER: Final = re.compile(
     r';\s*+([^\s;="]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;]*+))',
     re.DOTALL,
 )
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
@@ -41,7 +40,7 @@ def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
         name = name.lower()
         value = plain.rstrip() if quoted is None else quoted
         if quoted and "\\" in quoted:
-            value = _ESCAPE.sub(r"\1", quoted)
+            value = without_escapes(quoted)
         if "*" in name:
             _add_segment(segments, name, value)
         elif name not in parameters:

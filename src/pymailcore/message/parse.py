@@ -9,11 +9,13 @@ are at most 50 levels. Then the tree is built from the last region to the first,
 """
 
 import re
+from sys import intern
 from typing import Final, NamedTuple
 
 from pymailcore.message.fields import Fields, header_end, read_fields, unfolded, without_comments
 from pymailcore.message.limits import MAX_DEPTH, MAX_PARAMETERS, MAX_PARTS
 from pymailcore.message.parameters import parse_parameters
+from pymailcore.message.slices import MAX_CALL, count, find
 from pymailcore.message.structure import Part
 from pymailcore.message.wire import envelope, envelope_values
 
@@ -23,6 +25,13 @@ _MEDIA_TYPE: Final = re.compile(
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}")
 _AFTER_BOUNDARY: Final = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 _MANY_FALSE: Final = 64
+_MAX_BOUNDARY: Final = 998  # a line may have that many octets (RFC 5322 section 2.1.1)
+_MAX_PADDING: Final = 4096  # blanks behind a boundary
+
+
+# What most small parts have; shared, because 10,000 of them count. Nobody writes into a part.
+_NO_FIELDS: Final[Fields] = {}
+_NO_PARAMETERS: Final[dict[str, str]] = {}
 
 
 class Parsed(NamedTuple):
@@ -62,12 +71,12 @@ class _Region:
         self.whole = whole  # a message, not a part of a multipart
         self.in_digest = False
         self.opaque = False
-        self.children: list[_Region] = []
+        self.children: list[_Region] | tuple[()] = ()
         self.body = start
-        self.fields: Fields = {}
+        self.fields = _NO_FIELDS
         self.type = "text"
         self.subtype = "plain"
-        self.parameters: dict[str, str] = {}
+        self.parameters = _NO_PARAMETERS
         self.encoding = "7bit"
 
 
@@ -76,7 +85,7 @@ def parse(octets: bytes) -> Parsed:
     root = _Region(0, len(octets), "", "1", 1, True)
     work = [root]
     order: list[_Region] = []
-    count = 1
+    parts = 1
     while work:
         region = work.pop()
         order.append(region)
@@ -84,18 +93,20 @@ def parse(octets: bytes) -> Parsed:
         if region.type == "multipart":
             if region.whole:
                 region.path = f"{region.prefix}TEXT" if region.prefix else ""
-            _cut_multipart(octets, region, MAX_PARTS - count)
+            _cut_multipart(octets, region, MAX_PARTS - parts)
         elif region.type == "message" and region.subtype in ("rfc822", "global"):
-            _open_message(region, MAX_PARTS - count)
+            _open_message(region, MAX_PARTS - parts)
         if region.children:
-            count += len(region.children)
+            parts += len(region.children)
             work.extend(reversed(region.children))
     return Parsed(_build(octets, order), root.fields)
 
 
 def _read_header(octets: bytes, region: _Region) -> None:
     region.body = header_end(octets, region.start, region.end)
-    fields = region.fields = read_fields(octets, region.start, region.body)
+    if region.body - region.start > 2:
+        region.fields = read_fields(octets, region.start, region.body)
+    fields = region.fields
     if region.in_digest:  # RFC 2046 section 5.1.5
         region.type, region.subtype = "message", "rfc822"
     raw = fields.get(b"content-type")
@@ -103,7 +114,7 @@ def _read_header(octets: bytes, region: _Region) -> None:
         value, parameters = parse_parameters(unfolded(raw))
         match = _MEDIA_TYPE.match(value.lower())
         if match:
-            region.type, region.subtype = match.groups()
+            region.type, region.subtype = intern(match[1]), intern(match[2])
             region.parameters = parameters
         else:  # RFC 2045 section 5.2: what is no type is text/plain
             region.type, region.subtype = "text", "plain"
@@ -113,7 +124,7 @@ def _read_header(octets: bytes, region: _Region) -> None:
         if match:
             region.encoding = match[0]
     if region.opaque:
-        region.type, region.subtype, region.parameters = "application", "octet-stream", {}
+        _make_opaque(region)
 
 
 def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
@@ -123,16 +134,19 @@ def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
             _make_opaque(region)
         return
     delimiter = b"\n--" + boundary.encode("utf-8")
+    if len(delimiter) > _MAX_BOUNDARY:
+        return
     spans, too_many = _child_spans(octets, region.body, region.end, delimiter, allowed)
     prefix = region.prefix
+    children = region.children = []
     digest = region.subtype == "digest"
     for number, (start, end) in enumerate(spans, start=1):
         path = f"{prefix}{number}"
         child = _Region(start, end, path + ".", path, region.depth + 1, False)
         child.in_digest = digest
-        region.children.append(child)
+        children.append(child)
     if too_many:
-        region.children[-1].opaque = True
+        children[-1].opaque = True
 
 
 def _child_spans(
@@ -150,20 +164,19 @@ def _child_spans(
     exact: re.Pattern[bytes] | None = None
     position = max(body - 1, 0)
     while True:
-        if exact is not None:
-            found = exact.search(octets, position, end)
-            place = found.start() if found else -1
-        else:
-            place = octets.find(delimiter, position, end)
+        place = find(octets, delimiter, position, end)
         if place < 0:
             break
-        match = _AFTER_BOUNDARY.match(octets, place + length, end)
+        match = _after_boundary(octets, place + length, end)
         if match is None:
             # The boundary is only the beginning of this line: some other, longer boundary.
             position = place + length
             false_count += 1
-            if false_count == _MANY_FALSE:
+            if false_count < _MANY_FALSE:
+                continue
+            if exact is None:
                 exact = re.compile(re.escape(delimiter) + _AFTER_BOUNDARY.pattern)
+            position = _skip_false(exact, octets, position, end)
             continue
         if child >= 0:
             if len(spans) == allowed - 1 and not match[1]:
@@ -180,6 +193,29 @@ def _child_spans(
     return spans, False
 
 
+def _after_boundary(octets: bytes, start: int, end: int) -> re.Match[bytes] | None:
+    """Match what may stand behind a boundary up to its line end."""
+    stop = min(end, start + _MAX_PADDING)
+    match = _AFTER_BOUNDARY.match(octets, start, stop)
+    if match and match.end() == stop < end and octets[stop - 1] != 10:
+        return None  # the slice ended, not the line
+    return match
+
+
+def _skip_false(exact: re.Pattern[bytes], octets: bytes, start: int, end: int) -> int:
+    """Give a place at or before the next boundary line, with none between; `end` when there is none.
+
+    Lines that only begin like the boundary may be many: they are passed over in C.
+    """
+    while end - start > MAX_CALL:
+        match = exact.search(octets, start, start + MAX_CALL)
+        if match:
+            return match.start()
+        start += MAX_CALL - _MAX_PADDING - _MAX_BOUNDARY
+    match = exact.search(octets, start, end)
+    return match.start() if match else end
+
+
 def _open_message(region: _Region, allowed: int) -> None:
     if region.encoding not in ("7bit", "8bit", "binary"):
         return  # RFC 2046 section 5.2.1 forbids it; the message inside is not to be seen
@@ -187,16 +223,18 @@ def _open_message(region: _Region, allowed: int) -> None:
         _make_opaque(region)
         return
     prefix = region.path + "."
-    region.children.append(_Region(region.body, region.end, prefix, f"{prefix}1", region.depth + 1, True))
+    region.children = [_Region(region.body, region.end, prefix, f"{prefix}1", region.depth + 1, True)]
 
 
 def _make_opaque(region: _Region) -> None:
-    region.type, region.subtype, region.parameters = "application", "octet-stream", {}
+    region.type, region.subtype, region.parameters = "application", "octet-stream", _NO_PARAMETERS
 
 
 def _build(octets: bytes, order: list[_Region]) -> Part:
     built: dict[int, Part] = {}
-    for region in reversed(order):
+    root = id(order[0])
+    while order:
+        region = order.pop()
         children: tuple[Part, ...] = ()
         inner = b""
         if region.children:
@@ -204,13 +242,13 @@ def _build(octets: bytes, order: list[_Region]) -> Part:
             if region.type == "message":
                 inner = envelope(envelope_values(region.children[0].fields))
         built[id(region)] = _part(octets, region, children, inner)
-    return built[id(order[0])]
+    return built[root]
 
 
 def _part(octets: bytes, region: _Region, children: tuple[Part, ...], inner: bytes) -> Part:
     fields = region.fields
     disposition: str | None = None
-    disposition_parameters: dict[str, str] = {}
+    disposition_parameters = _NO_PARAMETERS
     language: tuple[str, ...] = ()
     content_id = description = location = md5 = None
     for name in fields.keys() & _PART_FIELDS:
@@ -251,7 +289,7 @@ def _part(octets: bytes, region: _Region, children: tuple[Part, ...], inner: byt
         region.start,
         region.body,
         region.end,
-        octets.count(b"\n", region.body, region.end) if region.type in ("text", "message") else 0,
+        count(octets, b"\n", region.body, region.end) if region.type in ("text", "message") else 0,
         inner,
         children,
     )

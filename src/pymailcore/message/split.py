@@ -1,11 +1,13 @@
 """A message cut into blobs that can be shared, and put together again, octet for octet.
 
 Each part without parts whose body is 1 KiB or more is a leaf; the rest is the skeleton. A base64 body whose
-lines have one length and end with CRLF is kept decoded, once encoding it again has given the same octets.
+lines have one length and all end with CRLF, or all with LF, is kept decoded, once encoding it again has given
+the same octets.
 
 The recipe is msgpack: a list of numbers, four for each leaf in the order of the message:
 octets of skeleton before it; octets that it takes in the message; length of its base64 lines, 0 when it is
-kept as it stands; octets of the body behind it that are in the skeleton (line ends after base64).
+kept as it stands, negative when they end with LF; octets of the body behind it that are in the skeleton (line
+ends after base64).
 """
 
 import binascii
@@ -76,15 +78,16 @@ def _decoded(octets: bytes, start: int, end: int) -> tuple[bytes, int, int] | No
     """Decode a base64 body; None unless encoding it again is proved to give the same octets.
 
     Returns:
-        content, line length, octets of the body that they stand for (without the line ends behind).
+        content, line length as in the recipe, octets of the body that they stand for (no line ends behind).
     """
-    while end - start >= 2 and octets.endswith(b"\r\n", start, end):
-        end -= 2
-    first = octets.find(b"\r\n", start, min(end, start + _MAX_LINE + 2))
-    line_length = first - start if first >= 0 else end - start
+    first = octets.find(b"\n", start, min(end, start + _MAX_LINE + 2))
+    line_end = b"\n" if first > start and octets[first - 1] != 13 else b"\r\n"
+    while end - start >= 2 and octets.endswith(line_end, start, end):
+        end -= len(line_end)
+    line_length = first + 1 - len(line_end) - start if start <= first < end else end - start
     if line_length < 4 or line_length % 4 or line_length > _MAX_LINE:
         return None
-    stride = line_length + 2
+    stride = line_length + len(line_end)
     step = _CHUNK // stride * stride
     content: list[bytes] = []
     for place in range(start, end, step):
@@ -94,24 +97,33 @@ def _decoded(octets: bytes, start: int, end: int) -> tuple[bytes, int, int] | No
             piece = binascii.a2b_base64(encoded)
         except binascii.Error:
             return None
-        again = _encoded(piece, line_length)
-        if (again + b"\r\n" if stop < end else again) != encoded:
+        again = _encoded(piece, line_length, line_end)
+        if (again + line_end if stop < end else again) != encoded:
             return None
         content.append(piece)
-    return b"".join(content), line_length, end - start
+    return b"".join(content), line_length if line_end == b"\r\n" else -line_length, end - start
 
 
-def _encoded(content: bytes, line_length: int) -> bytes:
+def _encoded(content: bytes, line_length: int, line_end: bytes) -> bytes:
     flat = binascii.b2a_base64(content, newline=False)
-    return b"\r\n".join([flat[place : place + line_length] for place in range(0, len(flat), line_length)])
+    return line_end.join([flat[place : place + line_length] for place in range(0, len(flat), line_length)])
 
 
 def encode_leaf(content: bytes, line_length: int) -> bytes:
-    """Write content as base64 in lines of one length, the last one without its line end."""
+    """Write content as base64 in lines of one length, the last one without its line end.
+
+    Args:
+        line_length: of the recipe: negative for lines that end with LF.
+    """
+    line_end = b"\r\n" if line_length > 0 else b"\n"
+    line_length = abs(line_length)
     octets_per_line = line_length // 4 * 3
     step = max(_CHUNK // octets_per_line, 1) * octets_per_line
-    return b"\r\n".join(
-        [_encoded(content[place : place + step], line_length) for place in range(0, len(content), step)]
+    return line_end.join(
+        [
+            _encoded(content[place : place + step], line_length, line_end)
+            for place in range(0, len(content), step)
+        ]
     )
 
 
@@ -144,7 +156,7 @@ def part_leaf(recipe: bytes, part: Part) -> PartLeaf | None:
         skip, length, line_length, tail = numbers[place : place + _FIELDS]
         position += skip
         if position == part.body_start and position + length + tail == part.body_end:
-            return PartLeaf(place // _FIELDS, line_length > 0)
+            return PartLeaf(place // _FIELDS, line_length != 0)
         position += length
         if position > part.body_start:
             return None
@@ -154,4 +166,4 @@ def part_leaf(recipe: bytes, part: Part) -> PartLeaf | None:
 def is_decoded(recipe: bytes) -> tuple[bool, ...]:
     """Tell for each leaf whether it is stored decoded."""
     numbers = _decoder.decode(recipe)
-    return tuple([numbers[place] > 0 for place in range(2, len(numbers), _FIELDS)])
+    return tuple([numbers[place] != 0 for place in range(2, len(numbers), _FIELDS)])

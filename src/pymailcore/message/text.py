@@ -1,37 +1,38 @@
 """The text in a message: transfer encoding and charset undone, HTML reduced to its words.
 
-Standards: RFC 2045 sections 6.7 and 6.8, RFC 2046 section 4.1, RFC 8621 section 4.1.4 (EmailBodyValue).
+Standards: RFC 2046 section 4.1, RFC 3676 (format=flowed), RFC 8621 section 4.1.4 (EmailBodyValue).
 """
 
-import binascii
 from typing import Final
 
 from pymailcore.message.charsets import decode_text
+from pymailcore.message.flowed import join_flowed
 from pymailcore.message.html import html_to_text
+from pymailcore.message.slices import lf_lines
 from pymailcore.message.structure import Part, walk
-from pymailcore.message.words import decode_base64
+from pymailcore.message.transfer import KNOWN, UUENCODE, decode_transfer
 
-__all__ = ["decode_body", "html_to_text", "is_encoding_known", "searchable_text", "text_of", "text_prefix"]
+__all__ = [
+    "decode_body",
+    "flowed_text_of",
+    "html_to_text",
+    "is_encoding_known",
+    "searchable_text",
+    "text_of",
+    "text_prefix",
+]
 
 _MAX_ENCODED_SHARE: Final = 3  # octets that quoted-printable may take for one
 
 
 def decode_body(octets: bytes, part: Part) -> bytes:
     """Give a part's body without its transfer encoding; as far as it goes where it is damaged."""
-    return _decoded(octets[part.body_start : part.body_end], part.encoding)
-
-
-def _decoded(encoded: bytes, encoding: str) -> bytes:
-    if encoding == "base64":
-        return decode_base64(encoded)
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(encoded)
-    return encoded
+    return decode_transfer(octets[part.body_start : part.body_end], part.encoding)
 
 
 def is_encoding_known(part: Part) -> bool:
     """Whether `decode_body` can undo the part's transfer encoding (RFC 2045 section 6.1)."""
-    return part.encoding in ("7bit", "8bit", "binary", "base64", "quoted-printable")
+    return part.encoding in KNOWN
 
 
 def text_of(octets: bytes, part: Part) -> tuple[str, bool]:
@@ -40,19 +41,27 @@ def text_of(octets: bytes, part: Part) -> tuple[str, bool]:
     Line ends are LF, as JMAP wants them (RFC 8621 section 4.1.4).
     """
     text, problem = decode_text(decode_body(octets, part), part.charset or "us-ascii")
-    return text.replace("\r\n", "\n"), problem or not is_encoding_known(part)
+    return lf_lines(text), problem or not is_encoding_known(part)
+
+
+def flowed_text_of(octets: bytes, part: Part) -> tuple[str, bool]:
+    """Give the text of a part as `text_of`, its paragraphs joined where it is format=flowed."""
+    text, problem = text_of(octets, part)
+    if part.mime_type == "text/plain" and part.parameters.get("format", "").lower() == "flowed":
+        text = join_flowed(text, delete_space=part.parameters.get("delsp", "").lower() == "yes")
+    return text, problem
 
 
 def text_prefix(octets: bytes, part: Part, limit_octets: int) -> str:
     """Give the beginning of a part's text; reads about `limit_octets` of it, whatever its length."""
-    if part.encoding == "base64":
+    if part.encoding == "base64" or part.encoding in UUENCODE:
         share = limit_octets * 3 // 2
     elif part.encoding == "quoted-printable":
         share = limit_octets * _MAX_ENCODED_SHARE
     else:
         share = limit_octets
     end = min(part.body_end, part.body_start + share)
-    decoded = _decoded(octets[part.body_start : end], part.encoding)
+    decoded = decode_transfer(octets[part.body_start : end], part.encoding)
     if end < part.body_end or len(decoded) > limit_octets:
         decoded = _whole_characters(decoded[:limit_octets])
     return decode_text(decoded, part.charset or "us-ascii")[0]
@@ -87,5 +96,5 @@ def searchable_text(octets: bytes, root: Part, limit_octets: int) -> str:
         left -= min(part.size, left)
         if part.subtype == "html":
             text = html_to_text(text, limit_octets)
-        out.append(text.replace("\r\n", "\n"))
+        out.append(lf_lines(text))
     return "\n".join(out)

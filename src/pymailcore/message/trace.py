@@ -10,6 +10,7 @@ from typing import Final
 
 from pymailcore.message.encode import format_date
 from pymailcore.message.fields import header_end
+from pymailcore.message.slices import MAX_CALL, count, ranges
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _UNSAFE_COMMENT: Final = re.compile(r"[^A-Za-z0-9 .,:;=_/+@\[\]-]")
@@ -78,7 +79,18 @@ def count_received(octets: bytes) -> int:
 
 def canonical(octets: bytes) -> bytes:
     """Make each lone CR and lone LF a CRLF; octets that have none are given back as they are."""
-    ends = octets.count(b"\r\n")
-    if octets.count(b"\n") == ends and octets.count(b"\r") == ends:
+    end = len(octets)
+    # a slice that is one octet longer counts the pairs that begin in it
+    ends = sum(octets.count(b"\r\n", first, last + 1) for first, last in ranges(0, end))
+    if count(octets, b"\n", 0, end) == ends and count(octets, b"\r", 0, end) == ends:
         return octets
-    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    out = []
+    start = 0
+    while start < end:
+        stop = min(start + MAX_CALL, end)
+        if octets[stop - 1 : stop + 1] == b"\r\n":
+            stop += 1
+        piece = octets[start:stop]
+        out.append(piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n"))
+        start = stop
+    return b"".join(out)

@@ -15,11 +15,14 @@ from pymailcore.message.slices import MAX_CALL, find, ranges
 UUENCODE: Final = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 KNOWN: Final = UUENCODE | {"7bit", "8bit", "binary", "base64", "quoted-printable"}
 
-_RUBBISH: Final = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_RUBBISH: Final = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+)
 # RFC 2045 section 6.7 (3): white space at the end of a line was added on the way. The look behind lets each
 # run of blanks be tried once only.
 _BLANKS_AT_END: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _BEGIN: Final = re.compile(rb"(?:\A|\n)begin(?:-base64)? [0-7]{3,4} [^\n]{0,1000}\n")
+_QP_SLICE: Final = MAX_CALL // 4  # two passes, one by a pattern, take longer for each octet
 _MAX_PREFACE: Final = 64 * 1024  # octets before the "begin" line that are looked at
 
 
@@ -83,12 +86,12 @@ def _before_padding(digits: bytes, held: int) -> tuple[bytes, bool]:
 
 def decode_quoted_printable(octets: bytes) -> bytes:
     """Decode quoted-printable; a `=` that begins no escape stays (RFC 2045 section 6.7)."""
-    if len(octets) <= MAX_CALL:
+    if len(octets) <= _QP_SLICE:
         return _quoted_printable(octets)
     out: list[bytes] = []
     position = 0
     while position < len(octets):
-        stop = min(position + MAX_CALL, len(octets))
+        stop = min(position + _QP_SLICE, len(octets))
         if stop < len(octets):  # a line is not cut, nor, where there is none, an escape
             line_end = octets.rfind(b"\n", position, stop)
             if line_end >= 0:

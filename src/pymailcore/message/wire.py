@@ -1,20 +1,21 @@
 """ENVELOPE, BODY and BODYSTRUCTURE as they go over the wire of IMAP.
 
-Standards: RFC 9051 sections 7.5.2 and 9 (formal syntax), RFC 3501 section 7.4.2.
+Standards: RFC 9051 sections 7.5.2 and 9 (formal syntax), RFC 3501 section 7.4.2, RFC 6855 section 3.
 
 All octets are ASCII, so that any client may be sent them whatever it has enabled: text beyond ASCII goes
-out as encoded-words (RFC 2047), in parameters in the form of RFC 2231. Encoded-words of the message stay as
-they are. A string with a quote or backslash is quoted with escapes; a very long one is a literal.
+out as encoded-words (RFC 2047), in parameters in the form of RFC 2231. `utf8_forms` is for clients that have
+enabled UTF8=ACCEPT or IMAP4rev2: there such text stands as it is. Encoded-words of the message stay as
+they are in both. A string with a quote or backslash is quoted with escapes; a very long one is a literal.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from pymailcore.base.address import normalise_domain
 from pymailcore.message.addresses import RawGroup, parse_addresses, split_addr_spec
-from pymailcore.message.fields import unfolded
+from pymailcore.message.fields import read_fields, unfolded
 from pymailcore.message.structure import Part, walk
 from pymailcore.message.words import encode_words
 
@@ -81,7 +82,20 @@ def string(text: str) -> bytes:
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
-def nstring(text: str | None) -> bytes:
+def utf8_string(text: str) -> bytes:
+    """Write a string with UTF-8 in it (RFC 6855 section 3)."""
+    if _SPECIAL.search(text):
+        text = text.replace("\0", "").replace("\r", " ").replace("\n", " ")
+    octets = text.encode("utf-8", "replace")
+    if len(octets) <= _MAX_QUOTED:
+        return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+_String = Callable[[str], bytes]
+
+
+def nstring(text: str | None, string: _String = string) -> bytes:
     """Write a string, or NIL for None."""
     return b"NIL" if text is None else string(text)
 
@@ -96,24 +110,28 @@ def _ascii_words(text: str) -> str:
 
 def envelope(values: EnvelopeValues) -> bytes:
     """Write ENVELOPE. Sender and Reply-To are From where they are missing or empty (section 7.5.2)."""
-    from_ = _addresses(values.from_)
-    sender = _addresses(values.sender)
-    reply_to = _addresses(values.reply_to)
+    return _envelope(values, string)
+
+
+def _envelope(values: EnvelopeValues, string: _String) -> bytes:
+    from_ = _addresses(values.from_, string)
+    sender = _addresses(values.sender, string)
+    reply_to = _addresses(values.reply_to, string)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
-        nstring(values.date),
-        nstring(values.subject),
+        nstring(values.date, string),
+        nstring(values.subject, string),
         from_,
         from_ if sender == b"NIL" else sender,
         from_ if reply_to == b"NIL" else reply_to,
-        _addresses(values.to),
-        _addresses(values.cc),
-        _addresses(values.bcc),
-        nstring(values.in_reply_to),
-        nstring(values.message_id),
+        _addresses(values.to, string),
+        _addresses(values.cc, string),
+        _addresses(values.bcc, string),
+        nstring(values.in_reply_to, string),
+        nstring(values.message_id, string),
     )
 
 
-def _addresses(groups: list[RawGroup] | None) -> bytes:
+def _addresses(groups: list[RawGroup] | None, string: _String) -> bytes:
     if not groups:
         return b"NIL"
     out: list[bytes] = []
@@ -122,9 +140,13 @@ def _addresses(groups: list[RawGroup] | None) -> bytes:
             out.append(b"(NIL NIL %b NIL)" % string(group.name))
         for name, email in group.addresses:
             localpart, domain = split_addr_spec(email)
-            if not domain.isascii():
+            if string is not utf8_string and not domain.isascii():
                 domain = normalise_domain(domain) or domain
-            out.append(b"(%b NIL %b %b)" % (nstring(name), string(localpart), string(domain)))
+            together = f"{name or ''}{localpart}{domain}"
+            if name is not None and len(together) <= _MAX_QUOTED and not _SPECIAL.search(together):
+                out.append(f'("{name}" NIL "{localpart}" "{domain}")'.encode("ascii"))
+                continue
+            out.append(b"(%b NIL %b %b)" % (nstring(name, string), string(localpart), string(domain)))
         if group.name is not None:
             out.append(b"(NIL NIL NIL NIL)")
     return b"(" + b"".join(out) + b")" if out else b"NIL"
@@ -132,91 +154,133 @@ def _addresses(groups: list[RawGroup] | None) -> bytes:
 
 def body_forms(root: Part) -> tuple[bytes, bytes]:
     """Write BODY and BODYSTRUCTURE of a message."""
-    if not root.children:
-        return _leaf(root)
-    forms: dict[str, tuple[bytes, bytes]] = {}
-    for part in reversed(list(walk(root))):
-        if part.type == "multipart":
-            children = [forms.pop(child.path) for child in part.children] or [(_EMPTY_BODY, _EMPTY_EXTENDED)]
-            subtype = string(part.subtype)
-            short = b"(%b %b)" % (b"".join([child[0] for child in children]), subtype)
-            extended = b"(%b %b %b %b)" % (
+    return _Forms(string).write(root, lambda part: part.envelope)
+
+
+class Utf8Forms(NamedTuple):
+    """The three items for a client that takes UTF-8."""
+
+    envelope: bytes
+    body: bytes
+    bodystructure: bytes
+
+
+def utf8_forms(octets: bytes, root: Part) -> Utf8Forms:
+    """Write ENVELOPE, BODY and BODYSTRUCTURE with UTF-8 in strings, from the message and its tree."""
+
+    def inner(part: Part) -> bytes:
+        child = part.children[0]
+        fields = read_fields(octets, child.header_start, child.body_start)
+        return _envelope(envelope_values(fields), utf8_string)
+
+    fields = read_fields(octets, root.header_start, root.body_start)
+    return Utf8Forms(_envelope(envelope_values(fields), utf8_string), *_Forms(utf8_string).write(root, inner))
+
+
+class _Forms:
+    """Writes BODY and BODYSTRUCTURE, children before parents."""
+
+    def __init__(self, string: _String) -> None:
+        self._string = string
+        self._plain: dict[tuple[str, str, str], bytes] = {}  # most parts of a message of many are alike
+
+    def write(self, root: Part, inner: Callable[[Part], bytes]) -> tuple[bytes, bytes]:
+        """Write both forms; `inner` gives ENVELOPE of the message in a part."""
+        if not root.children:
+            return self._leaf(root)
+        forms: dict[str, tuple[bytes, bytes]] = {}
+        parts = list(walk(root))
+        while parts:
+            part = parts.pop()
+            if part.type == "multipart":
+                children = [forms.pop(child.path) for child in part.children]
+                forms[part.path] = self._multipart(part, children or [(_EMPTY_BODY, _EMPTY_EXTENDED)])
+            elif part.children:
+                forms[part.path] = self._message(part, inner(part), *forms.pop(part.children[0].path))
+            else:
+                forms[part.path] = self._leaf(part)
+        return forms[root.path]
+
+    def _multipart(self, part: Part, children: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+        subtype = self._string(part.subtype)
+        return (
+            b"(%b %b)" % (b"".join([child[0] for child in children]), subtype),
+            b"(%b %b %b %b)"
+            % (
                 b"".join([child[1] for child in children]),
                 subtype,
-                _parameters(part.parameters),
-                _tail(part),
-            )
-            forms[part.path] = short, extended
-        elif part.children:
-            forms[part.path] = _message(part, part.envelope, *forms.pop(part.children[0].path))
-        else:
-            forms[part.path] = _leaf(part)
-    return forms[root.path]
-
-
-def _leaf(part: Part) -> tuple[bytes, bytes]:
-    if part.type == "text":
-        fields = _basic(part) + b" %d" % part.lines
-    elif part.type == "multipart":  # a multipart without any part: section 9 wants one
-        subtype = string(part.subtype)
-        return b"(%b %b)" % (_EMPTY_BODY, subtype), b"(%b %b %b %b)" % (
-            _EMPTY_EXTENDED,
-            subtype,
-            _parameters(part.parameters),
-            _tail(part),
+                self._parameters(part.parameters),
+                self._tail(part),
+            ),
         )
-    elif part.type == "message" and part.subtype in ("rfc822", "global"):
-        return _message(part, _EMPTY_ENVELOPE, _EMPTY_BODY, _EMPTY_EXTENDED)
-    else:
-        fields = _basic(part)
-    return b"(" + fields + b")", b"(%b %b %b)" % (fields, nstring(part.md5), _tail(part))
 
+    def _leaf(self, part: Part) -> tuple[bytes, bytes]:
+        if part.type == "text":
+            fields = b"%b %d" % (self._basic(part), part.lines)
+        elif part.type == "multipart":  # a multipart without any part: section 9 wants one
+            return self._multipart(part, [(_EMPTY_BODY, _EMPTY_EXTENDED)])
+        elif part.type == "message" and part.subtype in ("rfc822", "global"):
+            return self._message(part, _EMPTY_ENVELOPE, _EMPTY_BODY, _EMPTY_EXTENDED)
+        else:
+            fields = self._basic(part)
+        md5 = b"NIL" if part.md5 is None else self._string(part.md5)
+        return b"(%b)" % fields, b"(%b %b %b)" % (fields, md5, self._tail(part))
 
-def _message(part: Part, inner: bytes, short: bytes, extended: bytes) -> tuple[bytes, bytes]:
-    fields = _basic(part)
-    return (
-        b"(%b %b %b %d)" % (fields, inner, short, part.lines),
-        b"(%b %b %b %d %b %b)" % (fields, inner, extended, part.lines, nstring(part.md5), _tail(part)),
-    )
+    def _message(self, part: Part, inner: bytes, short: bytes, extended: bytes) -> tuple[bytes, bytes]:
+        fields = self._basic(part)
+        md5 = nstring(part.md5, self._string)
+        return (
+            b"(%b %b %b %d)" % (fields, inner, short, part.lines),
+            b"(%b %b %b %d %b %b)" % (fields, inner, extended, part.lines, md5, self._tail(part)),
+        )
 
-
-def _basic(part: Part) -> bytes:
-    # media SP body-fields: parameters, id, description, encoding, octets
-    return b"%b %b %b %b %b %b %d" % (
-        string(part.type),
-        string(part.subtype),
-        _parameters(part.parameters),
-        nstring(part.content_id),
-        nstring(part.description),
-        string(part.encoding),
-        part.body_end - part.body_start,
-    )
-
-
-def _tail(part: Part) -> bytes:
-    """Write disposition, language and location, which end all forms of BODYSTRUCTURE."""
-    if part.disposition is None and not part.language and part.location is None:
-        return b"NIL NIL NIL"
-    disposition = b"NIL"
-    if part.disposition is not None:
-        disposition = b"(%b %b)" % (string(part.disposition), _parameters(part.disposition_parameters))
-    language = b"NIL"
-    if len(part.language) == 1:
-        language = string(part.language[0])
-    elif part.language:
-        language = b"(" + b" ".join([string(tag) for tag in part.language]) + b")"
-    return b"%b %b %b" % (disposition, language, nstring(part.location))
-
-
-def _parameters(parameters: dict[str, str]) -> bytes:
-    if not parameters:
-        return b"NIL"
-    out = []
-    for name, value in parameters.items():
-        if value.isascii():
-            out.append(string(name) + b" " + string(value))
-        else:  # RFC 2231 section 4
-            out.append(
-                string(name + "*") + b" " + string("utf-8''" + quote(value, safe="", errors="replace"))
+    def _basic(self, part: Part) -> bytes:
+        # media SP body-fields: parameters, id, description, encoding, octets
+        string = self._string
+        size = part.body_end - part.body_start
+        if part.parameters or part.content_id is not None or part.description is not None:
+            return b"%b %b %b %b %b %b %d" % (
+                string(part.type),
+                string(part.subtype),
+                self._parameters(part.parameters),
+                nstring(part.content_id, string),
+                nstring(part.description, string),
+                string(part.encoding),
+                size,
             )
-    return b"(" + b" ".join(out) + b")"
+        key = (part.type, part.subtype, part.encoding)
+        plain = self._plain.get(key)
+        if plain is None:
+            plain = self._plain[key] = b"%b %b NIL NIL NIL %b" % tuple([string(text) for text in key])
+        return b"%b %d" % (plain, size)
+
+    def _tail(self, part: Part) -> bytes:
+        """Write disposition, language and location, which end all forms of BODYSTRUCTURE."""
+        if part.disposition is None and not part.language and part.location is None:
+            return b"NIL NIL NIL"
+        string = self._string
+        disposition = b"NIL"
+        if part.disposition is not None:
+            disposition = b"(%b %b)" % (
+                string(part.disposition),
+                self._parameters(part.disposition_parameters),
+            )
+        language = b"NIL"
+        if len(part.language) == 1:
+            language = string(part.language[0])
+        elif part.language:
+            language = b"(" + b" ".join([string(tag) for tag in part.language]) + b")"
+        return b"%b %b %b" % (disposition, language, nstring(part.location, string))
+
+    def _parameters(self, parameters: dict[str, str]) -> bytes:
+        if not parameters:
+            return b"NIL"
+        string = self._string
+        out = []
+        for name, value in parameters.items():
+            if value.isascii() or string is utf8_string:
+                out.append(string(name) + b" " + string(value))
+            else:  # RFC 2231 section 4
+                encoded = "utf-8''" + quote(value, safe="", errors="replace")
+                out.append(string(name + "*") + b" " + string(encoded))
+        return b"(" + b" ".join(out) + b")"

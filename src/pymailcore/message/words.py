@@ -5,9 +5,11 @@ Standards: RFC 2047 sections 2, 4 and 6.2, RFC 2231 section 5 (language).
 
 import binascii
 import re
+from itertools import islice
 from typing import Final
 
 from pymailcore.message.charsets import decode_strict
+from pymailcore.message.limits import MAX_WORDS
 from pymailcore.message.transfer import decode_base64
 
 __all__ = ["decode_base64", "decode_words", "encode_words"]
@@ -32,9 +34,11 @@ def decode_words(text: str) -> str:
     charset = ""
     after_word = False
     position = 0
-    for match in _WORD.finditer(text):
+    for match in islice(_WORD.finditer(text), MAX_WORDS):
         gap = text[position : match.start()]
-        label = match[1].partition("*")[0].lower()
+        label = match[1].lower()
+        if "*" in label:
+            label = label.partition("*")[0]
         octets = _octets(match[2], match[3])
         joined = after_word and not gap.strip(" \t\r\n")
         if not joined or label != charset or octets is None:
@@ -69,7 +73,9 @@ def _octets(encoding: str, text: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     if encoding in "qQ":
-        return _HEX.sub(_unhex, octets.replace(b"_", b" ")) if b"=" in octets else octets.replace(b"_", b" ")
+        if b"==" in octets or octets.endswith(b"="):  # what is no escape stays
+            return _HEX.sub(_unhex, octets.replace(b"_", b" "))
+        return binascii.a2b_qp(octets, header=True)
     return decode_base64(octets)
 
 
