@@ -78,11 +78,14 @@ async def test_curl_over_implicit_tls(world: ImapWorld) -> None:
     assert (await curl(base + "INBOX;UID=1")) == mails.plain("For curl")
 
 
-async def test_what_was_sent_in_clear_behind_starttls_is_gone(world: ImapWorld) -> None:
+async def test_what_was_sent_in_clear_behind_starttls_ends_the_connection(world: ImapWorld) -> None:
     """RFC 3501 section 6.2.1, CVE-2011-0411 and its kin: no command crosses the border."""
     async with await world.connect("starttls", plaintext_login=False) as client:
         await client.send(b"a STARTTLS\r\nb LOGIN injected x\r\nc NOOP\r\n")
-        assert await client.line() == b"a OK Begin TLS now"
+        assert await client.line() == b"* BYE Octets after STARTTLS"
+        assert await client.at_end()
+    async with await world.connect("starttls", plaintext_login=False) as client:
+        assert (await client.command("STARTTLS")).status == "OK"
         await client.start_tls()
         reply = await client.command("CAPABILITY")
         assert reply.untagged[0].endswith(b"AUTH=PLAIN AUTH=LOGIN")
@@ -240,3 +243,28 @@ SyncState *
         await client.ok("SELECT Archive")
         (items,) = await client.fetch("FETCH 1 BODY.PEEK[]")
         assert re.sub(rb"X-TUID: .*\n", b"", items["BODY[]"]) == note.replace(b"\n", b"\r\n")
+
+
+async def test_a_command_that_drips_in_has_no_more_time_than_one_that_comes_whole(world: ImapWorld) -> None:
+    """S10: one octet at a time, each well within the deadline."""
+    world.settings = ImapSettings(login_seconds=0.3)
+    async with await world.connect() as client:
+        with contextlib.suppress(trio.BrokenResourceError), trio.fail_after(5):
+            while not world.ended.is_set():
+                await client.send(b"x")
+                with trio.move_on_after(0.02):
+                    await world.ended.wait()
+        assert world.ended.is_set()
+
+
+async def test_a_literal_must_keep_up_a_rate(world: ImapWorld) -> None:
+    """S10, I1: the octets of an APPEND are held while they come in."""
+    world.settings = ImapSettings(idle_seconds=0.3, min_literal_rate_octets=1_000)
+    async with await world.log_in() as client:
+        await client.send(b"a APPEND INBOX {100000+}\r\n")
+        with contextlib.suppress(trio.BrokenResourceError), trio.fail_after(5):
+            while not world.ended.is_set():
+                await client.send(b"x")
+                with trio.move_on_after(0.02):
+                    await world.ended.wait()
+        assert world.ended.is_set()

@@ -105,6 +105,8 @@ class StoreMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         for path in ("INBOX", "Archive", "Trash"):
             self.mailboxes[path] = ModelMailbox(self.opened.mailbox(path))
+        for _ in range(4):  # a Thread that MOVE can part
+            self.append(1, set(), True)
 
     def teardown(self) -> None:
         self.thread.close()
@@ -212,6 +214,10 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(where=PICK, uid=st.integers(1, 4))
     def copy_in_place(self, where: int, uid: int) -> None:
         self.copy_or_move(where, where, uid, uid, False)
+
+    @rule(where=PICK, to=PICK, uid=st.integers(1, 6))
+    def move_one(self, where: int, to: int, uid: int) -> None:
+        self.copy_or_move(where, to, uid, uid, True)
 
     @rule(where=PICK, to=PICK, low=st.integers(1, 6), high=st.integers(1, 6), move=st.booleans())
     def copy_or_move(self, where: int, to: int, low: int, high: int, move: bool) -> None:

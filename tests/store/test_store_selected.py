@@ -13,13 +13,6 @@ from pymailcore.store.types import FlagChange, Want
 
 ALL = ((1, 2**32 - 1),)
 SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 async def test_a_snapshot_has_uids_and_the_first_unseen(opened: Opened) -> None:
@@ -79,6 +72,7 @@ async def test_long_work_goes_in_slices_with_modseqs_of_their_own(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pymailcore.store.bulk.SLICE_EMAILS", 3)
+    monkeypatch.setattr("pymailcore.store.bulk.SLICE_SET", 3)
     store, account, inbox = opened.store, opened.account, opened.mailbox("INBOX")
     async with trio.open_nursery() as nursery:
         for _ in range(10):

@@ -7,17 +7,6 @@ from pymailcore.base.errors import (
     NotFound,
     OverQuota,
 )
-from pymailcore.store.keywords import keywords_of
-
-ALL = ((1, 2**32 - 1),)
-SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 async def test_uploads_expire_and_are_bounded_in_octets(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,8 +3,10 @@
 Standards: RFC 3501 sections 5.4 (autologout) and 6.2.1 (STARTTLS), RFC 8314 section 3.3 (implicit TLS).
 
 One task reads, decides and writes; a second one waits for the server to shut down and then interrupts
-reading, never a send. Octets that a client sends in clear behind STARTTLS stay in the old core and are
-gone with it.
+reading, never a send. A client that sends octets in clear behind STARTTLS is turned away.
+
+Deadlines count from our last response, not from the client's last octet: a command that comes one octet at a
+time has no more time than one that comes whole, and the octets of a literal must keep up a rate.
 """
 
 import ssl
@@ -13,9 +15,11 @@ from typing import Final, Literal
 
 import trio
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.imap.commands.idle import idle
 from pymailcore.imap.commands.login import greeting, respond
 from pymailcore.imap.dispatch import perform
+from pymailcore.imap.places import Places
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.responses import Status, bye, ok
@@ -48,6 +52,8 @@ async def serve_connection(
     tls: TlsContexts | None,
     tls_mode: TlsMode,
     plaintext_login: bool = False,
+    budget: MailDataBudget | None = None,
+    places: Places | None = None,
     now_ms: Callable[[], int] = clock_now_ms,
 ) -> None:
     """Drive one connection until either side ends it.
@@ -59,8 +65,18 @@ async def serve_connection(
     Args:
         tls: contexts; may be None only when the mode is "none".
         plaintext_login: take passwords without TLS (loopback tests).
+        budget: for messages in transit, shared by all connections of the process; None for one's own.
+        places: shared by all connections of the process; None for one's own.
     """
-    services = Services(store=store, directory=directory, hub=hub, metrics=metrics, now_ms=now_ms)
+    services = Services(
+        store=store,
+        directory=directory,
+        hub=hub,
+        metrics=metrics,
+        budget=budget or MailDataBudget(settings.message_octets),
+        places=places or Places(searches=settings.searches_per_account),
+        now_ms=now_ms,
+    )
     driver = _Driver(connection, services, settings, tls, tls_mode, plaintext_login=plaintext_login)
     try:
         async with trio.open_nursery() as nursery:
@@ -69,6 +85,8 @@ async def serve_connection(
             nursery.cancel_scope.cancel()
     except* _GONE:
         connection.log.debug("peer vanished or stopped reading")
+    finally:
+        driver.release()
 
 
 class _Driver:
@@ -92,12 +110,15 @@ class _Driver:
         self._plaintext_login = plaintext_login
         self._stream: trio.abc.Stream = connection.stream
         self._reading = trio.CancelScope()
+        self._deadline = 0.0
         self._draining = False
         self._begin(State.CONNECTED, secure=False)
 
     def _begin(self, state: State, *, secure: bool) -> None:
         """Begin a conversation: a new core and a session that knows nobody."""
-        self._protocol = ImapServerProtocol(message_octets=self._settings.message_octets, state=state)
+        self._protocol = ImapServerProtocol(
+            message_octets=self._settings.message_octets, state=state, budget=self._services.budget
+        )
         self._session = Session(
             self._protocol,
             self,
@@ -109,6 +130,10 @@ class _Driver:
             may_log_in=secure or self._plaintext_login,
             may_start_tls=self._mode == "starttls" and not secure,
         )
+
+    def release(self) -> None:
+        """Give back what the connection takes of shared budgets."""
+        self._protocol.release()
 
     async def watch_draining(self) -> None:
         """Interrupt reading when the server shuts down."""
@@ -129,6 +154,7 @@ class _Driver:
                 await self.receive()
             else:
                 await self._serve(event)
+                self._extend()
                 if self._session.upgrade:
                     await self.flush()
                     if not await self._start_tls():
@@ -165,6 +191,10 @@ class _Driver:
         octets = self._protocol.bytes_to_send()
         if not octets:
             return
+        await self._send(octets)
+        self._extend()
+
+    async def _send(self, octets: bytes) -> None:
         if len(octets) <= FLUSH_OCTETS:
             with trio.fail_after(self._settings.send_seconds):
                 await self._stream.send_all(octets)
@@ -178,15 +208,26 @@ class _Driver:
         """Give the core what the peer sends next."""
         if self._protocol.state is State.CLOSED:
             return
-        known = self._session.principal is not None
-        seconds = self._settings.idle_seconds if known else self._settings.login_seconds
-        with trio.CancelScope(deadline=trio.current_time() + seconds) as self._reading:
+        with trio.CancelScope(deadline=self._deadline) as self._reading:
             if self._draining:
                 self._reading.cancel()
-            self._protocol.receive_data(bytes(await self._stream.receive_some(READ_OCTETS)))
+            octets = await self._stream.receive_some(READ_OCTETS)
+            if self._protocol.reading_literal:
+                earned = len(octets) / self._settings.min_literal_rate_octets
+                self._deadline = min(self._deadline + earned, trio.current_time() + self._patience)
+            self._protocol.receive_data(bytes(octets))
             return
         silent = bye("You were silent for too long")
         self._protocol.close(bye("Shutting down", b"UNAVAILABLE") if self._draining else silent)
+
+    @property
+    def _patience(self) -> float:
+        known = self._session.principal is not None
+        return self._settings.idle_seconds if known else self._settings.login_seconds
+
+    def _extend(self) -> None:
+        """Count the client's time from now on."""
+        self._deadline = trio.current_time() + self._patience
 
     async def _start_tls(self) -> bool:
         """Take TLS up; gives whether the handshake was good."""

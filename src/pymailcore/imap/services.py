@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.directory.types import Principal
+from pymailcore.imap.places import Places
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.store import Store
 
@@ -66,6 +68,8 @@ class Services:
     """All that stands behind the wire.
 
     Attributes:
+        budget: what messages in transit may take in this process.
+        places: who may do dear work now.
         now_ms: milliseconds since 1970.
     """
 
@@ -73,4 +77,6 @@ class Services:
     directory: Directory
     hub: Hub
     metrics: Metrics
+    budget: MailDataBudget
+    places: Places
     now_ms: Callable[[], int]

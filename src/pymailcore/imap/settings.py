@@ -9,11 +9,24 @@ class ImapSettings:
 
     login_seconds: float = field(
         default=60.0,
-        metadata={"doc": "Longest silence of a client that has not logged in, and longest TLS handshake."},
+        metadata={
+            "doc": "Longest time in which a client that has not logged in must send a whole command, and "
+            "longest TLS handshake."
+        },
     )
     idle_seconds: float = field(
         default=1800.0,
-        metadata={"doc": "Longest silence of a client that has logged in (RFC 3501 section 5.4)."},
+        metadata={
+            "doc": "Longest time in which a client that has logged in must send a whole command "
+            "(RFC 3501 section 5.4)."
+        },
+    )
+    min_literal_rate_octets: int = field(
+        default=500,
+        metadata={
+            "doc": "Octets a second that a literal must come in with, after the first `login_seconds` or "
+            "`idle_seconds`."
+        },
     )
     send_seconds: float = field(
         default=120.0,
@@ -33,7 +46,11 @@ class ImapSettings:
     )
     search_seconds: float = field(
         default=30.0,
-        metadata={"doc": "Longest time that a SEARCH may take."},
+        metadata={"doc": "Longest time that a SEARCH may take, waiting for a place included."},
+    )
+    searches_per_account: int = field(
+        default=2,
+        metadata={"doc": "SEARCHes of one account that run at the same time in a process; others wait."},
     )
     recheck_seconds: float = field(
         default=5.0,

@@ -33,6 +33,11 @@ class UploadBlob(NamedTuple):
     key: bytes
 
 
+def blob_numbers(key: bytes) -> tuple[int, int]:
+    """Numbers that the row of an address may have: 63 bits of it each."""
+    return int.from_bytes(key[:8], "big") >> 1, int.from_bytes(key[8:16], "big") >> 1
+
+
 def email_blob(email: int) -> BlobId:
     """The blob id of an Email's octets."""
     return BlobId(encode_id("m", email))

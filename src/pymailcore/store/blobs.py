@@ -20,6 +20,7 @@ import trio
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import TenantId
+from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.connection import ENVIRONMENT
 from pymailcore.store.files import Files
 from pymailcore.store.packs import Encoder, Location, OpenPack
@@ -30,7 +31,7 @@ _BATCH_JOBS: Final = 256
 _BATCH_OCTETS: Final = 16 * 1024 * 1024
 _RECENT: Final = 8192
 
-KNOWN: Final = "SELECT 1 FROM blobs WHERE tenant = ?1 AND key = ?2"
+KNOWN: Final = "SELECT 1 FROM blobs WHERE id IN (?1, ?2) AND tenant = ?3 AND key = ?4"
 
 
 class BlobGone(Exception):
@@ -42,6 +43,7 @@ class Piece(NamedTuple):
 
     key: bytes
     octets: bytes
+    start: int = 0  # octets at the beginning that are read alone at times
 
 
 def address_of(tenant_key: bytes, octets: bytes) -> bytes:
@@ -158,12 +160,12 @@ class PackWriter:
         recent = self._recent
         for job in jobs:
             tenant = job.tenant
-            for key, octets in job.pieces:
+            for key, octets, start in job.pieces:
                 location = recent.get((tenant, key))
                 if location is None:
-                    if not job.force and connection.execute(KNOWN, (tenant, key)).fetchone():
+                    if not job.force and self._knows(connection, tenant, key):
                         continue
-                    encoding, stored = self._encoder.encode(octets)
+                    encoding, stored = self._encoder.encode(octets, start)
                     location = self._open_pack().add(tenant, key, len(octets), encoding, stored)
                     recent[tenant, key] = location
                 job.locations[key] = location
@@ -173,6 +175,9 @@ class PackWriter:
                 self._abandon()
         while len(recent) > _RECENT:
             recent.popitem(last=False)
+
+    def _knows(self, connection: apsw.Connection, tenant: TenantId, key: bytes) -> bool:
+        return connection.execute(KNOWN, (*blob_numbers(key), tenant, key)).fetchone() is not None
 
     def _open_pack(self) -> OpenPack:
         if self._pack is None:

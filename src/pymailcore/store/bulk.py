@@ -8,15 +8,15 @@ from typing import Final
 
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.engine import Engine
-from pymailcore.store.keywords import DRAFT, SEEN, Keywords
+from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import accounts, emails, fetch, mailboxes, selected
 from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
 
 SLICE_EMAILS: Final = 300
 """Emails that one slice of a long change takes; about 5 ms."""
 
-SLICE_KEYWORDS: Final = 1_000
-"""The same for a change of keywords that no counter depends on."""
+SLICE_SET: Final = 1_000
+"""The same where set statements do it (ops.stretch)."""
 
 SHORT: Final = 64
 """Rows that are read on the loop; more are read in a thread."""
@@ -34,6 +34,12 @@ async def _uids(engine: Engine, account: AccountId, mailbox: MailboxId, ranges: 
     return await engine.database.read(work)
 
 
+def _plain(engine: Engine, account: AccountId, mailbox: MailboxId) -> bool:
+    """Whether a MOVE out of a Mailbox is one for set statements, as far as the Mailbox tells."""
+    found = engine.database.peek(lambda tx: mailboxes.get(tx, account, mailbox))
+    return not found.deleted and found.role != "trash"
+
+
 async def set_flags(
     engine: Engine,
     account: AccountId,
@@ -46,13 +52,12 @@ async def set_flags(
     unchanged_since: int | None,
 ) -> tuple[list[FetchRow], list[int]]:
     """STORE; see `Store.set_flags`."""
-    plain = not deleted and not keywords.flags & (SEEN | DRAFT) and how is not FlagChange.REPLACE
     done = await engine.slices(
         await _uids(engine, account, mailbox, ranges),
         lambda uids, tx: selected.set_flags(
             tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
         ),
-        SLICE_KEYWORDS if plain else SLICE_EMAILS,
+        SLICE_EMAILS if deleted else SLICE_SET,
     )
     return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
 
@@ -64,7 +69,7 @@ async def move(
     done = await engine.slices(
         await _uids(engine, account, mailbox, ranges),
         lambda uids, tx: selected.move(tx, account, mailbox, uids, to),
-        SLICE_EMAILS,
+        SLICE_SET if _plain(engine, account, mailbox) else SLICE_EMAILS,
     )
     if not done:
         done = [await engine.database.read(lambda tx: selected.copied_nothing(tx, account, to))]

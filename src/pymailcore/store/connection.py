@@ -14,6 +14,11 @@ from pymailcore.base.errors import TemporaryFailure
 BUSY_MS: Final = 10_000
 _EXTRA: Final = 3
 
+_SCRATCH: Final = (
+    "CREATE TEMP TABLE thread_delta (thread INTEGER PRIMARY KEY, a INTEGER, b INTEGER, c INTEGER, d INTEGER)"
+)
+"""What set statements of one operation pass on to each other (ops.stretch)."""
+
 ENVIRONMENT: Final = (
     apsw.BusyError,
     apsw.LockedError,
@@ -51,6 +56,8 @@ def open_connection(path: Path, *, cache_octets: int, read_only: bool = False) -
         connection.wal_autocheckpoint(0)
         connection.pragma("cache_size", -(cache_octets // 1024))
         connection.pragma("temp_store", "memory")
+        if not read_only:
+            connection.execute(_SCRATCH)
         connection.pragma("query_only", read_only)
     except ENVIRONMENT as error:
         raise TemporaryFailure(f"cannot open the database: {error}") from error

@@ -52,7 +52,7 @@ async def deliver(
     new: list[append.NewEmail] = []
 
     async def work(tx: Transaction) -> list[Appended]:
-        blobs = await blob_rows.claim(tx, tenant, addresses, locations, engine.writer_ids.new)
+        blobs = await blob_rows.claim(tx, tenant, addresses, locations)
         filed: list[Appended] = []
         for one in new:
             filed += await append.append(tx, one, prepared, header, packed, blobs, received_ms)
@@ -86,7 +86,7 @@ async def upload(engine: Engine, account: AccountId, octets: bytes, now_ms: int)
     row = accounts.Upload(account, tenant, key, len(octets), engine.ids.new(), now_ms)
 
     async def work(tx: Transaction) -> None:
-        blobs = await blob_rows.claim(tx, tenant, [key], locations, engine.writer_ids.new)
+        blobs = await blob_rows.claim(tx, tenant, [key], locations)
         await accounts.add_upload(tx, row, blobs, engine.settings)
 
     await engine.write_blobs(tenant, [Piece(key, octets)], locations, work)

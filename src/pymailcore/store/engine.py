@@ -1,4 +1,4 @@
-"""What the parts of the store share: the database, the packs, ids, keys, and how blobs and slices are written."""
+"""What the parts of the store share: database, packs, ids, keys, and how blobs and slices are written."""
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence

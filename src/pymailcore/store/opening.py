@@ -94,7 +94,7 @@ async def open_store(
     store = Store(engine)
     maintenance = None
     if maintain:
-        maintenance = Maintenance(connect, layout.locks / "write", space, settings)
+        maintenance = Maintenance(connect, layout, space, settings)
     try:
         await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
         yield store

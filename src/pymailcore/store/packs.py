@@ -32,6 +32,7 @@ ZSTD: Final = 1
 
 _PAYS: Final = 64  # compression must win at least this many octets, and an eighth
 _OPEN_FILES: Final = 64
+_STEP: Final = 512
 
 
 class Location(NamedTuple):
@@ -60,9 +61,18 @@ class Encoder:
     def __init__(self, level: int) -> None:
         self._zstd = zstandard.ZstdCompressor(level=level, write_checksum=False)
 
-    def encode(self, octets: bytes) -> tuple[int, bytes]:
-        """Give the stored form and its encoding."""
-        packed = self._zstd.compress(octets)
+    def encode(self, octets: bytes, start: int = 0) -> tuple[int, bytes]:
+        """Give the stored form and its encoding.
+
+        Args:
+            start: so many octets are compressed as a block of their own, for `PackReader.read_start`.
+        """
+        if 0 < start < len(octets):
+            writer = self._zstd.compressobj(size=len(octets))
+            packed = writer.compress(octets[:start]) + writer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+            packed += writer.compress(octets[start:]) + writer.flush()
+        else:
+            packed = self._zstd.compress(octets)
         if len(packed) + _PAYS <= len(octets) and len(packed) <= len(octets) * 7 // 8:
             return ZSTD, packed
         return PLAIN, octets
@@ -135,18 +145,42 @@ class PackReader:
         Raises:
             DamagedBlob: the pack is gone, too short, or the octets fail their check.
         """
-        try:
-            stored = os.pread(self._file(location.pack), location.stored_octets, location.position)
-        except OSError as error:
-            raise DamagedBlob(f"pack {location.pack:016x}: {error}") from error
-        if len(stored) != location.stored_octets or zlib.crc32(stored) != location.crc:
-            raise DamagedBlob(f"pack {location.pack:016x} at {location.position}")
+        stored = self._stored(location)
         if location.encoding == PLAIN:
             return stored
         try:
             return self._zstd.decompress(stored, max_output_size=location.size_octets)
         except zstandard.ZstdError as error:
             raise DamagedBlob(f"pack {location.pack:016x} at {location.position}: {error}") from error
+
+    def read_start(self, location: Location, octets: int) -> bytes:
+        """Give at least so many octets of the beginning of a blob, as cheaply as its blocks allow.
+
+        Raises:
+            DamagedBlob: as `read`.
+        """
+        stored = self._stored(location)
+        if location.encoding == PLAIN:
+            return stored
+        reader = self._zstd.decompressobj()
+        out = b""
+        try:
+            for place in range(0, len(stored), _STEP):
+                out += reader.decompress(stored[place : place + _STEP])
+                if len(out) >= octets:
+                    break
+        except zstandard.ZstdError as error:
+            raise DamagedBlob(f"pack {location.pack:016x} at {location.position}: {error}") from error
+        return out
+
+    def _stored(self, location: Location) -> bytes:
+        try:
+            stored = os.pread(self._file(location.pack), location.stored_octets, location.position)
+        except OSError as error:
+            raise DamagedBlob(f"pack {location.pack:016x}: {error}") from error
+        if len(stored) != location.stored_octets or zlib.crc32(stored) != location.crc:
+            raise DamagedBlob(f"pack {location.pack:016x} at {location.position}")
+        return stored
 
     def _file(self, pack: int) -> int:
         descriptor = self._open.get(pack)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import orjson
+
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.message.split import join, part_leaf
@@ -50,7 +52,8 @@ async def rebuild(tx: Transaction, packs: PackReader, tenant: TenantId, recipe: 
     Raises:
         DamagedMessage: the result is not what was stored.
     """
-    skeleton, *leaves = [await read_blob(tx, packs, tenant, key) for key in recipe.keys]
+    blobs = [await read_blob(tx, packs, tenant, key) for key in recipe.keys]
+    skeleton, leaves = recipe.pieces(blobs)
     octets = join(recipe.join, skeleton, leaves)
     if address_of(await tenant_key(tx, tenant), octets) != recipe.digest:
         raise DamagedMessage("a stored message differs from its digest")
@@ -100,6 +103,32 @@ async def read_messages(
     return out
 
 
+async def read_headers(
+    tx: Transaction, packs: PackReader, account: AccountId, ids: Sequence[int]
+) -> list[tuple[int, bytes]]:
+    """Give the header sections of many messages, with the empty line; reads no more than it must.
+
+    The header of a message comes before the body of any part, so it begins the skeleton.
+    """
+    rows = await tx.rows(
+        "SELECT e.id, d.parts, d.recipe, a.tenant FROM emails e JOIN email_data d ON d.email = e.id"
+        " JOIN accounts a ON a.id = e.account WHERE e.id IN (SELECT value FROM json_each(?1))"
+        " AND +e.account = ?2",
+        orjson.dumps(list(ids)).decode(),
+        account,
+    )
+    found = {}
+    for id_, parts, recipe, tenant in rows:
+        end = unpack(parts).body_start
+        key = unpack_recipe(recipe).keys[0]
+        location = await locate(tx, TenantId(tenant), key)
+        try:
+            found[id_] = packs.read_start(location, end)[:end]
+        except DamagedBlob:
+            found[id_] = (await read_blob(tx, packs, TenantId(tenant), key))[:end]
+    return [(id_, found[id_]) for id_ in ids if id_ in found]
+
+
 async def read_part(tx: Transaction, packs: PackReader, account: AccountId, email: int, path: str) -> bytes:
     """Give the decoded content of a part, from its own leaf where it has one."""
     parts, recipe, tenant, _ = await _data(tx, email, account)
@@ -107,8 +136,9 @@ async def read_part(tx: Transaction, packs: PackReader, account: AccountId, emai
     if part is None:
         raise NotFound("no such part")
     leaf = part_leaf(recipe.join, part)
-    if leaf is not None and leaf.decoded:
-        return await read_blob(tx, packs, tenant, recipe.keys[leaf[0] + 1])
+    key = recipe.leaf_key(leaf.number) if leaf is not None and leaf.decoded else None
+    if key is not None:
+        return await read_blob(tx, packs, tenant, recipe.keys[key])
     return decode_body(await rebuild(tx, packs, tenant, recipe), part)
 
 

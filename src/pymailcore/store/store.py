@@ -1,6 +1,7 @@
 """Accounts' mail: the one interface that delivery, IMAP and JMAP share.
 
-Bodies are elsewhere, by subject: `delivering`, `bulk`, `listing`, `evaluate`, `reading` and the operations in `ops`.
+Bodies are elsewhere, by subject: `delivering`, `bulk`, `listing`, `evaluate`, `reading`, and `ops` for the
+operations.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -103,7 +104,7 @@ class Store:
     async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
         """Keep a message's blobs for a row of another package (the queue), whose id is `owner`."""
         keys = tuple(dict.fromkeys(message.keys))
-        blobs = await blob_rows.claim(tx, message.tenant, keys, {}, self._engine.writer_ids.new)
+        blobs = await blob_rows.claim(tx, message.tenant, keys, {})
         await blob_rows.refer(tx, owner, message.tenant, 0, blobs)
 
     async def release_blobs(self, tx: Transaction, owner: int) -> None:
@@ -398,6 +399,15 @@ class Store:
     async def changes(self, account: AccountId, kind: str, since: int, limit: int) -> Changes | None:
         """Ids of a type ("email", "mailbox", "thread") that changed since a state; None: cannot tell."""
         return await self.database.read(lambda tx: changes.changes(tx, account, kind, since, limit))
+
+    async def headers(self, account: AccountId, ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Give the header sections of many Emails, as (id, octets), in the order asked for.
+
+        A section ends with its empty line. Emails that the account does not have are left out.
+        """
+        return await self._engine.read_octets(
+            lambda tx, side: reading.read_headers(tx, side.packs, account, ids)
+        )
 
     async def messages(
         self, account: AccountId, ids: Sequence[int], *, most_octets: int = 4 * 1024 * 1024

@@ -68,7 +68,7 @@ class Database(Protocol):
 
 
 class Mailbox(NamedTuple):
-    r"""A Mailbox with its counters. `name` is the leaf; `path` has `/` between levels.
+    r"""A Mailbox with its counters. `path` has `/` between levels; `name` is the leaf, `Inbox` for INBOX.
 
     Counters with an IMAP name count placements; those with a JMAP name count visible Emails and Threads
     (RFC 8621 section 2), where a placement with `\Deleted` does not exist.

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from tests.support import mails
 from tests.support.imap_client import ACCOUNT, ImapWorld
@@ -191,3 +193,26 @@ async def test_rows_that_are_large_come_few_at_a_time(
         fetched = await client.fetch("FETCH 1:* (UID ENVELOPE)")
         assert [items["UID"] for items in fetched] == list(range(1, 21))
         assert limits[:3] == [8, 2, 4]
+
+
+async def test_a_message_named_in_many_ways_is_not_held_as_often(world: ImapWorld) -> None:
+    """I7: 60 items of one megabyte each leave one after the other."""
+    octets = b"Subject: x\r\n\r\n" + b"0123456789abcde\n" * 65_536
+    await world.deliver(octets)
+    items = " ".join(f"BODY.PEEK[]<{first}.2000000>" for first in range(60))
+    async with await world.log_in("INBOX") as client:
+        tracemalloc.start()
+        try:
+            await client.send(f"a FETCH 1 ({items})\r\n".encode())
+            seen = 0
+            tail = b""
+            while not tail.endswith(b"a OK Done\r\n"):
+                more = await client.stream.receive_some(65_536)
+                assert more
+                seen += len(more)
+                tail = (tail + more)[-100:]
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert seen > 60 * 1_000_000
+    assert peak < 16_000_000

@@ -142,3 +142,18 @@ async def test_status(world: ImapWorld) -> None:
         assert line.startswith(b"STATUS INBOX (MESSAGES 1 RECENT 0 UIDNEXT 2 UIDVALIDITY ")
         assert line.endswith(b" UNSEEN 1)")
         assert (await client.command("STATUS gone (MESSAGES)")).code == "NONEXISTENT"
+
+
+async def test_lsub_shows_each_level_above_what_is_subscribed(world: ImapWorld) -> None:
+    """RFC 3501 section 6.3.9, and I3: found in one pass, however many Mailboxes there are."""
+    async with await world.log_in() as client:
+        await client.ok("CREATE a/b/c")
+        await client.ok("CREATE other/d")
+        for name in ("a", "a/b", "other", "other/d"):
+            await client.ok(f"UNSUBSCRIBE {name}")
+        await client.ok("SUBSCRIBE a/b/c")
+        listed = await client.ok('LSUB "" "%"')
+        assert [line for line in listed if b"Noselect" in line] == [b'LSUB (\\Noselect) "/" a']
+        assert [line for line in await client.ok('LSUB "" "a/%"') if b"Noselect" in line] == [
+            b'LSUB (\\Noselect) "/" a/b'
+        ]

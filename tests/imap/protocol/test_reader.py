@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.imap.protocol.limits import BEFORE_LOGIN, CommandLimits, after_login
-from pymailcore.imap.protocol.reader import CommandReader, GoAhead, Taken, TooBig, Whole
+from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, Taken, TooBig, Whole
 
 SMALL = CommandLimits(line_octets=100, literal_octets=20, literals=3, message_octets=50, discard_octets=80)
 
@@ -33,7 +34,7 @@ EXPECTED: list[Taken] = [
 
 
 def read(octets: bytes, step: int, limits: CommandLimits = SMALL) -> list[Taken]:
-    reader = CommandReader(limits)
+    reader = CommandReader(limits, MailDataBudget(1_000_000))
     seen: list[Taken] = []
     for start in range(0, len(octets), step):
         reader.buffer.append(octets[start : start + step])
@@ -128,3 +129,38 @@ def test_a_huge_length_is_no_trouble() -> None:
     limits = after_login(1000)
     assert read(b"a APPEND INBOX {99999999999999999999}\r\n", 30, limits) == [TooBig(b"a", fatal=False)]
     assert read(b"a APPEND INBOX {99999999999999999999+}\r\n", 30, limits) == [TooBig(b"a", fatal=True)]
+
+
+@pytest.mark.parametrize(("free", "fits"), [(39, False), (40, True), (41, True)])
+@pytest.mark.parametrize("plus", [b"", b"+"])
+def test_messages_in_transit_share_one_budget(free: int, plus: bytes, fits: bool) -> None:
+    """I1: what is left less one, just that, and one more; refused before it is asked for, or dropped."""
+    budget = MailDataBudget(100)
+    assert budget.take(100 - free)
+    reader = CommandReader(SMALL, budget)
+    reader.buffer.append(b"a APPEND INBOX {40%b}\r\n" % plus)
+    if plus or fits:
+        reader.buffer.append(b"m" * 40 + b"\r\n")
+    taken = []
+    while (one := reader.take()) is not None:
+        taken.append(one)
+    assert taken[-1] == (Whole([b"a APPEND INBOX ", b"m" * 40, b""]) if fits else NoRoom(b"a"))
+    assert (GoAhead() in taken) is (fits and not plus)
+    assert budget.free_octets == (free - 40 if fits else free)
+    reader.release()
+    assert budget.free_octets == free
+
+
+def test_who_only_announces_a_message_takes_nothing_of_the_budget() -> None:
+    """I1: otherwise a few idle connections would keep all mail out."""
+    budget = MailDataBudget(100)
+    reader = CommandReader(SMALL, budget)
+    reader.buffer.append(b"a APPEND INBOX {50}\r\n")
+    assert reader.take() == GoAhead()
+    assert reader.take() is None
+    assert budget.free_octets == 100
+    reader.buffer.append(b"m" * 10)
+    assert reader.take() is None
+    assert budget.free_octets == 90
+    reader.release()
+    assert budget.free_octets == 100

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
@@ -10,6 +11,7 @@ from pymailcore.imap.protocol.responses import bye, no, ok
 from pymailcore.imap.protocol.server import (
     MAX_BAD_AFTER_LOGIN,
     MAX_BAD_BEFORE_LOGIN,
+    MAX_COMMANDS_BEFORE_LOGIN,
     ImapServerProtocol,
     State,
 )
@@ -27,8 +29,8 @@ DIALOGUE = (
 )
 
 
-def new(**state: State) -> ImapServerProtocol:
-    return ImapServerProtocol(message_octets=1000, **state)
+def new(state: State = State.CONNECTED) -> ImapServerProtocol:
+    return ImapServerProtocol(message_octets=1000, state=state)
 
 
 def drain(protocol: ImapServerProtocol) -> list[Event]:
@@ -340,3 +342,52 @@ def test_no_octets_raise(octets: bytes) -> None:
     """I5."""
     protocol = in_state(State.SELECTED)
     run(protocol, octets, 3)
+
+
+@pytest.mark.parametrize("line", [b"a NOOP\r\n", b"a CAPABILITY\r\n", b"a ID NIL\r\n"])
+def test_commands_before_a_login_come_to_an_end(line: bytes) -> None:
+    """S9: a stranger is not served for ever."""
+    protocol = new()
+    run(protocol, line * MAX_COMMANDS_BEFORE_LOGIN)
+    assert protocol.state is State.CLOSED
+    assert protocol.bytes_to_send().endswith(b"* BYE Too many commands before a login\r\n")
+
+
+def test_a_client_that_has_logged_in_may_say_as_much_as_it_likes() -> None:
+    """RFC 3501 section 6.1.2: NOOP is how old clients poll."""
+    protocol = new()
+    run(protocol, b"a NOOP\r\n" * (MAX_COMMANDS_BEFORE_LOGIN - 1) + b"b LOGIN x y\r\n" + b"c NOOP\r\n" * 500)
+    assert protocol.state is State.AUTHENTICATED
+
+
+def test_octets_behind_starttls_end_the_conversation() -> None:
+    """S3, CVE-2021-33515: not one of them is answered, in clear or inside TLS."""
+    protocol = new()
+    seen = run(protocol, b"a STARTTLS\r\nb NOOP\r\n")
+    assert seen == [Opened()]
+    assert protocol.bytes_to_send().endswith(b"* BYE Octets after STARTTLS\r\n")
+    assert protocol.state is State.CLOSED
+
+
+def test_a_message_that_finds_no_room_is_refused_for_now() -> None:
+    """RFC 5530 section 3 (UNAVAILABLE); the next command is served."""
+    protocol = ImapServerProtocol(message_octets=1000, budget=MailDataBudget(10))
+    seen = run(protocol, b"a LOGIN x y\r\nb APPEND INBOX {11+}\r\n" + b"m" * 11 + b"\r\nc NOOP\r\n", 5)
+    assert [type(event.command) for event in seen if isinstance(event, Requested)] == [c.Login, c.Noop]
+    assert b"\r\nb NO [UNAVAILABLE] " in protocol.bytes_to_send()
+
+
+def test_the_room_of_a_message_is_given_back_with_the_answer_or_the_end() -> None:
+    """I1."""
+    budget = MailDataBudget(100)
+    protocol = ImapServerProtocol(message_octets=1000, budget=budget)
+    run(protocol, b"a LOGIN x y\r\n")
+    protocol.receive_data(b"b APPEND INBOX {60+}\r\n" + b"m" * 60 + b"\r\nc APPEND INBOX {60+}\r\nmmm")
+    assert isinstance(protocol.next_event(), Requested)
+    assert budget.free_octets == 40
+    protocol.answer(ok("Done"))
+    assert budget.free_octets == 100
+    assert protocol.next_event() is None
+    assert budget.free_octets == 97
+    protocol.release()
+    assert budget.free_octets == 100

@@ -7,8 +7,9 @@ item is a column over a batch of rows, and one %-template writes a line for each
 the octets of messages go message by message. Batches are bounded, and each waits until the peer has room.
 """
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -19,7 +20,7 @@ from pymailcore.imap.protocol.dates import encode_internal_date
 from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
 from pymailcore.imap.protocol.responses import Status, ok
 from pymailcore.imap.protocol.sequence import Ranges, runs
-from pymailcore.imap.session import Session
+from pymailcore.imap.session import FLUSH_OCTETS, Session
 from pymailcore.imap.view import View, flags_wire
 from pymailcore.store.keywords import SEEN, Keywords
 from pymailcore.store.types import FetchRow, FlagChange, Want
@@ -28,6 +29,12 @@ _FIRST_ROWS: Final = 250
 _BATCH_OCTETS: Final = 1_048_576
 _MESSAGES: Final = 64
 """Messages that are asked for at a time; the store gives fewer when they are large."""
+_HEADERS: Final = 256
+"""The same where only headers are wanted."""
+_SEND_OCTETS: Final = 65_536
+"""Lines that are sent together."""
+_LARGE_OCTETS: Final = 4 * 1_048_576
+"""Of messages beyond this size an account has only a few in memory at a time."""
 
 Rows = Sequence[FetchRow]
 _Column = Callable[[Rows, View], Sequence[object]]
@@ -81,10 +88,13 @@ class _Fetch:
         self._view = session.selected
         self._attributes = [item for item in items if isinstance(item, Attribute)]
         self._sections = [item for item in items if isinstance(item, BodySection)]
+        self._headers_only = all(not item.path and item.what.startswith("HEADER") for item in self._sections)
         self._sees = not self._view.read_only and any(not item.peek for item in self._sections)
         self._want = Want.NONE
         for attribute in self._attributes:
             self._want |= _COLUMNS[attribute][1]
+        if self._sections:
+            self._want |= Want.FACTS  # sizes say what it takes to hold a message
         if any(item.path or item.what for item in self._sections):
             self._want |= Want.PARTS
         self._told: dict[int, int] = {}
@@ -150,21 +160,57 @@ class _Fetch:
         reader = SectionReader(self._sections)
         told = 0
         place = 0
+        step = _HEADERS if self._headers_only else _MESSAGES
         while place < len(rows):
-            batch = rows[place : place + _MESSAGES]
-            found = deque(await session.store.messages(session.account, [row.email for row in batch]))
-            told += len(found)
-            place += 0 if found else len(batch)
-            for row in batch:
-                if not found:
-                    break
-                if found[0][0] == row.email:  # else it is gone
-                    line = with_flags[place] if row.uid in newly_seen else plain[place]
-                    separator = b"" if line.endswith(b"(") else b" "
-                    pieces = reader.read(found.popleft()[1], row.parts)
-                    await session.send(b"".join((line, separator, *pieces, b")\r\n")))
-                place += 1
+            batch = rows[place : place + step]
+            async with self._room(batch):
+                found = deque(await self._read([row.email for row in batch]))
+                told += len(found)
+                place += 0 if found else len(batch)
+                out: list[bytes] = []
+                octets = 0
+                for row in batch:
+                    if not found:
+                        break
+                    if found[0][0] == row.email:  # else it is gone
+                        line = with_flags[place] if row.uid in newly_seen else plain[place]
+                        out.append(line if line.endswith(b"(") else line + b" ")
+                        octets += len(line)
+                        for piece in reader.read(found.popleft()[1], row.parts):
+                            out.append(piece)
+                            octets += len(piece)
+                            if octets >= _SEND_OCTETS:
+                                await self._send(out)
+                                octets = 0
+                        out.append(b")\r\n")
+                    place += 1
+                if out:
+                    await session.send(b"".join(out))
         return told
+
+    async def _send(self, out: list[bytes]) -> None:
+        """Send and forget pieces; a large one, which is the last, in stretches: it is never held twice."""
+        large = out.pop() if len(out[-1]) > FLUSH_OCTETS else b""
+        await self._session.send(b"".join(out))
+        out.clear()
+        for start in range(0, len(large), FLUSH_OCTETS):
+            await self._session.send(large[start : start + FLUSH_OCTETS])
+
+    @contextlib.asynccontextmanager
+    async def _room(self, batch: Rows) -> AsyncIterator[None]:
+        """Wait for a place when large messages are to be held; clients may read as slowly as they like."""
+        if self._headers_only or all(row.size_octets <= _LARGE_OCTETS for row in batch):
+            yield
+            return
+        async with self._session.services.places.messages.place(self._session.account):
+            yield
+
+    async def _read(self, emails: list[int]) -> list[tuple[int, bytes]]:
+        """Octets of messages, or of as much of them as the sections need."""
+        store, account = self._session.store, self._session.account
+        if self._headers_only:
+            return await store.headers(account, emails)
+        return await store.messages(account, emails)
 
     async def _set_seen(self, rows: Rows) -> dict[int, FetchRow]:
         r"""Set `\Seen` where it is not; gives the rows that changed, by UID."""

@@ -7,6 +7,7 @@ A subscription is a property of a Mailbox: what does not exist cannot be subscri
 is deleted is no longer subscribed.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from pymailcore.base.errors import NotFound
@@ -16,6 +17,7 @@ from pymailcore.imap.protocol.names import SEPARATOR
 from pymailcore.imap.protocol.patterns import compile_pattern
 from pymailcore.imap.protocol.responses import Status, mailbox, no, ok
 from pymailcore.imap.session import Session, store_path
+from pymailcore.store.types import Mailbox
 
 INBOX: Final = "INBOX"
 
@@ -85,6 +87,7 @@ async def list_mailboxes(session: Session, command: c.List) -> Status:
     names = {found.path: found for found in await session.store.mailboxes(session.account)}
     parents = {path.rpartition(SEPARATOR)[0] for path in names}
     pattern = _inbox_pattern(command.reference + command.pattern)
+    above = _above_subscribed(names.values()) if command.subscribed and pattern.endswith("%") else set()
     matcher = compile_pattern(pattern)
     inbox_matcher = compile_pattern(pattern.upper())
     for path, found in names.items():
@@ -93,16 +96,23 @@ async def list_mailboxes(session: Session, command: c.List) -> Status:
         attributes = [b"\\HasChildren" if path in parents else b"\\HasNoChildren"]
         if command.subscribed and not found.subscribed:
             # RFC 3501 section 6.3.9: the level above of a subscribed name, when % hides that name.
-            below = path + SEPARATOR
-            if not pattern.endswith("%") or not any(
-                other.startswith(below) and names[other].subscribed for other in names
-            ):
+            if path not in above:
                 continue
             attributes = [b"\\Noselect"]
         elif found.role in _USE and not command.subscribed:
             attributes.append(_USE[found.role])
         await session.send(b'* %b (%b) "/" %b\r\n' % (kind, b" ".join(attributes), mailbox(path)))
     return ok("Done")
+
+
+def _above_subscribed(mailboxes: Iterable[Mailbox]) -> set[str]:
+    """The names of all levels above subscribed Mailboxes."""
+    above: set[str] = set()
+    for found in mailboxes:
+        name = found.path
+        while found.subscribed and (name := name.rpartition(SEPARATOR)[0]) and name not in above:
+            above.add(name)
+    return above
 
 
 def _inbox_pattern(pattern: str) -> str:

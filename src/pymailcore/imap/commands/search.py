@@ -27,7 +27,9 @@ async def search(session: Session, command: c.Search) -> Status:
     view = session.selected
     found: list[int] | None = None
     with trio.move_on_after(session.settings.search_seconds):
-        found = await session.store.search(session.account, view.mailbox, compile_key(command.key, view))
+        async with session.services.places.searches.place(session.account):
+            key = compile_key(command.key, view)
+            found = await session.store.search(session.account, view.mailbox, key)
     if found is None:
         return no("The search takes too long", b"LIMIT")
     last = view.last_uid

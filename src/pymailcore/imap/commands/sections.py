@@ -3,7 +3,7 @@
 Standards: RFC 3501 sections 6.4.5 (partial) and 7.4.2 (BODY[…], NIL).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pymailcore.imap.protocol.fetch_items import BodySection
 from pymailcore.message.section import Section, section
@@ -16,29 +16,28 @@ class SectionReader:
     def __init__(self, items: Sequence[BodySection]) -> None:
         self._items = [(item, Section(item.path, item.what, item.fields)) for item in items]
 
-    def read(self, octets: bytes, packed: bytes | None) -> list[bytes]:
-        """Write all items for one message, as pieces to be joined.
+    def read(self, octets: bytes, packed: bytes | None) -> Iterator[bytes]:
+        """Write all items for one message, as pieces in their order; each section is cut when it is its turn.
+
+        A FETCH may name the same octets in hundreds of ways, so nobody should hold all pieces at once.
 
         Args:
             packed: the part tree; not needed when every item is the whole message.
         """
         root = None if packed is None else unpack(packed)
-        pieces: list[bytes] = []
-        for item, spec in self._items:
+        for place, (item, spec) in enumerate(self._items):
             if not spec.path and not spec.what:
                 found: bytes | None = octets
             else:
                 found = None if root is None else section(octets, root, spec)
-            if pieces:
-                pieces.append(b" ")
-            pieces.append(item.label)
+            label = (b" " if place else b"") + item.label
             if found is None:
-                pieces.append(b" NIL")
+                yield label + b" NIL"
                 continue
             if item.first is not None:
                 found = found[item.first : item.first + item.count]
             if found:
-                pieces += (b" {%d}\r\n" % len(found), found)
+                yield label + b" {%d}\r\n" % len(found)
+                yield found
             else:
-                pieces.append(b' ""')
-        return pieces
+                yield label + b' ""'

@@ -6,12 +6,17 @@ A command is a list of pieces: line, literal, line, literal, …, line. A line t
 followed by a literal of n octets, and no other line of the grammar can end so; thus commands can be cut
 apart, and a literal refused before it is asked for, without understanding them. Each octet is searched
 for a line end once, however the input is cut, and nothing is read twice.
+
+The message of an APPEND is charged to a budget that all connections share, octet by octet as it comes in: who
+only announces much holds nothing. When the budget is used up the rest of the message is read and dropped, and
+the command refused for now.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.buffer import LineTooLong, ReceiveBuffer
 from pymailcore.imap.protocol.limits import CommandLimits
 
@@ -45,16 +50,43 @@ class TooBig:
     fatal: bool
 
 
-Taken = Whole | GoAhead | TooBig
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """An APPEND was refused because the messages in transit take all the memory that they may.
+
+    Attributes:
+        tag: of the command, None when it has none that can be read.
+    """
+
+    tag: bytes | None
+
+
+Taken = Whole | GoAhead | TooBig | NoRoom
 
 
 class CommandReader:
-    """Takes octets and gives commands; holds at most what its limits allow and one read more."""
+    """Takes octets and gives commands; holds at most what its limits allow and one read more.
 
-    def __init__(self, limits: CommandLimits) -> None:
+    Args:
+        budget: shared with other connections; what a message takes of it is given back by `release`.
+    """
+
+    def __init__(self, limits: CommandLimits, budget: MailDataBudget) -> None:
         self.limits = limits
         self.buffer = ReceiveBuffer()
+        self._mail_data = budget
+        self._charged = 0
         self._begin()
+
+    def release(self) -> None:
+        """Give back what the message of the command last taken, or of one half read, takes of the budget."""
+        self._mail_data.give_back(self._charged)
+        self._charged = 0
+
+    @property
+    def in_literal(self) -> bool:
+        """Whether the octets of a literal are due."""
+        return self._in_literal
 
     def change_limits(self, limits: CommandLimits) -> None:
         """Read with other limits from the next command on; to be called between two commands."""
@@ -70,7 +102,9 @@ class CommandReader:
         self._literal: list[bytes] = []
         self._missing = 0
         self._in_literal = False
+        self._in_message = False
         self._refused = False
+        self._no_room = False
 
     def take(self) -> Taken | None:
         """Take the next thing that happened; None for "more octets, please"."""
@@ -91,6 +125,8 @@ class CommandReader:
                 return taken
 
     def _finish(self, line: bytes) -> Taken:
+        if self._no_room:
+            return self._put_off()
         if self._refused:
             return self._refuse(fatal=False)
         self._pieces.append(line[:-2] if line[-2:-1] == b"\r" else line[:-1])
@@ -105,6 +141,8 @@ class CommandReader:
             return self._refuse(fatal=False)
         if not fits and size > self.limits.discard_octets:
             return self._refuse(fatal=True)
+        if fits and asks and self._in_message and self._mail_data.free_octets < size:
+            return self._put_off()
         self._refused = not fits
         if fits:
             self._pieces.append(line[: match.start()])
@@ -116,12 +154,14 @@ class CommandReader:
     def _fits(self, size: int) -> bool:
         """Whether a literal is within the budgets, which it then uses up."""
         self._literals += 1
+        self._in_message = False
         if self._literals > self.limits.literals:
             return False
         append = _APPEND.match(self._head)
         names_mailbox = not self._pieces and append and self._head.startswith(b"{", append.end())
         if append and not names_mailbox:
             self._message_octets += size
+            self._in_message = True
             return self._message_octets <= self.limits.message_octets
         if size > self.limits.literal_octets or size >= self._budget:
             return False
@@ -134,7 +174,7 @@ class CommandReader:
             octets = self.buffer.take(self._missing)
             self._missing -= len(octets)
             if octets and not self._refused:
-                self._literal.append(octets)
+                self._keep(octets)
             if self._missing:
                 return False
         self._in_literal = False
@@ -143,7 +183,28 @@ class CommandReader:
             self._literal.clear()
         return True
 
+    def _keep(self, octets: bytes) -> None:
+        if not self._in_message:
+            self._literal.append(octets)
+        elif self._mail_data.take(len(octets)):
+            self._charged += len(octets)
+            self._literal.append(octets)
+        else:
+            self._refused = self._no_room = True
+            self._pieces.clear()
+            self._literal.clear()
+            self.release()
+
     def _refuse(self, *, fatal: bool) -> TooBig:
+        tag = self._forget()
+        return TooBig(tag, fatal)
+
+    def _put_off(self) -> NoRoom:
+        return NoRoom(self._forget())
+
+    def _forget(self) -> bytes | None:
+        """Drop the command; gives its tag."""
         match = _TAG.match(self._head)
+        self.release()
         self._begin()
-        return TooBig(match[0] if match else None, fatal)
+        return match[0] if match else None

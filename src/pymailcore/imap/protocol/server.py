@@ -12,13 +12,14 @@ pipelining needs no care. Nothing here awaits, reads a clock or logs, and no pee
 import enum
 from typing import Final
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.buffer import LineTooLong
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.grammar import parse_command
 from pymailcore.imap.protocol.limits import BEFORE_LOGIN, after_login
-from pymailcore.imap.protocol.reader import CommandReader, GoAhead, Whole
+from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, Whole
 from pymailcore.imap.protocol.responses import CONTINUE, IDLING, Condition, Status, bad, bye, no
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import UnknownCharset
@@ -27,6 +28,8 @@ from pymailcore.sasl.wire import CANCEL, MAX_LINE_OCTETS, decode, encode
 MAX_BAD_BEFORE_LOGIN: Final = 10
 MAX_BAD_AFTER_LOGIN: Final = 100
 """Faults in a row after which the connection ends."""
+MAX_COMMANDS_BEFORE_LOGIN: Final = 100
+"""Commands of any kind after which a client that has not logged in is sent away."""
 
 _MAX_DONE_OCTETS: Final = 64
 
@@ -104,17 +107,26 @@ class ImapServerProtocol:
 
     Args:
         message_octets: the largest message that APPEND takes.
+        budget: what messages in transit may take, shared by all connections; a budget for one message when
+            None. `release` gives back what is taken when the conversation ends.
     """
 
-    def __init__(self, *, message_octets: int, state: State = State.CONNECTED) -> None:
+    def __init__(
+        self,
+        *,
+        message_octets: int,
+        state: State = State.CONNECTED,
+        budget: MailDataBudget | None = None,
+    ) -> None:
         self.state = state
         self._message_octets = message_octets
-        self._reader = CommandReader(BEFORE_LOGIN)
+        self._reader = CommandReader(BEFORE_LOGIN, budget or MailDataBudget(message_octets))
         self._mode = _Mode.COMMAND
         self._tag = b"*"
         self._command: c.Command | None = None
         self._pending: Event | None = None
         self._faults = 0
+        self._commands = 0
         self._out: list[bytes] = []
         self._at_end = False
 
@@ -217,9 +229,19 @@ class ImapServerProtocol:
         self._out.clear()
         return out
 
+    @property
+    def reading_literal(self) -> bool:
+        """Whether the client is expected to send the octets of a literal."""
+        return self._reader.in_literal
+
+    def release(self) -> None:
+        """Give back what a message takes of the budget; the driver is done with this core."""
+        self._reader.release()
+
     def _finish(self, status: Status) -> None:
         """End a command with its tagged response."""
         kind: type[object] = type(self._command)
+        self._reader.release()
         self._mode = _Mode.COMMAND
         self._command = None
         self._out.append(status.encode(self._tag))
@@ -233,6 +255,10 @@ class ImapServerProtocol:
         if status.ok and kind in (c.Login, c.Authenticate):
             self._reader.change_limits(after_login(self._message_octets))
         self._check_faults()
+        if self.state is State.NOT_AUTHENTICATED:
+            self._commands += 1
+            if self._commands >= MAX_COMMANDS_BEFORE_LOGIN:
+                self.close(bye("Too many commands before a login"))
 
     def _check_faults(self) -> None:
         most = MAX_BAD_BEFORE_LOGIN if self.state is State.NOT_AUTHENTICATED else MAX_BAD_AFTER_LOGIN
@@ -247,11 +273,14 @@ class ImapServerProtocol:
             return self._take_command(taken.pieces)
         if isinstance(taken, GoAhead):
             self._out.append(CONTINUE)
+        elif isinstance(taken, NoRoom):
+            refusal = no("Too much mail comes in just now, please try again", b"UNAVAILABLE")
+            self._out.append(refusal.encode(taken.tag or b"*"))
         elif taken.fatal:
             self.close(bye("Command is too large", b"TOOBIG"))
         else:
-            refusal = no if taken.tag else bad
-            self._out.append(refusal("Literal is too large", b"TOOBIG").encode(taken.tag or b"*"))
+            status = no if taken.tag else bad
+            self._out.append(status("Literal is too large", b"TOOBIG").encode(taken.tag or b"*"))
             self._faults += 1
             self._check_faults()
         return _Step.AGAIN
@@ -270,6 +299,10 @@ class ImapServerProtocol:
             return _Step.AGAIN
         if self.state not in _ALLOWED[type(command)]:
             self._finish(_WRONG_STATE[self.state])
+            return _Step.AGAIN
+        if isinstance(command, c.StartTls) and self._reader.buffer:
+            # Octets sent in clear may be an attacker's; whoever wrote them wants them to be read inside TLS.
+            self.close(bye("Octets after STARTTLS"))
             return _Step.AGAIN
         self._command = command
         return Requested(self._tag, command)

@@ -7,10 +7,11 @@ import unicodedata
 from collections.abc import Sequence
 
 from pymailcore.base import ids
-from pymailcore.base.errors import MailError, NotEmpty
+from pymailcore.base.errors import AlreadyExists, MailError, NotEmpty
 from pymailcore.base.ids import MailboxId
 from pymailcore.jmap.methods.context import Context
-from pymailcore.jmap.methods.sets import SetAnswer, error_document
+from pymailcore.jmap.methods.mailbox_properties import PROPERTIES, RIGHTS
+from pymailcore.jmap.methods.sets import SetAnswer, check_unchanged, error_document
 from pymailcore.jmap.methods.states import check_if_in_state
 from pymailcore.jmap.protocol.arguments import Arguments, only_known
 from pymailcore.jmap.protocol.errors import SetError, invalid_properties
@@ -39,8 +40,9 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
     await _create_all(context, taken.create, answer)
     for text, patch in taken.update.items():
         try:
-            await _update(context, text, patch)
-            answer.updated[text] = None
+            answer.updated[text] = await _update(context, text, patch)
+        except AlreadyExists:
+            answer.not_updated[text] = (await _taken(context, patch, context.real_id(text))).document()
         except (SetError, MailError) as error:
             answer.not_updated[text] = error_document(error)
     await _destroy_all(context, taken.destroy, answer, with_emails=with_emails)
@@ -56,8 +58,19 @@ async def _create_all(context: Context, wanted: dict[str, JsonObject], answer: S
             properties = waiting.pop(key)
             try:
                 answer.created[key] = await _create(context, key, properties)
+            except AlreadyExists:
+                answer.not_created[key] = (await _taken(context, properties, None)).document()
             except (SetError, MailError) as error:
                 answer.not_created[key] = error_document(error)
+
+
+async def _taken(context: Context, properties: JsonObject, own: str | None) -> SetError:
+    """Say what another Mailbox has already (RFC 8621 section 2): the role, else the name in this place."""
+    role = properties.get("role")
+    mailboxes = await context.services.store.mailboxes(context.account)
+    others = (mailbox for mailbox in mailboxes if ids.encode_id(ids.MAILBOX, mailbox.id) != own)
+    name = "role" if role is not None and any(other.role == role for other in others) else "name"
+    return invalid_properties([name], "another Mailbox has it")
 
 
 def _parent_waits(properties: JsonObject, waiting: dict[str, JsonObject]) -> bool:
@@ -93,36 +106,22 @@ async def _create(context: Context, key: str, properties: JsonObject) -> JsonObj
     }
     return {
         "id": text,
-        **{name: value for name, value in defaults.items() if name not in properties},
+        **{key: value for key, value in defaults.items() if key not in properties},
         **dict.fromkeys(("totalEmails", "unreadEmails", "totalThreads", "unreadThreads"), 0),
-        "myRights": dict.fromkeys(
-            (
-                "mayReadItems",
-                "mayAddItems",
-                "mayRemoveItems",
-                "maySetSeen",
-                "maySetKeywords",
-                "mayCreateChild",
-                "mayRename",
-                "mayDelete",
-                "maySubmit",
-            ),
-            True,
-        ),
+        "myRights": dict.fromkeys(RIGHTS, True),
+        # RFC 8620 section 5.3: what the server set otherwise than the client gave it.
+        **({} if name == properties["name"] else {"name": name}),
     }
 
 
-async def _update(context: Context, text: str, patch: JsonObject) -> None:
+async def _update(context: Context, text: str, patch: JsonObject) -> JsonObject | None:
+    """Change a Mailbox; gives what became other than the client said."""
     store = context.services.store
     mailboxes = await store.mailboxes(context.account)
     mailbox = _find(text, context, mailboxes)
     if mailbox is None:
         raise SetError("notFound")
-    values: JsonObject = {}
-    for change in parse_patch(patch):
-        if len(change.path) != 1 or change.path[0] not in _SETTABLE:
-            raise invalid_properties(["/".join(change.path)[:255]])
-        values[change.path[0]] = change.value
+    values = _settable(mailbox, patch)
     path = None
     if "name" in values or "parentId" in values:
         name = _name(values["name"], context) if "name" in values else mailbox.name
@@ -133,7 +132,7 @@ async def _update(context: Context, text: str, patch: JsonObject) -> None:
         if parent is not None and (parent.path + "/").startswith(mailbox.path + "/"):
             raise invalid_properties(["parentId"], "a Mailbox cannot be below itself")
         path = _path(parent, name, context)
-        if path == mailbox.path:
+        if (name, parent and parent.id) == (mailbox.name, mailbox.parent):  # the Inbox's path is not its name
             path = None
         elif mailbox.role == "inbox":
             raise SetError("forbidden", "the Inbox keeps its name and place")
@@ -148,6 +147,23 @@ async def _update(context: Context, text: str, patch: JsonObject) -> None:
         sort_order=_sort_order(values["sortOrder"]) if "sortOrder" in values else None,
         subscribed=_subscribed(values["isSubscribed"]) if "isSubscribed" in values else None,
     )
+    if "name" in values and (name := _name(values["name"], context)) != values["name"]:
+        return {"name": name}
+    return None
+
+
+def _settable(mailbox: Mailbox, patch: JsonObject) -> JsonObject:
+    """What a patch sets; it may repeat what only the server sets."""
+    values: JsonObject = {}
+    for change in parse_patch(patch):
+        name = change.path[0]
+        if len(change.path) == 1 and name not in _SETTABLE and name in PROPERTIES:
+            check_unchanged(name, PROPERTIES[name](mailbox), change.value)
+            continue
+        if len(change.path) != 1 or name not in _SETTABLE:
+            raise invalid_properties(["/".join(change.path)[:255]])
+        values[name] = change.value
+    return values
 
 
 async def _destroy_all(
@@ -168,7 +184,7 @@ async def _destroy_all(
             continue
         try:
             await context.services.store.remove_mailbox(context.account, mailbox.id, with_emails=with_emails)
-            answer.destroyed.append(text)
+            answer.destroyed.append(ids.encode_id(ids.MAILBOX, mailbox.id))
         except NotEmpty:
             answer.not_destroyed[text] = (await _not_empty(context, mailbox.id)).document()
         except MailError as error:

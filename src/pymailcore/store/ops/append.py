@@ -16,8 +16,8 @@ from pymailcore.store.ops.threads import choose_thread
 from pymailcore.store.types import Appended, Target, Transaction
 
 _DATA: Final = (
-    "INSERT INTO email_data (email, envelope, body, bodystructure, parts, facts, recipe)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    "INSERT INTO email_data (email, envelope, bodystructure, parts, facts, recipe)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 )
 _HEADERS: Final = (
     "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
@@ -67,7 +67,7 @@ async def append(
         uids.append((there.uid_validity, revision.place(message, mailbox).uid))
     await revision.finish()
     await tx.run(
-        _DATA, new.email, prepared.envelope, prepared.body, prepared.bodystructure, prepared.parts,
+        _DATA, new.email, prepared.envelope, prepared.bodystructure, prepared.parts,
         prepared.facts, recipe,
     )  # fmt: skip
     await tx.run(_HEADERS, new.email, *header.columns)

@@ -1,32 +1,30 @@
 """Rows of blobs: where they lie, who needs them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import orjson
 
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.blobs import BlobGone
 from pymailcore.store.packs import Location
-from pymailcore.store.types import Transaction
+from pymailcore.store.types import Row, Transaction
 
-_INSERT = (
+_INSERT: Final = (
     "INSERT INTO blobs (id, tenant, key, pack, position, stored_octets, size_octets, encoding, crc)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, key) DO NOTHING RETURNING id"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING RETURNING id"
 )
-_FIND = "SELECT id FROM blobs WHERE tenant = ?1 AND key = ?2"
-_LOCATE = (
+_FIND: Final = "SELECT id FROM blobs WHERE id IN (?1, ?2) AND tenant = ?3 AND key = ?4"
+_LOCATE: Final = (
     "SELECT pack, position, stored_octets, size_octets, encoding, crc FROM blobs"
-    " WHERE tenant = ?1 AND key = ?2"
+    " WHERE id IN (?1, ?2) AND tenant = ?3 AND key = ?4"
 )
 
 
 async def claim(
-    tx: Transaction,
-    tenant: TenantId,
-    keys: Sequence[bytes],
-    locations: Mapping[bytes, Location],
-    new_id: Callable[[], int],
+    tx: Transaction, tenant: TenantId, keys: Sequence[bytes], locations: Mapping[bytes, Location]
 ) -> list[int]:
     """Give the blobs' numbers, adding rows for what was just written.
 
@@ -38,13 +36,24 @@ async def claim(
         location = locations.get(key)
         row = None
         if location is not None:
-            row = await tx.row(_INSERT, new_id(), tenant, key, *location)
+            row = await _insert(tx, tenant, key, location)
         if row is None:
-            row = await tx.row(_FIND, tenant, key)
+            row = await tx.row(_FIND, *blob_numbers(key), tenant, key)
         if row is None:
             raise BlobGone
         numbers.append(row[0])
     return numbers
+
+
+async def _insert(tx: Transaction, tenant: TenantId, key: bytes, location: Location) -> Row | None:
+    """Add a row under the first number that is free; None when the blob is there already."""
+    for number in blob_numbers(key):
+        row = await tx.row(_INSERT, number, tenant, key, *location)
+        if row is not None:
+            return row
+        if await tx.row(_FIND, number, number, tenant, key) is not None:
+            return None
+    raise TemporaryFailure("two other blobs have the numbers of this one")
 
 
 async def refer(tx: Transaction, owner: int, tenant: TenantId, account: int, blobs: Sequence[int]) -> None:
@@ -67,7 +76,7 @@ async def locate(tx: Transaction, tenant: TenantId, key: bytes) -> Location:
     Raises:
         NotFound: nowhere.
     """
-    row = await tx.row(_LOCATE, tenant, key)
+    row = await tx.row(_LOCATE, *blob_numbers(key), tenant, key)
     if row is None:
         raise NotFound("no such blob")
     return Location(*row)

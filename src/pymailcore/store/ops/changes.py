@@ -21,8 +21,11 @@ _LIVE: Final = {
         " WHERE account = ?1 AND changed_modseq > ?2 AND visible = 1"
     ),
     "thread": (
-        "SELECT id, created_modseq, changed_modseq, 0 FROM threads"
-        " WHERE account = ?1 AND changed_modseq > ?2 AND emails > 0"
+        # A Thread has changed when one of its Emails has come or gone.
+        "SELECT t.id, t.created_modseq, t.changed_modseq, 0 FROM (SELECT thread FROM emails"
+        " WHERE account = ?1 AND changed_modseq > ?2 UNION SELECT thread FROM removed"
+        " WHERE account = ?1 AND kind = 'email' AND modseq > ?2) c CROSS JOIN threads t ON t.id = c.thread"
+        " WHERE t.changed_modseq > ?2 AND t.emails > 0"
     ),
     "mailbox": (
         "SELECT id, created_modseq, max(changed_modseq, counts_modseq), changed_modseq FROM mailboxes"

@@ -13,6 +13,8 @@ from typing import Final, cast
 import orjson
 
 from pymailcore.base.ids import AccountId, MailboxId
+from pymailcore.message.structure import unpack
+from pymailcore.message.wire import body_forms
 from pymailcore.store.keywords import SEEN
 from pymailcore.store.ops import mailboxes
 from pymailcore.store.types import FetchRow, MailboxDelta, Snapshot, Transaction, Want
@@ -21,7 +23,7 @@ MAX_UID: Final = 2**32 - 1
 _MODSEQ: Final = "max(e.flags_modseq, p.modseq)"
 _BLOBS: Final = (
     (Want.ENVELOPE, "d.envelope"),
-    (Want.BODY, "d.body"),
+    (Want.BODY, "d.parts"),
     (Want.BODYSTRUCTURE, "d.bodystructure"),
     (Want.PARTS, "d.parts"),
 )
@@ -75,6 +77,8 @@ async def fetch(
         out += map(FetchRow._make, rows)
         if len(out) >= limit:
             break
+    if want & Want.BODY:
+        out = [row._replace(body=body_forms(unpack(row.body or b""))[0]) for row in out]
     return out
 
 

@@ -3,7 +3,7 @@
 Standards: RFC 9051 section 5.1 (names), RFC 8621 section 2, RFC 6154 (special use).
 
 A path is NFC with `/` between levels. The account's first level `INBOX`, in any case, is the Mailbox with
-the role inbox.
+the role inbox. Its `name` is `Inbox`: JMAP and people see that, IMAP sees the path.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
@@ -20,6 +20,7 @@ MAX_LEVEL_OCTETS: Final = 255
 MAX_LEVELS: Final = 32
 MAX_PATH_OCTETS: Final = 2048
 INBOX: Final = "INBOX"
+INBOX_NAME: Final = "Inbox"
 
 ALL_ROLES: Final = frozenset(
     {*ROLES, "all", "flagged", "important", "scheduled", "snoozed", "subscribed", "templates", "memos"}
@@ -45,7 +46,7 @@ _COLUMNS: Final = (
 def mailbox_of(row: tuple[Any, ...]) -> Mailbox:
     """Make a value of a row of `_COLUMNS`."""
     id_, path, parent, role, sort_order, subscribed, *rest = row
-    name = path.rpartition("/")[2]
+    name = INBOX_NAME if role == "inbox" else path.rpartition("/")[2]
     return Mailbox(id_, name, path, parent, role, sort_order, bool(subscribed), *rest)
 
 

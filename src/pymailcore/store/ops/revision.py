@@ -50,7 +50,9 @@ _IN: Final = "(SELECT value FROM json_each(?1))"
 
 
 @dataclass(slots=True)
-class _Mailbox:
+class MailboxDelta:
+    """What a revision changes of one Mailbox; `counts` by the constants above."""
+
     uid_validity: int
     uid_next: int
     touched: bool = False  # for IMAP: its highest modseq moves
@@ -68,10 +70,10 @@ class Revision:
         self.email_modseq: int = row[2]
         self.used_octets: int = row[3]
         self.quota_octets: int | None = row[4]
-        self._trash: int | None = row[5]
+        self.trash: int | None = row[5]
         self.messages: dict[int, Message] = {}
         self._touched: list[Message] = []
-        self._mailboxes: dict[int, _Mailbox] = {}
+        self._mailboxes: dict[int, MailboxDelta] = {}
         self._fresh: list[tuple[Message, tuple[int | None, int | None, int]]] = []
         self._placed: list[tuple[Message, Placement]] = []
         self._unplaced: list[Placement] = []
@@ -79,7 +81,7 @@ class Revision:
         self._removed: list[Message] = []
         self._threads: dict[int, ThreadDelta] = {}
         self._octets = 0
-        self._logged: list[tuple[int, str, int, int, int]] = []
+        self._logged: list[tuple[int, str, int, int, int, int | None]] = []
 
     @classmethod
     async def begin(cls, tx: Transaction, account: AccountId) -> Self:
@@ -110,7 +112,7 @@ class Revision:
         for email, *rest in await self._tx.rows(_LOAD_PLACEMENTS, listed):
             self.messages[email].placements.append(Placement(*rest))
 
-    async def mailbox(self, mailbox: int) -> _Mailbox:
+    async def mailbox(self, mailbox: int) -> MailboxDelta:
         """Load a Mailbox.
 
         Raises:
@@ -125,14 +127,14 @@ class Revision:
             )
             if row is None:
                 raise NotFound("no such Mailbox")
-            found = self._mailboxes[mailbox] = _Mailbox(*row)
+            found = self._mailboxes[mailbox] = MailboxDelta(*row)
         return found
 
     # --- changing -------------------------------------------------------------------------------
 
     def _touch(self, message: Message) -> None:
         if message.before is None:
-            message.before = footprint(message, self._trash)
+            message.before = footprint(message, self.trash)
             self._touched.append(message)
 
     def add(self, message: Message, fixed: tuple[int | None, int | None, int]) -> None:
@@ -182,33 +184,6 @@ class Revision:
 
     # --- writing --------------------------------------------------------------------------------
 
-    async def write_keywords(self, groups: dict[Keywords, list[int]]) -> int:
-        """Give Emails new keywords where no counter depends on them: neither $seen nor $draft changes.
-
-        The whole of a revision, written at once and without loading anything.
-        """
-        every = orjson.dumps([email for emails in groups.values() for email in emails]).decode()
-        for keywords, emails in groups.items():
-            await self._tx.run(
-                "UPDATE emails SET flags = ?2, extra = ?3, flags_modseq = ?4, changed_modseq = ?4"
-                f" WHERE id IN {_IN}",
-                every if len(groups) == 1 else orjson.dumps(emails).decode(),
-                keywords.flags,
-                keywords.extra,
-                self.modseq,
-            )
-        await self._tx.run(
-            "UPDATE mailboxes SET highest_modseq = ?2 WHERE id IN"
-            f" (SELECT mailbox FROM placements WHERE email IN {_IN})",
-            every,
-            self.modseq,
-        )
-        await self._tx.run(
-            "UPDATE accounts SET modseq = ?2, email_modseq = ?2 WHERE id = ?1", self.account, self.modseq
-        )
-        self._tx.announce(self.account, self.modseq)
-        return self.modseq
-
     async def finish(self) -> int | None:
         """Write what changed; gives the modseq, or None when nothing did."""
         if not self._touched:
@@ -217,20 +192,29 @@ class Revision:
             self._compare(message)
         await self._write_emails()
         await self._write_placements()
-        thread_counts = ThreadCounts(self._tx, self.account, self.modseq, self._trash)
+        thread_counts = ThreadCounts(self._tx, self.account, self.modseq, self.trash)
         await thread_counts.write(self._threads)
         for mailbox, (total, unread) in thread_counts.mailboxes.items():
-            sums = self._counted(mailbox).counts
+            sums = self.counted(mailbox).counts
             sums[TOTAL_THREADS] += total
             sums[UNREAD_THREADS] += unread
         self._logged += thread_counts.logged
-        counted = await self._write_mailboxes()
         if self._logged:
             await self._tx.run_many(
-                "INSERT INTO removed (account, kind, id, modseq, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO removed (account, kind, id, modseq, created, thread)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 self._logged,
             )
-        listed = any(thread.list_changed for thread in self._threads.values())
+        await self.settle(listed=any(thread.list_changed for thread in self._threads.values()))
+        return self.modseq
+
+    async def settle(self, *, listed: bool = False) -> None:
+        """Write the counters of Mailboxes and the clock; something else has changed.
+
+        Args:
+            listed: the Emails of some Thread are others now.
+        """
+        counted = await self._write_mailboxes()
         await self._tx.run(
             "UPDATE accounts SET modseq = ?2, email_modseq = ?2, used_octets = used_octets + ?3,"
             " mailbox_modseq = CASE WHEN ?4 THEN ?2 ELSE mailbox_modseq END,"
@@ -242,12 +226,11 @@ class Revision:
             int(listed),
         )
         self._tx.announce(self.account, self.modseq)
-        return self.modseq
 
     def _compare(self, message: Message) -> None:
         """Add up what an Email's footprint changed."""
         before = message.before or NOTHING
-        after = footprint(message, self._trash)
+        after = footprint(message, self.trash)
         thread = self._threads.get(message.thread)
         if thread is None:
             thread = self._threads[message.thread] = ThreadDelta()
@@ -266,7 +249,9 @@ class Revision:
             if after.visible:
                 message.created = self.modseq
             else:
-                self._logged.append((self.account, "email", message.id, self.modseq, message.created))
+                self._logged.append(
+                    (self.account, "email", message.id, self.modseq, message.created, message.thread)
+                )
             message.visible = after.visible
         self._compare_mailboxes(message, before, after, thread.pairs)
 
@@ -280,17 +265,18 @@ class Revision:
                 self._count(share, -1, pairs)
         if message.keywords_changed:
             for share in (*before.mailboxes, *after.mailboxes):
-                self._counted(share.mailbox).touched = True
+                self.counted(share.mailbox).touched = True
 
-    def _counted(self, mailbox: int) -> _Mailbox:
+    def counted(self, mailbox: int) -> MailboxDelta:
+        """Where the changes of a Mailbox are added up."""
         there = self._mailboxes.get(mailbox)
         if there is None:
-            there = self._mailboxes[mailbox] = _Mailbox(0, 0)
+            there = self._mailboxes[mailbox] = MailboxDelta(0, 0)
         return there
 
     def _count(self, share: Share, sign: int, pairs: dict[int, int]) -> None:
         mailbox, messages, unseen, deleted, octets, emails, unread = share
-        sums = self._counted(mailbox).counts
+        sums = self.counted(mailbox).counts
         sums[MESSAGES] += sign * messages
         sums[UNSEEN] += sign * unseen
         sums[DELETED] += sign * deleted
@@ -336,7 +322,7 @@ class Revision:
     async def _write_placements(self) -> None:
         run_many = self._tx.run_many
         for mailbox in {p.mailbox for p in self._marked} | {p.mailbox for p in self._unplaced}:
-            self._counted(mailbox).touched = True
+            self.counted(mailbox).touched = True
         if self._placed:
             await run_many(
                 "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq, received_ms)"

@@ -4,38 +4,14 @@ Standards: RFC 9051 sections 6.4.3, 6.4.6, 6.4.7 and 6.4.8, RFC 6851, RFC 7162 s
 """
 
 from collections.abc import Sequence
-from typing import Final
-
-import orjson
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, MailboxId
-from pymailcore.store.keywords import DRAFT, SEEN, Keywords
-from pymailcore.store.ops import fetch, mailboxes
+from pymailcore.store.keywords import Keywords
+from pymailcore.store.ops import fetch, mailboxes, stretch
 from pymailcore.store.ops.footprint import Message, Placement
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
-
-_COUNTED: Final = SEEN | DRAFT  # keywords that counters depend on
-
-_IN_SLICE: Final = (
-    "SELECT p.uid, p.email, e.flags, e.extra, p.deleted, max(e.flags_modseq, p.modseq), e.size_octets,"
-    " e.received_ms, e.thread FROM placements p JOIN emails e ON e.id = p.email"
-    " WHERE p.mailbox = ?1 AND p.uid BETWEEN ?2 AND ?3 AND p.uid IN (SELECT value FROM json_each(?4))"
-    " ORDER BY p.uid"
-)
-
-
-async def _slice(tx: Transaction, mailbox: int, uids: Sequence[int]) -> list[FetchRow]:
-    """Rows of these UIDs, which ascend."""
-    if not uids:
-        return []
-    low, high = uids[0], uids[-1]
-    if high - low + 1 == len(uids):
-        sql = _IN_SLICE.replace(" AND p.uid IN (SELECT value FROM json_each(?4))", "")
-        return [FetchRow(*row) for row in await tx.rows(sql, mailbox, low, high)]
-    listed = orjson.dumps(list(uids)).decode()
-    return [FetchRow(*row) for row in await tx.rows(_IN_SLICE, mailbox, low, high, listed)]
 
 
 def changed_keywords(now: Keywords, how: FlagChange, keywords: Keywords) -> Keywords:
@@ -61,7 +37,18 @@ async def set_flags(
     """One slice of STORE; see `Store.set_flags`."""
     revision = await Revision.begin(tx, account)
     await revision.mailbox(mailbox)
-    rows = await _slice(tx, mailbox, uids)
+    where = stretch.stretch(mailbox, uids)
+    if how is FlagChange.REPLACE:
+        keywords_only = await stretch.all_deleted(tx, where, int(deleted))
+    else:
+        keywords_only = not deleted
+    if unchanged_since is None and keywords_only:
+        sets = await stretch.keyword_sets(tx, where)
+        changed = {now: changed_keywords(now, how, keywords) for now in sets}
+        if any(now != after for now, after in changed.items()):
+            await stretch.set_keywords(tx, revision, where, changed)
+        return await stretch.rows(tx, where), []
+    rows = await stretch.rows(tx, where)
     late = []
     if unchanged_since is not None:
         late = [row.uid for row in rows if row.modseq > unchanged_since]
@@ -69,9 +56,6 @@ async def set_flags(
     wanted = {
         now: changed_keywords(Keywords(*now), how, keywords) for now in {(row[2], row[3]) for row in rows}
     }
-    marking = deleted or how is FlagChange.REPLACE
-    if not marking and not any((now[0] ^ after.flags) & _COUNTED for now, after in wanted.items()):
-        return await _set_keywords(revision, rows, wanted), late
     concerned = [
         row.email
         for row in rows
@@ -91,31 +75,6 @@ async def set_flags(
             revision.mark(message, _placement(message, mailbox, row.uid), mark)
     await revision.finish()
     return [_after(row, revision, mailbox) for row in rows], late
-
-
-async def _set_keywords(
-    revision: Revision, rows: list[FetchRow], wanted: dict[tuple[int, str], Keywords]
-) -> list[FetchRow]:
-    """Change keywords that no counter depends on."""
-    groups: dict[Keywords, list[int]] = {}
-    out = []
-    modseq = revision.modseq
-    for row in rows:
-        uid, email, flags, extra, deleted, _, size_octets, received_ms, thread, *_ = row
-        after = wanted[flags, extra]
-        if after == (flags, extra):
-            out.append(row)
-            continue
-        emails = groups.get(after)
-        if emails is None:
-            emails = groups[after] = []
-        emails.append(email)
-        out.append(
-            FetchRow(uid, email, after.flags, after.extra, deleted, modseq, size_octets, received_ms, thread)
-        )
-    if groups:
-        await revision.write_keywords(groups)
-    return out
 
 
 def _deleted_after(now: int, how: FlagChange, *, deleted: bool) -> int:
@@ -142,12 +101,6 @@ def _placement(message: Message, mailbox: int, uid: int) -> Placement:
     raise NotFound("no such placement")
 
 
-async def _loaded(tx: Transaction, revision: Revision, mailbox: int, uids: Sequence[int]) -> list[FetchRow]:
-    rows = await _slice(tx, mailbox, uids)
-    await revision.load(list(dict.fromkeys(row.email for row in rows)))
-    return rows
-
-
 async def copied_nothing(tx: Transaction, account: AccountId, to: MailboxId) -> Copied:
     """The answer where no message was named.
 
@@ -161,30 +114,36 @@ async def copy(
     tx: Transaction, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
 ) -> Copied:
     """COPY, whole."""
-    uids = await fetch.uids_in(tx, mailbox, ranges)
-    revision = await Revision.begin(tx, account)
-    await revision.mailbox(mailbox)
-    validity = (await revision.mailbox(to)).uid_validity
-    rows = await _loaded(tx, revision, mailbox, uids)
-    placed = [revision.place(revision.messages[row.email], to).uid for row in rows]
-    await revision.finish()
-    return Copied(validity, tuple([row.uid for row in rows]), tuple(placed))
+    return await _place(tx, account, mailbox, await fetch.uids_in(tx, mailbox, ranges), to, move=False)
 
 
 async def move(
     tx: Transaction, account: AccountId, mailbox: MailboxId, uids: Sequence[int], to: MailboxId
 ) -> Copied:
     """One slice of MOVE."""
+    return await _place(tx, account, mailbox, uids, to, move=True)
+
+
+async def _place(
+    tx: Transaction, account: AccountId, mailbox: MailboxId, uids: Sequence[int], to: MailboxId, *, move: bool
+) -> Copied:
     revision = await Revision.begin(tx, account)
     await revision.mailbox(mailbox)
     validity = (await revision.mailbox(to)).uid_validity
-    rows = await _loaded(tx, revision, mailbox, uids)
+    if not uids:
+        return Copied(validity, (), ())
+    where = stretch.stretch(mailbox, uids)
+    if await stretch.is_plain(tx, revision, where, to, move=move):
+        source, destination = await stretch.place(tx, revision, where, to, move=move)
+        return Copied(validity, tuple(source), tuple(destination))
+    rows = await stretch.rows(tx, where)
+    await revision.load(list(dict.fromkeys(row.email for row in rows)))
     placed = []
     for row in rows:
         message = revision.messages[row.email]
-        old = _placement(message, mailbox, row.uid)
         placed.append(revision.place(message, to).uid)
-        revision.unplace(message, old)
+        if move:
+            revision.unplace(message, _placement(message, mailbox, row.uid))
     await revision.finish()
     return Copied(validity, tuple([row.uid for row in rows]), tuple(placed))
 
@@ -195,7 +154,8 @@ async def expunge(
     r"""One slice of EXPUNGE: the placements of these UIDs that have `\Deleted`, or all of them."""
     revision = await Revision.begin(tx, account)
     await revision.mailbox(mailbox)
-    rows = [row for row in await _slice(tx, mailbox, uids) if row.deleted or not marked_only]
+    rows = await stretch.rows(tx, stretch.stretch(mailbox, uids))
+    rows = [row for row in rows if row.deleted or not marked_only]
     await revision.load(list(dict.fromkeys(row.email for row in rows)))
     for row in rows:
         message = revision.messages[row.email]

@@ -78,7 +78,7 @@ class ThreadCounts:
         self._modseq = modseq
         self._trash = trash
         self.mailboxes: dict[int, list[int]] = {}
-        self.logged: list[tuple[int, str, int, int, int]] = []
+        self.logged: list[tuple[int, str, int, int, int, int | None]] = []
         self._written: list[tuple[int, ...]] = []
         self._gone: list[tuple[int]] = []
         self._pairs: list[tuple[int, int, int]] = []
@@ -133,7 +133,7 @@ class ThreadCounts:
         if delta.list_changed:
             changed = self._modseq
             if emails and not now:
-                self.logged.append((self._account, "thread", id_, self._modseq, created))
+                self.logged.append((self._account, "thread", id_, self._modseq, created, None))
             elif now and not emails:
                 created = self._modseq
         if not members:

@@ -7,6 +7,7 @@ joins the older one; a Thread once given never changes.
 
 import hmac
 from collections.abc import Sequence
+from typing import cast
 
 import orjson
 
@@ -30,22 +31,21 @@ def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str
 
 
 async def choose_thread(tx: Transaction, account: AccountId, keys: list[int], fresh: int) -> int:
-    """Give the oldest Thread that has one of the keys, or `fresh`; all keys lead there from now on."""
+    """Give the oldest Thread that has one of the keys, or `fresh`; keys that led nowhere lead there now."""
     if not keys:
         return fresh
-    listed = orjson.dumps(keys).decode()
-    row = await tx.row(
-        "SELECT min(k.thread) FROM thread_keys k JOIN threads t ON t.id = k.thread"
+    rows = await tx.rows(
+        "SELECT k.key, k.thread FROM thread_keys k JOIN threads t ON t.id = k.thread"
         " WHERE k.account = ?1 AND k.key IN (SELECT value FROM json_each(?2))",
         account,
-        listed,
+        orjson.dumps(keys).decode(),
     )
-    thread: int = row[0] if row is not None and row[0] is not None else fresh
+    known = dict(cast("list[tuple[int, int]]", rows))
+    thread = min(known.values(), default=fresh)
     await tx.run_many(
         "INSERT INTO thread_keys (account, key, thread) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT (account, key) DO UPDATE SET thread = excluded.thread"
-        " WHERE NOT EXISTS (SELECT 1 FROM threads t WHERE t.id = thread_keys.thread)",
-        [(account, key, thread) for key in keys],
+        " ON CONFLICT (account, key) DO UPDATE SET thread = excluded.thread",
+        [(account, key, thread) for key in keys if key not in known],
     )
     return thread
 

@@ -118,13 +118,14 @@ CREATE INDEX submissions_account ON submissions (account, changed_modseq);
 -- ---------------------------------------------------------------- the change log
 
 -- What left a JMAP data type. `created` is the modseq at which the thing had come, so that a client which
--- never saw it is not told of its end.
+-- never saw it is not told of its end. `thread`, of an Email: Threads that changed are found by their Emails.
 CREATE TABLE removed (
     account INTEGER NOT NULL,
     kind TEXT NOT NULL,
     id INTEGER NOT NULL,
     modseq INTEGER NOT NULL,
-    created INTEGER NOT NULL DEFAULT 0
+    created INTEGER NOT NULL DEFAULT 0,
+    thread INTEGER
 );
 CREATE INDEX removed_account ON removed (account, kind, modseq);
 
@@ -199,11 +200,10 @@ CREATE TABLE email_headers (
     to_sort TEXT NOT NULL
 );
 
--- The same, as octets that readers hand out.
+-- The same, as octets that readers hand out. BODY is made of the parts.
 CREATE TABLE email_data (
     email INTEGER PRIMARY KEY,
     envelope BLOB NOT NULL,
-    body BLOB NOT NULL,
     bodystructure BLOB NOT NULL,
     parts BLOB NOT NULL,
     facts BLOB NOT NULL,
@@ -222,7 +222,7 @@ CREATE TABLE placements (
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
 CREATE INDEX placements_received ON placements (mailbox, received_ms, email) WHERE deleted = 0;
-CREATE INDEX placements_email ON placements (email);
+CREATE INDEX placements_email ON placements (email, mailbox, deleted);
 
 -- Emails of a Thread: members all, emails visible ones; unread as unreadThreads counts them
 -- (RFC 8621 section 2), outside and inside of the trash.
@@ -236,7 +236,6 @@ CREATE TABLE threads (
     created_modseq INTEGER NOT NULL,
     changed_modseq INTEGER NOT NULL
 );
-CREATE INDEX threads_changed ON threads (account, changed_modseq);
 
 -- How many visible Emails of a Thread a Mailbox holds.
 CREATE TABLE thread_mailboxes (
@@ -256,7 +255,8 @@ CREATE TABLE thread_keys (
 
 -- ---------------------------------------------------------------- blobs
 
--- Where the octets of an address lie. key: HMAC-SHA-256 under the tenant's key.
+-- Where the octets of an address lie. key: HMAC-SHA-256 under the tenant's key. id: 63 bits of the key, the first
+-- or, where another blob has those, the next (store.blobids.blob_numbers), so that no index holds the key again.
 CREATE TABLE blobs (
     id INTEGER PRIMARY KEY,
     tenant INTEGER NOT NULL,
@@ -266,8 +266,7 @@ CREATE TABLE blobs (
     position INTEGER NOT NULL,
     stored_octets INTEGER NOT NULL,
     encoding INTEGER NOT NULL,
-    crc INTEGER NOT NULL,
-    UNIQUE (tenant, key)
+    crc INTEGER NOT NULL
 );
 
 -- Who needs a blob: owner is an Email, an upload or a row of the queue; account is 0 for the queue.
@@ -278,7 +277,6 @@ CREATE TABLE blob_refs (
     account INTEGER NOT NULL,
     PRIMARY KEY (owner, blob)
 ) WITHOUT ROWID;
-CREATE INDEX blob_refs_blob ON blob_refs (blob, account);
 
 CREATE TABLE uploads (
     id INTEGER PRIMARY KEY,

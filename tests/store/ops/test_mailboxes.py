@@ -11,19 +11,8 @@ from pymailcore.base.errors import (
     NotFound,
     OverQuota,
 )
-from pymailcore.store.keywords import keywords_of
 from pymailcore.store.ops.mailboxes import MAX_LEVEL_OCTETS, MAX_LEVELS, MAX_PATH_OCTETS
 from pymailcore.store.types import ROLES
-
-ALL = ((1, 2**32 - 1),)
-SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 def _long(octets: int) -> str:
@@ -88,9 +77,9 @@ async def test_names_are_found_in_their_normal_form(opened: Opened) -> None:
     assert await store.mailbox_named(account, "Cafe\u0301") == made
     inbox = await store.mailbox_named(account, "iNbOx")
     assert inbox is not None
-    assert inbox.role == "inbox"
+    assert (inbox.role, inbox.name, inbox.path) == ("inbox", "Inbox", "INBOX")
     below = await store.create_mailbox(account, "inbox/Lists")
-    assert (below.path, below.parent) == ("INBOX/Lists", inbox.id)
+    assert (below.name, below.path, below.parent) == ("Lists", "INBOX/Lists", inbox.id)
     with pytest.raises(AlreadyExists):
         await store.create_mailbox(account, "InBox")
     assert await store.mailbox_named(account, "inboxes") is None

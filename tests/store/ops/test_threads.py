@@ -4,15 +4,7 @@ from tests.support.stores import Opened, a_message
 
 from pymailcore.store.keywords import keywords_of
 
-ALL = ((1, 2**32 - 1),)
 SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 async def test_threads_need_a_shared_id_and_the_same_base_subject(opened: Opened) -> None:

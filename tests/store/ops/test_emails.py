@@ -14,13 +14,6 @@ from pymailcore.store.types import EmailUpdate, FlagChange
 
 ALL = ((1, 2**32 - 1),)
 SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 async def test_emails_come_in_the_order_asked_for_with_what_was_asked(opened: Opened) -> None:
@@ -108,21 +101,3 @@ async def test_marking_deleted_is_a_removal_for_jmap_and_clearing_a_creation(ope
     assert whole is not None
     assert (whole.created, whole.updated, whole.destroyed) == ((), (filed.email,), ())
     await opened.check()
-
-
-async def test_changes_page_between_modseqs_only(opened: Opened) -> None:
-    """RFC 8620 section 5.2: maxChanges is never passed."""
-    store, account = opened.store, opened.account
-    start = (await store.states(account)).email
-    ids = [(await opened.deliver()).email for _ in range(3)]
-    page = await store.changes(account, "email", start, 2)
-    assert page is not None
-    assert (page.created, page.more) == (tuple(ids[:2]), True)
-    rest = await store.changes(account, "email", page.new_modseq, 2)
-    assert rest is not None
-    assert (rest.created, rest.more, rest.new_modseq) == (
-        (ids[2],), False, (await store.states(account)).email,
-    )  # fmt: skip
-    await store.set_flags(account, opened.mailbox("INBOX"), ALL, FlagChange.ADD, SEEN)
-    assert await store.changes(account, "email", rest.new_modseq, 2) is None
-    assert await store.changes(account, "email", 10**9, 2) is None

@@ -12,13 +12,6 @@ from pymailcore.store.types import ROLES, EmailUpdate, FlagChange, Target
 
 ALL = ((1, 2**32 - 1),)
 SEEN = keywords_of(["$seen"])
-MULTIPART = (
-    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
-    "--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    + ("QUJD" * 19 + "\r\n") * 40
-    + "--b--\r\n"
-).encode()
 
 
 async def test_an_account_begins_with_the_mailboxes_of_its_roles(opened: Opened) -> None:

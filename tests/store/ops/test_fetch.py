@@ -1,0 +1,45 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.stores import Opened, a_message
+
+from pymailcore.message.prepare import prepare
+from pymailcore.store.ops.fetch import MAX_UID, merged, runs, width
+from pymailcore.store.types import Want
+
+RANGES = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), max_size=8)
+
+
+def named(ranges: list[tuple[int, int]]) -> set[int]:
+    return {uid for low, high in ranges for uid in range(min(low, high), max(low, high) + 1)}
+
+
+@given(ranges=RANGES)
+def test_merged_ranges_name_the_same_uids_once_and_in_order(ranges: list[tuple[int, int]]) -> None:
+    """RFC 9051 section 9, sequence-set: order and overlap mean nothing."""
+    out = merged(ranges)
+    assert named(out) == named(ranges)
+    assert width(ranges) == len(named(ranges))
+    assert all(low <= high for low, high in out)
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(out))
+
+
+@given(uids=st.sets(st.integers(1, 40)))
+def test_runs_are_the_shortest_ranges(uids: set[int]) -> None:
+    assert named(runs(sorted(uids))) == uids
+    assert runs([]) == []
+
+
+@pytest.mark.parametrize("want", [Want.BODY, Want.BODY | Want.PARTS, Want.BODYSTRUCTURE, Want(31)])
+async def test_body_is_made_of_the_parts(opened: Opened, want: Want) -> None:
+    """RFC 9051 section 7.5.2: BODY is BODYSTRUCTURE without its extension data."""
+    octets = a_message(extra="MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8")
+    await opened.deliver(octets)
+    prepared = prepare(octets)
+    inbox = opened.mailbox("INBOX")
+    (row,) = await opened.store.fetch(opened.account, inbox, [(1, MAX_UID)], want)
+    assert row.body == (prepared.body if want & Want.BODY else None)
+    assert row.parts == (prepared.parts if want & Want.PARTS else None)
+    assert row.bodystructure == (prepared.bodystructure if want & Want.BODYSTRUCTURE else None)
