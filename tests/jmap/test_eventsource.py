@@ -1,6 +1,6 @@
 """RFC 8620 section 7.3: the event source."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -198,34 +198,55 @@ def test_pings_are_held_within_limits(asked: int, given: int) -> None:
     assert wishes.ping_seconds == given
 
 
+class Quiet:
+    """A store in which nothing happens."""
+
+    async def states(self, _account: AccountId) -> States:
+        return States(1, 1, 1, 1, 1, 1)
+
+
+async def run_quiet(
+    listener: Listener, ping: int, still_valid: Callable[[], Awaitable[bool]], draining: trio.Event
+) -> None:
+    """Serve a stream in which nothing happens, without threads: the clock may jump."""
+    stream = EventStream(
+        store=Quiet(),  # type: ignore[arg-type]
+        hub=ChangeHub(),
+        principal=Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b", admin=False),
+        wishes=Wishes({"types": "*", "closeafter": "no", "ping": str(ping)}, JmapSettings()),
+        draining=draining,
+        still_valid=still_valid,
+    )
+    request = HttpRequest({"method": "GET", "path": "/", "headers": []}, listener.receive)
+    await stream.serve(request, listener.send)
+
+
 async def test_a_quiet_stream_pings(autojump_clock: trio.testing.MockClock) -> None:
     """No time passes: the clock jumps, and nothing here waits for a thread."""
-
-    class Quiet:
-        async def states(self, _account: AccountId) -> States:
-            return States(1, 1, 1, 1, 1, 1)
 
     async def valid() -> bool:
         return True
 
-    principal = Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b", admin=False)
-    draining = trio.Event()
-    stream = EventStream(
-        store=Quiet(),  # type: ignore[arg-type]
-        hub=ChangeHub(),
-        principal=principal,
-        wishes=Wishes({"types": "*", "closeafter": "no", "ping": "60"}, JmapSettings()),
-        draining=draining,
-        still_valid=valid,
-    )
-    listener = Listener()
+    listener, draining = Listener(), trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(
-            stream.serve,
-            HttpRequest({"method": "GET", "path": "/", "headers": []}, listener.receive),
-            listener.send,
-        )
+        nursery.start_soon(run_quiet, listener, 60, valid, draining)
         await trio.sleep(130)
         draining.set()
     frames = [frame async for frame in listener._frames]
     assert frames == [b'event: ping\ndata: {"interval":60}\n\n'] * 2
+
+
+@pytest.mark.parametrize("ping", [0, 5, 900])
+async def test_a_stream_whose_sign_in_has_ended_ends_within_five_seconds(
+    autojump_clock: trio.testing.MockClock, ping: int
+) -> None:
+    """Security notes, A6 and J8: found here, a quiet stream without pings went on for ever."""
+    ended_at = 62.0
+
+    async def valid() -> bool:
+        return trio.current_time() < ended_at
+
+    listener = Listener()
+    with trio.fail_after(ended_at + 5):
+        await run_quiet(listener, ping, valid, trio.Event())
+    assert trio.current_time() >= ended_at

@@ -211,6 +211,7 @@ async def jmap_world(
     settings: JmapSettings | None = None,
     http: HttpSettings | None = None,
     static: Path | None = None,
+    store_limits: dict[str, float] | None = None,
 ) -> AsyncIterator[JmapWorld]:
     """Open everything over a new store."""
     hub = ChangeHub()
@@ -218,7 +219,8 @@ async def jmap_world(
     ids = IdMint(lambda: next(clock), random.Random(1).getrandbits)
     randomness = random.Random(2)
     http = http or HttpSettings()
-    async with open_store(small_settings(data), notify=hub.publish, ids=ids, maintain=False) as store:
+    store_settings = small_settings(data, **(store_limits or {}))
+    async with open_store(store_settings, notify=hub.publish, ids=ids, maintain=False) as store:
         directory = Directory(store.database, store, ids, hub.publish, CHEAP, now_ms=lambda: NOW_MS)
         await directory.add_domain("example.org")
         anna = await directory.add_account(address("anna@example.org"), PASSWORD)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import trio
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.runtime.logs import Logger, get_logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.steps import Credentials
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tests.support.jmap_world import HOST, PASSWORD, Answer, JmapWorld, call_app, jmap_world
 
-from pymailcore.web.app import APP_POLICY, local_path
+from pymailcore.web.answers import APP_POLICY
+from pymailcore.web.signing import local_path
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SAME = {"sec-fetch-site": "same-origin"}
@@ -243,7 +244,7 @@ async def test_without_a_build_the_page_says_how(tmp_path: Path) -> None:
         session = await sign_in(world)
         answer = await call_app(world.app, "GET", "/", headers=cookie_of(session))
         assert answer.status == 503
-        assert b"make webui" in answer.body
+        assert b"make web" in answer.body
 
 
 async def test_a_new_build_shows_without_a_restart(world: JmapWorld, static: Path) -> None:

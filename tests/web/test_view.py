@@ -39,7 +39,7 @@ async def test_a_body_is_shown_in_its_own_policy(world: JmapWorld) -> None:
     assert f"img-src http://{HOST}/jmap/download/{world.account_id}/ data:;" in policy
     assert "form-action 'none'" in policy
     assert "frame-ancestors 'self'" in policy
-    assert 'data-kind="html" data-blocked="1" data-cut="0"' in text
+    assert 'data-kind="html" data-pictures="1" data-others="0" data-cut="0"' in text
     assert "p{color:red}" in text
     assert "alert" not in text
     picture = text.partition('src="')[2].partition('"')[0].replace("&amp;", "&")
@@ -102,6 +102,30 @@ async def test_a_bomb_of_tags_is_shown_as_text(world: JmapWorld) -> None:
     octets = b"Content-Type: text/html\r\n\r\n" + b"<div>" * 150_000 + b"<script>x</script>words"
     email = (await world.deliver(octets)).email
     _, _, text = await view(world, email)
-    assert 'data-kind="text" data-blocked="0" data-cut="1"' in text
+    assert 'data-kind="text" data-pictures="0" data-others="0" data-cut="1"' in text
     assert "words" in text
     assert "<script" not in text
+
+
+async def test_a_tracking_pixel_is_not_drawn_and_a_picture_keeps_its_place(world: JmapWorld) -> None:
+    """A blocked picture of two pixels or less would be a speck; it is counted all the same."""
+    html = (
+        b"<p>x<img src='https://t.example/p.gif' width=1 height=1>"
+        b"<img src='https://t.example/q.gif' style='width: 1px; height: 1px'>"
+        b"<img src='https://t.example/hero.png' width=560 height=200></p>"
+    )
+    octets = b"From: a@b\r\nContent-Type: text/html\r\n\r\n" + html
+    _, _, text = await view(world, (await world.deliver(octets)).email)
+    assert 'data-pictures="3" data-others="0"' in text
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    assert ':is([height="0"],[height="1"],[height="2"]' in style
+    assert "display:none!important" in style
+    assert 'style="width:1px;height:1px"' in text
+    # The stand-in is square: a height of its own must hold, or 560 by 200 becomes 560 by 560.
+    assert 'img:not([src$="#remote"]){height:auto}' in style
+
+
+async def test_each_line_has_the_direction_of_its_script(world: JmapWorld) -> None:
+    octets = "From: a@b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nمرحبا، Anna\r\n".encode()
+    _, _, text = await view(world, (await world.deliver(octets)).email)
+    assert "unicode-bidi:plaintext" in text

@@ -13,6 +13,8 @@ class Server {
   news: Email[] = [];
   forgetful = false;
   refuse: object | "network" | null = null;
+  /** What an edit does to the server. */
+  edited: () => void = () => undefined;
 
   readonly handle: Handler = (method, args, calls) => {
     const inbox = this.emails.filter(({ mailboxIds }) => mailboxIds.inbox);
@@ -41,6 +43,7 @@ class Server {
       }
       case "Email/set":
         if (this.refuse !== null) return this.refuse;
+        this.edited();
         return { newState: String(this.state), updated: {}, created: null, destroyed: null };
       default:
         throw new Error(method);
@@ -163,6 +166,24 @@ describe("an edit", () => {
       { E0: { "mailboxIds/inbox": null, "mailboxIds/archive": true } },
       { E0: { "mailboxIds/inbox": true, "mailboxIds/archive": null } },
     ]);
+    expect(shown(store)).toEqual(["E0", "E1", "E2"]);
+  });
+
+  it("that was taken back stays so when the list is read before the server knows", async () => {
+    const server = new Server();
+    server.fill(3);
+    const { store, toasts } = await started(server);
+    await store.acts.archive("T0");
+    const [first] = server.emails;
+    server.emails = server.emails.slice(1);
+    server.edited = () => void (first !== undefined && server.emails.unshift(first));
+    // The push for the first edit has the list read while the second is on its way.
+    const read = store.list.refresh();
+    toasts.undo();
+    expect(shown(store)).toEqual(["E0", "E1", "E2"]);
+    await read;
+    expect(shown(store)).toEqual(["E0", "E1", "E2"]);
+    await vi.advanceTimersByTimeAsync(0);
     expect(shown(store)).toEqual(["E0", "E1", "E2"]);
   });
 

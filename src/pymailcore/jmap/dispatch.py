@@ -12,7 +12,7 @@ from pymailcore.jmap.methods.registry import methods
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.capabilities import KNOWN
 from pymailcore.jmap.protocol.errors import MethodError
-from pymailcore.jmap.protocol.references import resolve
+from pymailcore.jmap.protocol.references import Budget, resolve
 from pymailcore.jmap.protocol.request import Invocation, Request, response
 from pymailcore.jmap.protocol.values import JsonObject
 
@@ -33,9 +33,10 @@ async def run(
     if request.created_ids is not None:
         context.created_ids.update(request.created_ids)
     answers: list[Invocation] = []
+    budget = Budget()
     for call in request.calls:
         before = len(answers)
-        answers.append(await _answer(call, table, context, answers, on_fault))
+        answers.append(await _answer(call, table, context, answers, budget, on_fault))
         while context.then and len(answers) - before <= MAX_IMPLICIT_CALLS:
             name, arguments = context.then.pop(0)
             # What a call brings with it needs no `using` of its own (RFC 8621 section 7.5).
@@ -45,6 +46,7 @@ async def run(
                     methods(KNOWN),
                     context,
                     [],
+                    budget,
                     on_fault,
                 )
             )
@@ -57,6 +59,7 @@ async def _answer(
     table: Mapping[str, Handler],
     context: Context,
     answers: Sequence[Invocation],
+    budget: Budget,
     on_fault: Callable[[str, Exception], None],
 ) -> Invocation:
     handler = table.get(call.name)
@@ -65,7 +68,7 @@ async def _answer(
     try:
         settings = context.services.settings
         most = max(settings.max_objects_in_get, settings.max_objects_in_set)
-        arguments = resolve(call.arguments, answers, max_items=most)
+        arguments = resolve(call.arguments, answers, max_items=most, budget=budget)
         return Invocation(call.name, await handler(context, Arguments(arguments)), call.call_id)
     except MethodError as error:
         return Invocation("error", error.arguments(), call.call_id)

@@ -24,6 +24,9 @@ from pymailcore.jmap.settings import JmapSettings
 from pymailcore.store.store import Store
 from pymailcore.store.types import States
 
+CHECK_SECONDS: Final = 4.0
+"""How often a quiet stream asks whether its sign-in still holds: one that ended gets nothing after 5 s."""
+
 TYPES: Final = ("Mailbox", "Email", "Thread", "Identity", "EmailSubmission")
 
 log = structlog.get_logger()
@@ -119,18 +122,22 @@ class EventStream:
 
     async def _run(self, changed: Callable[[], Awaitable[int]], send: Send) -> None:
         pending = await self._send_states(send)
+        interval = self._wishes.ping_seconds or float("inf")
+        ping_at = trio.current_time() + interval
         while not (pending and self._wishes.close_after_state):
-            arrived = False
-            with trio.move_on_after(self._wishes.ping_seconds or float("inf")):
+            arrived = pending = False
+            with trio.move_on_at(min(ping_at, trio.current_time() + CHECK_SECONDS)):
                 await changed()
                 arrived = True
             if not await self._still_valid():
                 return
-            pending = False
             if arrived:
                 pending = await self._send_states(send)
-            else:
+            elif trio.current_time() >= ping_at:
                 await _send_frame(send, event("ping", {"interval": self._wishes.ping_seconds}))
+            else:
+                continue
+            ping_at = trio.current_time() + interval
 
     async def _send_states(self, send: Send) -> bool:
         now = await self._states()

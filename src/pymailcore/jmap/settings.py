@@ -31,10 +31,10 @@ class JmapSettings:
         default=4, metadata={"doc": "Uploads of one account at a time (maxConcurrentUpload)."}
     )
     max_mailbox_depth: int = field(
-        default=10, metadata={"doc": "Levels of Mailboxes, the first included (maxMailboxDepth)."}
+        default=32, metadata={"doc": "Levels of Mailboxes, the first included (maxMailboxDepth)."}
     )
     max_mailbox_name_octets: int = field(
-        default=200, metadata={"doc": "Octets of one level of a Mailbox name (maxSizeMailboxName)."}
+        default=255, metadata={"doc": "Octets of one level of a Mailbox name (maxSizeMailboxName)."}
     )
     max_query_limit: int = field(
         default=500, metadata={"doc": "Ids that one Email/query gives at most, whatever the client asks for."}
@@ -46,6 +46,10 @@ class JmapSettings:
     max_filter_depth: int = field(default=16, metadata={"doc": "Nested operators in one filter."})
     max_body_value_octets: int = field(
         default=1_048_576, metadata={"doc": "Octets of one body value of Email/get, whatever is asked for."}
+    )
+    max_answer_octets: int = field(
+        default=64_000_000,
+        metadata={"doc": "Octets of body values and headers, roughly, that the answers to one request hold."},
     )
     max_event_sources: int = field(
         default=16, metadata={"doc": "Open event sources of one account in one worker."}

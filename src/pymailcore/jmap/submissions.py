@@ -37,6 +37,17 @@ class SubmissionFilter(NamedTuple):
     before_ms: int | None = None
     after_ms: int | None = None
 
+    def accepts(self, row: SubmissionRow) -> bool:
+        """Whether a row is one of those asked for, as `select` decides it."""
+        return (
+            (self.identities is None or row.identity in self.identities)
+            and (self.emails is None or row.email in self.emails)
+            and (self.threads is None or row.thread in self.threads)
+            and (self.undo_status is None or row.undo_status == self.undo_status)
+            and (self.before_ms is None or row.send_at_ms < self.before_ms)
+            and (self.after_ms is None or row.send_at_ms >= self.after_ms)
+        )
+
 
 async def insert(tx: Transaction, account: AccountId, row: SubmissionRow, modseq: int) -> None:
     """Add a row."""

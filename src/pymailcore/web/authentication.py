@@ -12,7 +12,7 @@ import binascii
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from pymailcore.base.errors import Forbidden
+from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.types import Principal
 from pymailcore.jmap.asgi import HttpRequest, cookies
@@ -103,10 +103,13 @@ class DirectoryAuthenticator:
         return await self._directory.session(token)
 
     async def still_valid(self, request: HttpRequest) -> bool:
-        """Whether the session of a cookie has not ended; Basic credentials hold while the stream does."""
-        if request.header(b"authorization"):
+        """Whether what `authenticate` found good still is: the session goes on, the password is the same."""
+        try:
+            return await self.authenticate(request) is not None
+        except Forbidden:
+            return False
+        except TemporaryFailure:
             return True
-        return await self._directory.session(session_token(request)) is not None
 
     async def _basic(self, request: HttpRequest, authorization: str) -> Principal:
         scheme, _, encoded = authorization.partition(" ")

@@ -48,14 +48,16 @@ class CssCleaner:
         resolve: gives an address of our own for a `cid:` URL, or None.
 
     Attributes:
-        blocked: how many things were left out that would have loaded something.
+        pictures: how many pictures were left out that would have been loaded.
+        others: the same of style sheets and fonts.
     """
 
     def __init__(self, resolve: Callable[[str], str | None]) -> None:
         self._resolve = resolve
         self._rules = 0
         self._characters = 0
-        self.blocked = 0
+        self.pictures = 0
+        self.others = 0
 
     def stylesheet(self, css: str) -> str:
         """Clean the content of a style element; what is beyond the limit is left out."""
@@ -90,7 +92,7 @@ class CssCleaner:
 
     def _at_rule(self, rule: Any, depth: int) -> str:  # noqa: ANN401 - tinycss2's node, without types
         if rule.lower_at_keyword in {"import", "font-face"}:
-            self.blocked += 1
+            self.others += 1
             return ""
         if rule.lower_at_keyword != "media" or rule.content is None or depth >= MAX_DEPTH:
             return ""
@@ -130,7 +132,7 @@ class CssCleaner:
                     return None
             elif token.type == "function":
                 if token.lower_name in _LOADING:
-                    self.blocked += 1
+                    self.pictures += 1
                     return None
                 if token.lower_name in _CALCULATING:
                     return None
@@ -144,7 +146,7 @@ class CssCleaner:
     def _own(self, token: Any) -> bool:  # noqa: ANN401 - tinycss2's node, without types
         address = self._resolve(token.value) if token.value.lower().startswith("cid:") else None
         if address is None:
-            self.blocked += 1
+            self.pictures += 1
             return False
         token.value = address
         token.representation = f'url("{address}")'

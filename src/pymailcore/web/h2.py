@@ -6,7 +6,7 @@ service); RFC 9112.
 What hypercorn 0.18 lacks, each with a test here: a budget for streams that a peer opens and cancels (rapid
 reset) and for PING and SETTINGS floods; an answer to DATA for a stream that is over (it raises KeyError); a
 priority tree that a peer cannot fill; an end for a stream whose application failed after it had begun to
-answer.
+answer; a deadline for a peer that asks for much and opens no window for it (slow read).
 """
 
 import contextlib
@@ -19,14 +19,15 @@ import h2.exceptions
 import h11
 import trio
 from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Body, EndBody, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import StreamClosed
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 
 _IGNORED: Final = (h2.events.PriorityUpdated, h2.events.PushedStreamReceived, h2.events.TrailersReceived)
 _CONTROLS: Final = (h2.events.PingReceived, h2.events.RemoteSettingsChanged, h2.events.WindowUpdated)
 _HOLD_OCTETS: Final = 4_096
+PIECE_OCTETS: Final = 65_536
 
 
 class Bucket:
@@ -54,10 +55,13 @@ class GuardedH2(H2Protocol):
     resets: Bucket
     controls: Bucket
 
-    def guard(self, resets: Bucket, controls: Bucket) -> None:
-        """Set the budgets; before `initiate`."""
+    write_seconds: float
+
+    def guard(self, resets: Bucket, controls: Bucket, write_seconds: float) -> None:
+        """Set the budgets, and the time for the peer to take one piece of an answer; before `initiate`."""
         self.resets = resets
         self.controls = controls
+        self.write_seconds = write_seconds
 
     async def stream_send(self, event: StreamEvent) -> None:
         """Send for the application; a stream that it left unfinished is reset, so that the peer knows."""
@@ -67,7 +71,23 @@ class GuardedH2(H2Protocol):
                 self._reset(event.stream_id, h2.errors.ErrorCodes.INTERNAL_ERROR)
                 await buffer.close()
                 await self._flush()
-        await super().stream_send(event)
+        if not isinstance(event, Body | EndBody):
+            await super().stream_send(event)
+            return
+        # The deadline of a whole piece holds for whatever waits for the peer's window.
+        waiting = (
+            len(self.stream_buffers[event.stream_id].buffer) if event.stream_id in self.stream_buffers else 0
+        )
+        waiting += len(event.data) if isinstance(event, Body) else 0
+        with trio.move_on_after(self.write_seconds * (1 + waiting / PIECE_OCTETS)) as deadline:
+            await super().stream_send(event)
+        if deadline.cancelled_caught:
+            self._reset(event.stream_id, h2.errors.ErrorCodes.CANCEL)
+            buffer = self.stream_buffers.get(event.stream_id)
+            if buffer is not None:
+                await buffer.close()
+            await self._close_stream(event.stream_id)
+            await self._flush()
 
     async def _handle_events(self, events: list[h2.events.Event]) -> None:
         for event in events:

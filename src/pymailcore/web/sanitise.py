@@ -190,11 +190,17 @@ _CONTROL: Final = re.compile(r"[\x00-\x20\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """A cleaned part: CSS for a style element, HTML for the body, and how much would have been loaded."""
+    """A cleaned part: CSS for a style element, HTML for the body, and how much would have been loaded.
+
+    Attributes:
+        pictures: of the page and of its style sheets.
+        others: style sheets and fonts.
+    """
 
     css: str
     html: str
-    blocked: int
+    pictures: int
+    others: int
 
 
 def is_too_complex(html: str) -> bool:
@@ -232,7 +238,7 @@ def sanitise(html: str, resolve: Callable[[str], str | None]) -> Clean:
         set_tag_attribute_values={"a": {"target": "_blank"}, "img": {"loading": "lazy"}},
         url_schemes=_SCHEMES,
     )
-    return Clean(css, body, cleaner.blocked + attributes.blocked)
+    return Clean(css, body, cleaner.pictures + attributes.pictures, cleaner.others)
 
 
 def _stylesheets(html: str, cleaner: CssCleaner) -> str:
@@ -259,7 +265,12 @@ class _AttributeFilter:
     def __init__(self, resolve: Callable[[str], str | None], css: CssCleaner) -> None:
         self._resolve = resolve
         self._css = css
-        self.blocked = 0
+        self._sources = self._source_sets = self._grounds = 0
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures would have been loaded; one that names itself in two ways is one."""
+        return max(self._sources, self._source_sets) + self._grounds
 
     def __call__(self, _tag: str, name: str, value: str) -> str | None:
         """Give the value to write, or None to leave the attribute out."""
@@ -268,8 +279,11 @@ class _AttributeFilter:
                 return _link(value)
             case "src":
                 return self._image(value)
-            case "srcset" | "background":
-                self.blocked += 1
+            case "srcset":
+                self._source_sets += 1
+                return None
+            case "background":
+                self._grounds += 1
                 return None
             case "style":
                 return self._css.attribute(value) or None
@@ -289,7 +303,7 @@ class _AttributeFilter:
             return address
         if address.lower().startswith("data:"):
             return None
-        self.blocked += 1
+        self._sources += 1
         return PLACEHOLDER
 
 

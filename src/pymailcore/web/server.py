@@ -27,7 +27,7 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 
 from pymailcore.jmap.asgi import App
 from pymailcore.runtime.serve import Connection
-from pymailcore.web.h2 import Bucket, GuardedH2, GuardedH11, now
+from pymailcore.web.h2 import PIECE_OCTETS, Bucket, GuardedH2, GuardedH11, now
 from pymailcore.web.settings import HttpSettings
 
 READ_OCTETS: Final = 65_536
@@ -188,6 +188,7 @@ class _Driver:
             made.guard(
                 Bucket(settings.reset_burst, settings.resets_per_second, now),
                 Bucket(settings.control_burst, settings.controls_per_second, now),
+                settings.write_seconds,
             )
         return made
 
@@ -226,8 +227,11 @@ class _Driver:
                 return
             try:
                 # Shielded, so that an answer is not cut by the end of its own task; the deadline holds.
-                with trio.CancelScope(shield=True), trio.fail_after(self._settings.write_seconds):
-                    await self._stream.send_all(octets)
+                with trio.CancelScope(shield=True):
+                    # Each piece has a deadline of its own: a slow reader of much is not one that stopped.
+                    for start in range(0, len(octets), PIECE_OCTETS):
+                        with trio.fail_after(self._settings.write_seconds):
+                            await self._stream.send_all(octets[start : start + PIECE_OCTETS])
             except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
                 self._closed = True
                 await trio.aclose_forcefully(self._stream)

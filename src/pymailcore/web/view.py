@@ -17,8 +17,6 @@ from pymailcore.store.blobids import part_blob
 from pymailcore.web.plain import text_to_html
 from pymailcore.web.sanitise import Clean, is_too_complex, sanitise
 
-VERSION: Final = "1"  # part of the ETag: goes up when the cleaning changes
-
 _SHOWN_IMAGES: Final = frozenset({"png", "jpeg", "gif", "webp", "avif", "bmp"})
 
 _STYLE: Final = """
@@ -28,10 +26,13 @@ html{font:16px/24px system-ui,sans-serif;overflow-wrap:anywhere}
 body{margin:0;padding:16px;color:light-dark(#1A1F27,#E8ECF1);background:light-dark(#FFFFFF,#161A20)}
 html[data-kind=html]{color-scheme:light}
 html[data-kind=html] body{color:#1A1F27;background:#FFFFFF}
-a{color:light-dark(#1A56C4,#8FB8FF)}html[data-kind=html] a{color:#1A56C4}
-img{max-width:100%;height:auto}table{max-width:100%}
+a[href]{color:light-dark(#1A56C4,#8FB8FF)}html[data-kind=html] a[href]{color:#1A56C4}
+img{max-width:100%}img:not([src$="#remote"]){height:auto}table{max-width:100%}
+img[src$="#remote"]:is([width="0"],[width="1"],[width="2"],[style^="width:1px"],[style*=";width:1px"])\
+:is([height="0"],[height="1"],[height="2"],[style^="height:1px"],[style*=";height:1px"]){display:none!important}
 img[src$="#remote"]{outline:1px dashed #788392;outline-offset:-1px;background:#F5F6F8}
 .plain{white-space:pre-wrap;tab-size:4}
+.plain,.plain blockquote{unicode-bidi:plaintext;text-align:start}
 blockquote{margin:0 0 0 2px;padding-inline-start:12px;border-inline-start:3px solid #788392}
 .cut{margin-top:16px;padding:8px 12px;border-radius:6px;color:#7A4300;background:#FFF4DC}
 """
@@ -86,7 +87,7 @@ def render(
     resolve = _resolver(root, address)
     pieces: list[str] = []
     css: list[str] = []
-    blocked, is_html, cut = 0, False, False
+    pictures, others, is_html, cut = 0, 0, False, False
     for part in chosen:
         if part.type == "image" and part.subtype in _SHOWN_IMAGES:
             name = html.escape(part.filename or "")
@@ -102,9 +103,10 @@ def render(
         elif part.subtype == "html":
             clean: Clean = sanitise(text, resolve)
             is_html = True
-            blocked += clean.blocked
+            pictures += clean.pictures
+            others += clean.others
             css.append(clean.css)
-            pieces.append(f"<div>{clean.html}</div>")
+            pieces.append(f'<div dir="auto">{clean.html}</div>')
         else:
             pieces.append(f'<div class="plain">{text_to_html(text)}</div>')
     if cut:
@@ -114,7 +116,7 @@ def render(
     theme = f' data-theme="{wish.theme}"' if wish.theme in {"light", "dark"} else ""
     document = (
         "<!doctype html>\n"
-        f'<html data-kind="{"html" if is_html else "text"}" data-blocked="{blocked}"'
+        f'<html data-kind="{"html" if is_html else "text"}" data-pictures="{pictures}" data-others="{others}"'
         f' data-cut="{int(cut)}"{theme}>'
         '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         '<meta name="referrer" content="no-referrer"><title></title>'

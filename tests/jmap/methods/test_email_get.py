@@ -1,12 +1,15 @@
 """RFC 8621 sections 4.1, 4.2 and 4.9: what of an Email is shown."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.jmap_world import JmapWorld
+from tests.support.jmap_world import JmapWorld, jmap_world
 from tests.support.stores import a_message
 
+from pymailcore.base.errors import NotFound
 from pymailcore.jmap.methods.email_parts import cut_text
+from pymailcore.jmap.settings import JmapSettings
 
 MULTIPART = (
     b"From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\r\n"
@@ -271,3 +274,47 @@ async def test_a_list_of_fifty_is_few_calls_of_the_store(world: JmapWorld) -> No
         ],
     )
     assert calls == ["query", "states", "emails"]
+
+
+@pytest.mark.parametrize(("count", "kind"), [(256, None), (257, "invalidArguments")])
+@pytest.mark.parametrize("argument", ["properties", "bodyProperties"])
+async def test_properties_are_limited(
+    world: JmapWorld, email: str, argument: str, count: int, kind: str | None
+) -> None:
+    """Found here: a request of 10 MB could ask for 600,000 header fields of each of 500 Emails."""
+    names = [f"header:X-{number}" for number in range(count)]
+    arguments: dict[str, Any] = {"ids": [email], argument: names}
+    name, result = await world.outcome("Email/get", **arguments)
+    assert (name, result.get("type")) == ("Email/get" if kind is None else "error", kind)
+
+
+async def test_the_answers_to_one_request_are_bounded(tmp_path: Path) -> None:
+    """Found here: 32 calls for the same 500 large body values made gigabytes of one answer."""
+    async with jmap_world(tmp_path, settings=JmapSettings(max_answer_octets=250_000)) as world:
+        await world.deliver(a_message(body="x" * 90_000 + "\r\n"))
+        (email,) = (await world.call("Email/query"))["ids"]
+        asked = {"accountId": world.account_id, "ids": [email], "fetchAllBodyValues": True}
+        document = await world.api(*(["Email/get", asked, str(number)] for number in range(4)))
+        names = [answer[0] for answer in document["methodResponses"]]
+        assert names == ["Email/get", "Email/get", "error", "error"]
+        assert document["methodResponses"][2][1]["type"] == "requestTooLarge"
+
+
+async def test_an_email_that_goes_meanwhile_is_not_found(
+    world: JmapWorld, email: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found here: one Email that was destroyed at the wrong moment failed the whole call."""
+
+    async def gone(*_: object) -> bytes:
+        raise NotFound("email")
+
+    monkeypatch.setattr(world.store, "message", gone)
+    found = await world.call("Email/get", ids=[email], properties=["headers"])
+    assert (found["list"], found["notFound"]) == ([], [email])
+
+
+async def test_a_parsed_blob_has_the_properties_asked_for_and_no_others(world: JmapWorld) -> None:
+    """RFC 8621 section 4.9: id, mailboxIds, keywords and receivedAt are null when asked for."""
+    blob = await world.upload(a_message("parsed"))
+    found = await world.call("Email/parse", blobIds=[blob], properties=["subject", "keywords", "blobId"])
+    assert found["parsed"] == {blob: {"subject": "parsed", "keywords": None, "blobId": blob}}

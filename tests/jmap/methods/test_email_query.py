@@ -244,3 +244,23 @@ async def test_snippets_mark_what_was_found(world: JmapWorld) -> None:
     found = await world.call("SearchSnippet/get", filter={"text": "absent"}, emailIds=[email])
     assert found["list"] == [{"emailId": email, "subject": None, "preview": None}]
     assert await world.error("SearchSnippet/get", filter={"none": 1}, emailIds=[email]) == "unsupportedFilter"
+
+
+@pytest.mark.parametrize(("words", "kind"), [(99, None), (100, None), (101, "unsupportedFilter")])
+async def test_each_word_is_a_condition(world: JmapWorld, words: int, kind: str | None) -> None:
+    """Security notes, J3: found here, a hundred conditions of 500 words each were 50,000 needles."""
+    condition = {"text": " ".join("w" for _ in range(words))}
+    name, result = await world.outcome("Email/query", filter=condition)
+    assert (name, result.get("type")) == ("Email/query" if kind is None else "error", kind)
+    name, result = await world.outcome("SearchSnippet/get", filter=condition, emailIds=[])
+    assert (name, result.get("type")) == ("SearchSnippet/get" if kind is None else "error", kind)
+
+
+@pytest.mark.parametrize(("count", "kind"), [(16, None), (17, "unsupportedSort")])
+@pytest.mark.parametrize("method", ["Mailbox/query", "EmailSubmission/query", "Email/query"])
+async def test_comparators_are_limited(world: JmapWorld, method: str, count: int, kind: str | None) -> None:
+    """Found here: each of half a million comparators sorted all Mailboxes once more."""
+    by = {"Mailbox/query": "name", "EmailSubmission/query": "emailId", "Email/query": "size"}[method]
+    name, result = await world.outcome(method, sort=[{"property": by}] * count)
+    if method != "Email/query" or kind is not None:
+        assert (name, result.get("type")) == (method if kind is None else "error", kind)

@@ -292,3 +292,58 @@ async def test_import(world: JmapWorld) -> None:
     assert b"\r\nTo:" in await octets_of(world, done["created"]["a"]["id"])
     assert await world.error("Email/import", emails={}, ifInState="0") == "stateMismatch"
     assert await world.error("Email/import", emails={f"k{n}": {} for n in range(501)}) == "requestTooLarge"
+
+
+async def test_without_a_date_an_import_takes_that_of_the_newest_received_field(world: JmapWorld) -> None:
+    """RFC 8621 section 4.8: found here, the present time was taken."""
+    received = (
+        b"Received: from b by a; Tue, 05 Mar 2024 10:00:00 +0200\r\n"
+        b"Received: from c by b; Mon, 04 Mar 2024 09:00:00 +0000\r\n"
+    )
+    dates = {}
+    for name, octets in {"with": received + a_message(), "without": a_message()}.items():
+        blob = await world.upload(octets)
+        emails = {"k": {"blobId": blob, "mailboxIds": {world.mailboxes["inbox"]: True}}}
+        made = await world.call("Email/import", emails=emails)
+        (email,) = (await world.call("Email/get", ids=[made["created"]["k"]["id"]]))["list"]
+        dates[name] = email["receivedAt"]
+    assert dates == {"with": "2024-03-05T08:00:00Z", "without": "2026-09-21T14:13:20Z"}
+
+
+async def test_a_whole_email_is_a_patch(world: JmapWorld, email: str) -> None:
+    """RFC 8620 section 5.3: what only the server sets may be repeated, and not changed."""
+    (whole,) = (await world.call("Email/get", ids=[email]))["list"]
+    done = await world.call("Email/set", update={email: {**whole, "keywords": {"$seen": True}}})
+    assert done["updated"] == {email: None}
+    (now,) = (await world.call("Email/get", ids=[email]))["list"]
+    assert now == {**whole, "keywords": {"$seen": True}}
+    for name, value in (("subject", "another"), ("threadId", "t1"), ("size", 1), ("header:X-A", "b")):
+        refused = await world.call("Email/set", update={email: {**whole, name: value}})
+        assert refused["notUpdated"][email]["properties"] == [name]
+
+
+@pytest.mark.parametrize(
+    ("properties", "wrong"),
+    [
+        ({"subject": "x", "bodyStructure": {"partId": "1", "header:Subject": " y"}}, True),
+        ({"bodyStructure": {"partId": "1", "header:Subject": " y"}}, False),
+        ({"bodyStructure": {"partId": "1", "header:Date:asDate": "2024-03-05T10:00:00Z"}}, False),
+        ({"subject": "x", "textBody": [{"partId": "1", "header:SUBJECT": " y"}]}, True),
+    ],
+)
+async def test_no_field_is_written_by_message_and_body(
+    world: JmapWorld, properties: dict[str, Any], wrong: bool
+) -> None:
+    """RFC 8621 section 4.6: found here, both were written and the message had two of them."""
+    create = {
+        "mailboxIds": {world.mailboxes["drafts"]: True},
+        "bodyValues": {"1": {"value": "x"}},
+        **properties,
+    }
+    made = await world.call("Email/set", create={"k": create})
+    if wrong:
+        assert made["notCreated"]["k"]["type"] == "invalidProperties"
+        return
+    asked = ["header:Subject:all", "header:Date:all"]
+    (email,) = (await world.call("Email/get", ids=[made["created"]["k"]["id"]], properties=asked))["list"]
+    assert all(len(email[name]) <= 1 for name in asked)

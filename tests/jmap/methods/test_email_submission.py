@@ -262,3 +262,59 @@ async def test_submissions_are_listed_changed_and_removed(world: JmapWorld) -> N
 
 async def test_what_follows_must_be_named_in_the_call(world: JmapWorld) -> None:
     assert await world.error("EmailSubmission/set", onSuccessDestroyEmail=["#none"]) == "invalidArguments"
+
+
+async def send(world: JmapWorld, key: str = "k", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    create = {key: {"identityId": await identity(world), "emailId": await draft(world)}}
+    return dict(await world.call("EmailSubmission/set", create=create, **more))
+
+
+async def test_queries_take_operators(world: JmapWorld) -> None:
+    """RFC 8620 section 5.5, RFC 8621 section 7.3."""
+    one = (await send(world))["created"]["k"]["id"]
+    two = (await send(world))["created"]["k"]["id"]
+    emails = {
+        entry["id"]: entry["emailId"]
+        for entry in (await world.call("EmailSubmission/get", ids=[one, two]))["list"]
+    }
+    for condition, expected in (
+        (
+            {"operator": "OR", "conditions": [{"emailIds": [emails[one]]}, {"emailIds": [emails[two]]}]},
+            {one, two},
+        ),
+        ({"operator": "NOT", "conditions": [{"emailIds": [emails[one]]}]}, {two}),
+        ({"operator": "AND", "conditions": [{"undoStatus": "final"}, {"emailIds": [emails[one]]}]}, {one}),
+        ({"operator": "AND", "conditions": [{"undoStatus": "pending"}]}, set()),
+        ({"undoStatus": "final", "before": "2000-01-01T00:00:00Z"}, set()),
+        ({"operator": "NOT", "conditions": [{"after": "2000-01-01T00:00:00Z"}]}, set()),
+    ):
+        found = await world.call("EmailSubmission/query", filter=condition)
+        assert set(found["ids"]) == expected
+    assert await world.error("EmailSubmission/query", filter={"operator": "OR"}) == "invalidArguments"
+
+
+async def test_what_follows_also_follows_an_update_and_a_destroy(world: JmapWorld) -> None:
+    """RFC 8621 section 7.5: onSuccess… holds for create, update and destroy, by either name."""
+    sent = (await send(world))["created"]["k"]["id"]
+    (whole,) = (await world.call("EmailSubmission/get", ids=[sent]))["list"]
+    arguments = {
+        "accountId": world.account_id,
+        "update": {sent: whole},
+        "onSuccessUpdateEmail": {sent: {"keywords/$draft": None}},
+    }
+    document = await world.api(["EmailSubmission/set", arguments, "0"])
+    assert document["methodResponses"][0][1]["updated"] == {sent: None}
+    assert document["methodResponses"][1][1]["updated"] == {whole["emailId"]: None}
+    arguments = {"accountId": world.account_id, "destroy": ["#s"], "onSuccessDestroyEmail": ["#s"]}
+    document = await world.api(["EmailSubmission/set", arguments, "0"], createdIds={"s": sent})
+    assert document["methodResponses"][0][1]["destroyed"] == [sent]
+    assert document["methodResponses"][1][1]["destroyed"] == [whole["emailId"]]
+
+
+async def test_an_identity_may_be_given_back_whole(world: JmapWorld) -> None:
+    """RFC 8620 section 5.3."""
+    (mine,) = (await world.call("Identity/get"))["list"]
+    done = await world.call("Identity/set", update={mine["id"]: {**mine, "name": "Anna"}})
+    assert done["updated"] == {mine["id"]: None}
+    refused = await world.call("Identity/set", update={mine["id"]: {"email": "ben@example.org"}})
+    assert refused["notUpdated"][mine["id"]]["properties"] == ["email"]

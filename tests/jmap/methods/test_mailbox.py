@@ -6,6 +6,9 @@ import pytest
 from tests.support.jmap_world import JmapWorld
 from tests.support.stores import a_message
 
+from pymailcore.jmap.settings import JmapSettings
+from pymailcore.store.ops.mailboxes import MAX_LEVEL_OCTETS, MAX_LEVELS
+
 
 async def test_every_account_begins_with_its_roles(world: JmapWorld) -> None:
     found = await world.call("Mailbox/get", ids=None)
@@ -82,7 +85,8 @@ async def test_a_mailbox_with_emails_goes_only_when_asked(world: JmapWorld) -> N
         ({"name": ""}, "name"),
         ({"name": "a/b"}, "name"),
         ({"name": "a\u0000"}, "name"),
-        ({"name": "x" * 201}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"name": "é" * 128}, "name"),
         ({"name": 1}, "name"),
         ({"name": "x", "parentId": "m1"}, "parentId"),
         ({"name": "x", "parentId": "#none"}, "parentId"),
@@ -102,11 +106,19 @@ async def test_wrong_properties_are_named(world: JmapWorld, properties: dict[str
 async def test_depth_is_limited(world: JmapWorld) -> None:
     """RFC 8621 section 1.3.1: maxMailboxDepth."""
     create: dict[str, Any] = {"k0": {"name": "n"}}
-    for number in range(1, 11):
+    for number in range(1, 33):
         create[f"k{number}"] = {"name": "n", "parentId": f"#k{number - 1}"}
     made = await world.call("Mailbox/set", create=create)
-    assert len(made["created"]) == 10
-    assert list(made["notCreated"]) == ["k10"]
+    assert len(made["created"]) == 32
+    assert list(made["notCreated"]) == ["k32"]
+
+
+async def test_the_limits_announced_are_those_of_the_store(world: JmapWorld) -> None:
+    """A client that keeps to maxSizeMailboxName and maxMailboxDepth is not refused, and IMAP has the same."""
+    limits = JmapSettings()
+    assert (limits.max_mailbox_depth, limits.max_mailbox_name_octets) == (MAX_LEVELS, MAX_LEVEL_OCTETS)
+    made = await world.call("Mailbox/set", create={"k": {"name": "x" * 255}})
+    assert list(made["created"]) == ["k"]
 
 
 async def test_a_mailbox_is_renamed_moved_and_kept_out_of_itself(world: JmapWorld) -> None:
@@ -119,7 +131,57 @@ async def test_a_mailbox_is_renamed_moved_and_kept_out_of_itself(world: JmapWorl
     assert (listed[a]["name"], listed[b]["name"], listed[b]["sortOrder"]) == ("Ä", "B2", 7)
     assert (await world.call("Mailbox/set", update={b: {"parentId": None}}))["updated"] == {b: None}
     taken = await world.call("Mailbox/set", create={"x": {"name": "B2"}})
-    assert taken["notCreated"]["x"]["type"] == "alreadyExists"
+    # RFC 8620 section 5.4 keeps alreadyExists for /copy, where it names the object that is there.
+    assert taken["notCreated"]["x"]["type"] == "invalidProperties"
+    assert taken["notCreated"]["x"]["properties"] == ["name"]
+    taken = await world.call("Mailbox/set", create={"x": {"name": "Another", "role": "sent"}})
+    assert taken["notCreated"]["x"]["properties"] == ["role"]
+    taken = await world.call("Mailbox/set", update={a: {"role": "trash"}, b: {"name": "Ä"}})
+    assert taken["notUpdated"][a]["properties"] == ["role"]
+    assert taken["notUpdated"][b]["properties"] == ["name"]
+
+
+async def test_a_whole_mailbox_is_a_patch(world: JmapWorld) -> None:
+    """RFC 8620 section 5.3: what only the server sets may be repeated, and not changed."""
+    made = await world.call("Mailbox/set", create={"a": {"name": "A"}})
+    mailbox = made["created"]["a"]["id"]
+    (whole,) = (await world.call("Mailbox/get", ids=[mailbox]))["list"]
+    done = await world.call("Mailbox/set", update={mailbox: {**whole, "name": "B"}})
+    assert done["updated"] == {mailbox: None}
+    assert (await world.call("Mailbox/get", ids=[mailbox]))["list"] == [{**whole, "name": "B"}]
+    for name, value in (("totalEmails", 7), ("id", "m1"), ("myRights", {}), ("totalEmails", False)):
+        refused = await world.call("Mailbox/set", update={mailbox: {name: value}})
+        assert refused["notUpdated"][mailbox]["properties"] == [name]
+
+
+async def test_what_the_server_makes_of_a_name_is_told(world: JmapWorld) -> None:
+    """RFC 8620 section 5.3: `created` and `updated` show what the server set otherwise."""
+    made = await world.call("Mailbox/set", create={"a": {"name": "Cafe\u0301"}})
+    assert made["created"]["a"]["name"] == "Caf\u00e9"
+    mailbox = made["created"]["a"]["id"]
+    done = await world.call("Mailbox/set", update={mailbox: {"name": "The\u0301"}})
+    assert done["updated"] == {mailbox: {"name": "Th\u00e9"}}
+
+
+async def test_a_mailbox_made_in_the_same_call_goes_under_its_own_id(world: JmapWorld) -> None:
+    """RFC 8620 section 5.3: destroy may name a creation id; `destroyed` has the id."""
+    done = await world.call("Mailbox/set", create={"a": {"name": "A"}}, destroy=["#a"])
+    assert done["destroyed"] == [done["created"]["a"]["id"]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "kind"),
+    [
+        ({"operator": "OR", "conditions": [{"name": "x"}] * 99}, None),
+        ({"operator": "OR", "conditions": [{"name": "x"}] * 100}, "unsupportedFilter"),
+        ({"operator": "OR", "conditions": [{}] * 5_000}, "unsupportedFilter"),
+        ({"operator": "MAYBE", "conditions": []}, "invalidArguments"),
+    ],
+)
+async def test_filters_are_limited(world: JmapWorld, condition: dict[str, Any], kind: str | None) -> None:
+    """Security notes, J3: found here, half a million conditions on each Mailbox were looked at."""
+    name, result = await world.outcome("Mailbox/query", filter=condition)
+    assert (name, result.get("type")) == ("Mailbox/query" if kind is None else "error", kind)
 
 
 async def test_the_inbox_stays_what_it_is(world: JmapWorld) -> None:

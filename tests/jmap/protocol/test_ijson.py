@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.jmap.protocol.ijson import MAX_DEPTH, NotJson, parse
+from pymailcore.jmap.protocol.ijson import MAX_DEPTH, MAX_VALUES, NotJson, parse
 
 VALUES = st.recursive(
     st.none()
@@ -110,3 +110,19 @@ def test_bombs_take_linear_time(bomb: bytes) -> None:
     with contextlib.suppress(NotJson):
         parse(bomb)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(("extra", "fits"), [(0, True), (1, False)])
+def test_the_number_of_values_is_limited(extra: int, fits: bool) -> None:
+    """Security notes, J4: found here, ten megabytes of empty lists took 250 MB."""
+    lists = MAX_VALUES // 2 + extra  # each has a bracket and, but for the last, a comma
+    octets = b"[" + b",".join([b"[]"] * lists) + b"]"
+    if fits:
+        assert len(parse(octets)) == lists  # type: ignore[arg-type]
+    else:
+        with pytest.raises(NotJson, match="values"):
+            parse(octets)
+
+
+def test_commas_in_a_text_are_no_values() -> None:
+    assert parse(b'"' + b"," * (2 * MAX_VALUES) + b'"') == "," * (2 * MAX_VALUES)

@@ -3,11 +3,13 @@
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from pymailcore.jmap.protocol.errors import MethodError
-from pymailcore.jmap.protocol.references import MAX_SEGMENTS, PointerFails, evaluate, resolve
+from pymailcore.jmap.protocol.references import MAX_SEGMENTS, Budget, PointerFails, evaluate, resolve
 from pymailcore.jmap.protocol.request import Invocation
+from pymailcore.jmap.protocol.values import JsonObject
 
 ANSWER: dict[str, object] = {
     "ids": ["a", "b"],
@@ -118,3 +120,29 @@ def test_a_wrong_reference_is_an_error_of_the_call(arguments: dict[str, object],
 def test_arguments_without_references_are_untouched() -> None:
     arguments: dict[str, object] = {"a": 1}
     assert resolve(arguments, [], max_items=1) is arguments
+
+
+def test_all_references_of_a_request_share_one_budget() -> None:
+    """Security notes, J2: found here, two whole answers in each of thirty calls were 2**30 copies."""
+    answers = [Invocation("Core/echo", {"x": "0123456789" * 10}, "0")]
+    budget = Budget(100_000)
+    refused = 0
+    for number in range(30):
+        reference = {"resultOf": str(number), "name": "Core/echo", "path": ""}
+        arguments: JsonObject = {"x": 1}
+        try:
+            arguments = resolve({"#a": reference, "#b": reference}, answers, max_items=500, budget=budget)
+        except MethodError:
+            refused += 1
+        answers.append(Invocation("Core/echo", arguments, str(number + 1)))
+    assert refused
+    assert sum(len(orjson.dumps(answer.arguments)) for answer in answers) < 300_000
+
+
+def test_looking_costs_as_much_as_finding() -> None:
+    """A list of empty lists gives nothing, however often it is gone through."""
+    answers = [Invocation("Core/echo", {"x": [[]] * 10_000}, "0")]
+    reference = {"resultOf": "0", "name": "Core/echo", "path": "/x/*/*"}
+    many: JsonObject = {f"#{number}": reference for number in range(1_000)}
+    with pytest.raises(MethodError, match="invalidResultReference"):
+        resolve(many, answers, max_items=500)

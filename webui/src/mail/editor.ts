@@ -54,6 +54,7 @@ export class Editor {
     try {
       refusals((await this.client.write(batch)).of(call));
       this.known.release(pending);
+      void this.list.settle();
       return true;
     } catch (failure) {
       this.known.release(pending);

@@ -106,6 +106,11 @@ export class Known {
     this.#pending = this.#pending.filter((one) => one !== pending);
   }
 
+  /** Whether an edit of this Email is on its way. */
+  holds(id: Id): boolean {
+    return this.#pending.some((one) => one.has(id));
+  }
+
   get isPending(): boolean {
     return this.#pending.length > 0;
   }

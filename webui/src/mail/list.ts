@@ -34,6 +34,7 @@ export class List {
   #windows = new Map<string, Window>();
   #visible = { first: 0, last: PAGE - 1 };
   #loadingPage = false;
+  #outdated = false;
 
   constructor(
     private readonly client: Client,
@@ -116,6 +117,10 @@ export class List {
     }
 
     const last = this.#windows.get(key);
+    if (last !== undefined && this.#lacks(last, found.position, found.ids, key)) {
+      this.#outdated = true;
+      return;
+    }
     const total = found.total ?? found.position + found.ids.length;
     const same = last !== undefined && last.queryState === found.queryState && last.total === total;
     const next = same ? last.copy() : new Window(total, found.queryState);
@@ -126,6 +131,20 @@ export class List {
       this.window.value = next;
       this.failure.value = "";
     }
+  }
+
+  /** Whether the server does not know yet of an edit that put a row back here: what it says would hide the row. */
+  #lacks(window: Window, position: number, ids: Id[], key: string): boolean {
+    return window.ids
+      .slice(position, position + ids.length + 1)
+      .some((id) => id !== undefined && this.known.holds(id) && this.#belongs(id, key) && !ids.includes(id));
+  }
+
+  /** Reads the list again when an answer could not be used because an edit was on its way. */
+  async settle(): Promise<void> {
+    if (!this.#outdated || this.known.isPending) return;
+    this.#outdated = false;
+    await this.refresh();
   }
 
   /** Mail came, went or moved: the order of the lists that are not shown is not known any more. */

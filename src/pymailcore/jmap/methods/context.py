@@ -20,6 +20,7 @@ class Context:
         peer: address of the client.
         created_ids: creation id to id, over all calls of the request (RFC 8620 section 5.3).
         then: calls that follow from the one running (RFC 8621 section 7.5), answered under its call id.
+        answer_octets: roughly, of the large things in the answers so far.
     """
 
     principal: Principal
@@ -27,6 +28,7 @@ class Context:
     peer: str = ""
     created_ids: dict[str, str] = field(default_factory=dict)
     then: list[tuple[str, JsonObject]] = field(default_factory=list)
+    answer_octets: int = 0
 
     @property
     def account(self) -> AccountId:
@@ -47,6 +49,17 @@ class Context:
         if arguments.identifier(name) != self.account_id:
             raise MethodError("accountNotFound")
         return self.account_id
+
+    def count_answer(self, octets: int) -> None:
+        """Count what is put into an answer; a request must not fill the memory.
+
+        Raises:
+            MethodError: requestTooLarge, the answers to this request become too large.
+        """
+        self.answer_octets += octets
+        most = self.services.settings.max_answer_octets
+        if self.answer_octets > most:
+            raise MethodError("requestTooLarge", f"the answers to one request have at most {most} octets")
 
     def real_id(self, text: str) -> str | None:
         """Give the id that a `#creation` stands for, or the id itself; None for an unknown creation."""

@@ -82,11 +82,16 @@ class MessageBuilder:
     def _compose(self, writer: HeaderWriter, body: BodyPart) -> bytes:
         services = self._context.services
         fields = list(writer.fields)
-        if not writer.has("Message-ID"):  # RFC 8621 section 4.6: the server completes these two
+        in_body = {_name_of(field) for field in body.fields}
+        if twice := in_body & {_name_of(field) for field in fields}:  # RFC 8621 section 4.6
+            raise invalid_properties(["bodyStructure"], f"{min(twice)} is given twice")
+        if (
+            not writer.has("Message-ID") and "message-id" not in in_body
+        ):  # RFC 8621 section 4.6: the server completes these two
             fields.append(
                 compose.message_ids_header("Message-ID", [f"{services.random_hex(16)}@{services.hostname}"])
             )
-        if not writer.has("Date"):
+        if not writer.has("Date") and "date" not in in_body:
             now = datetime.fromtimestamp(services.now_ms() / 1000, UTC)
             fields.append(compose.date_header("Date", now))
         try:
@@ -217,6 +222,10 @@ class MessageBuilder:
             pass
         self._missing.append(blob_id)
         return b""
+
+
+def _name_of(field: bytes) -> str:
+    return field.partition(b":")[0].decode("ascii").lower()
 
 
 def _optional_text(value: JsonObject, key: str, name: str) -> str | None:

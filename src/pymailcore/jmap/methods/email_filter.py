@@ -179,7 +179,12 @@ class FilterCompiler:
             if make is None:
                 kind = "cannot be searched by here" if name in _THREAD_CONDITIONS else "is not known"
                 raise MethodError("unsupportedFilter", f"{name[:64]} {kind}")
-            filters.append(make(value))
+            made = make(value)
+            # Each word of a search string is a condition of its own.
+            self._left -= len(made.filters) - 1 if isinstance(made, query.And) and made.filters else 0
+            if self._left < 0:
+                raise MethodError("unsupportedFilter", "too many conditions")
+            filters.append(made)
         return filters[0] if len(filters) == 1 else query.And(tuple(filters))
 
     def _operator(self, condition: JsonObject, depth: int) -> Filter:

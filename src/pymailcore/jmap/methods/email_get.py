@@ -4,7 +4,9 @@ Standards: RFC 8621 sections 4.2 and 4.9.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from pymailcore.base import ids
 from pymailcore.base.errors import NotFound
@@ -15,11 +17,11 @@ from pymailcore.jmap.methods.email_properties import DEFAULT, FROM_ROW, Wish
 from pymailcore.jmap.methods.header_forms import header_list
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.errors import MethodError, invalid_arguments
-from pymailcore.jmap.protocol.standard import get_arguments
+from pymailcore.jmap.protocol.standard import get_arguments, property_names
 from pymailcore.jmap.protocol.values import JsonObject
 from pymailcore.message import facts, structure
 from pymailcore.message.headers import split_fields
-from pymailcore.message.structure import Part
+from pymailcore.message.structure import Part, walk
 from pymailcore.runtime.threads import run_in_thread
 from pymailcore.store.blobids import part_blob
 from pymailcore.store.types import EmailRow
@@ -42,7 +44,7 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
     """Email/get (RFC 8621 section 4.2). All Emails at once are too many: `ids` must be given."""
     context.take_account(arguments)
     wanted = get_arguments(arguments, max_objects=context.services.settings.max_objects_in_get)
-    wish = Wish(wanted.properties, arguments.strings("bodyProperties"))
+    wish = Wish(wanted.properties, property_names(arguments, "bodyProperties"))
     values = _body_values(context, arguments)
     arguments.finish()
     if wanted.ids is None:
@@ -57,7 +59,11 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
         parts=bool(wish.parts) or wish.needs_header,
     )
     if wish.parts or wish.needs_header:
-        found = {row.id: await _with_message(context, row, wish, values) for row in rows}
+        found = {}
+        for row in rows:
+            # One that was destroyed since the rows were read is not found.
+            with suppress(NotFound):
+                found[row.id] = await _with_message(context, row, wish, values)
     else:
         found = {row.id: _from_row(row, wish) for row in rows}
     listed: list[JsonObject] = []
@@ -96,9 +102,22 @@ async def _with_message(context: Context, row: EmailRow, wish: Wish, values: Bod
         octets = await context.services.store.message(context.account, EmailId(row.id))
     blob_id = partial(part_blob, row.id)
     work = partial(_from_message, octets, root, wish, values, blob_id)
-    if len(octets) > _THREAD_OCTETS:
-        return document | await run_in_thread(work)
-    return document | work()
+    written = await run_in_thread(work) if len(octets) > _THREAD_OCTETS else work()
+    context.count_answer(_weight(written, root, wish))
+    return document | written
+
+
+def _weight(document: JsonObject, root: Part, wish: Wish) -> int:
+    """Roughly how many octets an answer grows by what is not bounded by the size of a row."""
+    body_values = cast("dict[str, JsonObject]", document.get("bodyValues") or {})
+    weight = sum(len(cast(str, value["value"])) for value in body_values.values())
+    if wish.needs_header:
+        weight += (root.body_start - root.header_start) * (1 + len(wish.header_properties))
+    if wish.shows_parts:
+        parts = walk(root)
+        each = 300 + 100 * len(wish.body_headers)
+        weight += sum(part.body_start - part.header_start + each for part in parts)
+    return weight
 
 
 def _from_message(
@@ -123,9 +142,9 @@ async def parse(context: Context, arguments: Arguments) -> JsonObject:
     """
     context.take_account(arguments)
     blob_ids = arguments.identifiers("blobIds")
-    properties = arguments.strings("properties")
+    properties = property_names(arguments, "properties")
     default = [name for name in DEFAULT if name not in FROM_ROW]
-    wish = Wish(default if properties is None else properties, arguments.strings("bodyProperties"))
+    wish = Wish(default if properties is None else properties, property_names(arguments, "bodyProperties"))
     values = _body_values(context, arguments)
     arguments.finish()
     if blob_ids is None:
@@ -144,14 +163,16 @@ async def parse(context: Context, arguments: Arguments) -> JsonObject:
         prepared = await context.services.store.prepare(octets)
         root = structure.unpack(prepared.parts)
         known = facts.unpack(prepared.facts)
-        document: JsonObject = {name: None for name, _ in wish.row if properties is not None}
+        document: JsonObject = {name: None for name, _ in wish.row if name in (properties or ())}
         for name, make_fact in wish.facts:
             document[name] = make_fact(known)
-        document |= await run_in_thread(_from_message, octets, root, wish, values, _no_blob)
+        written = await run_in_thread(_from_message, octets, root, wish, values, _no_blob)
+        context.count_answer(_weight(written, root, wish))
+        document |= written
         for name, _ in wish.row:
-            if name == "blobId":
+            if name == "blobId" and name in document:
                 document[name] = text
-            elif name == "size":
+            elif name == "size" and name in document:
                 document[name] = len(octets)
         parsed[text] = document
     return {

@@ -15,6 +15,8 @@ from pymailcore.jmap.methods.states import check_if_in_state
 from pymailcore.jmap.protocol.arguments import Arguments, only_known
 from pymailcore.jmap.protocol.errors import MethodError, SetError, invalid_properties
 from pymailcore.jmap.protocol.values import JsonObject
+from pymailcore.message.headers import split_fields
+from pymailcore.message.received import parse_received
 from pymailcore.message.trace import canonical
 
 _PROPERTIES: Final = frozenset({"blobId", "mailboxIds", "keywords", "receivedAt"})
@@ -23,7 +25,7 @@ _PROPERTIES: Final = frozenset({"blobId", "mailboxIds", "keywords", "receivedAt"
 async def import_(context: Context, arguments: Arguments) -> JsonObject:
     """Email/import (RFC 8621 section 4.8): each blob becomes an Email of its own, also when one is like it.
 
-    `receivedAt` is the present time when the client gives none. Bare CR and LF become CRLF.
+    `receivedAt` is that of the newest Received field when the client gives none. Bare CR and LF become CRLF.
     """
     context.take_account(arguments)
     if_in_state = arguments.text("ifInState")
@@ -58,7 +60,6 @@ async def _import_one(context: Context, key: str, properties: JsonObject) -> Jso
         raise invalid_properties(["blobId"])
     mailboxes = mailboxes_property(context, properties.get("mailboxIds"))
     keywords = keywords_property(properties.get("keywords", {}))
-    received_ms = received_property(context, properties.get("receivedAt"))
     real = context.real_id(blob)
     try:
         octets = await context.services.store.blob(context.account, BlobId(real or ""))
@@ -66,4 +67,20 @@ async def _import_one(context: Context, key: str, properties: JsonObject) -> Jso
         raise SetError("blobNotFound", notFound=[blob]) from error
     if not octets.strip():
         raise SetError("invalidEmail", "the blob is empty")
-    return await file_message(context, key, canonical(octets), mailboxes, keywords, received_ms)
+    octets = canonical(octets)
+    given = properties.get("receivedAt")
+    received_ms = _newest_received(octets) if given is None else None
+    if received_ms is None:
+        received_ms = received_property(context, given)
+    return await file_message(context, key, octets, mailboxes, keywords, received_ms)
+
+
+def _newest_received(octets: bytes) -> int | None:
+    """When the last host took the message, milliseconds since 1970: RFC 8621 section 4.8's default."""
+    header = octets[: octets.find(b"\r\n\r\n") + 2] if b"\r\n\r\n" in octets else octets
+    raw = next((raw for name, raw in split_fields(header) if name.lower() == "received"), None)
+    date = None if raw is None else parse_received(raw).date
+    if date is None:
+        return None
+    moment = int(date.timestamp() * 1000)
+    return moment if moment >= 0 else None

@@ -4,14 +4,16 @@ Standards: RFC 8621 sections 4.6 and 4.7.
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 from pymailcore.base import ids
 from pymailcore.base.errors import InvalidValue, MailError, NotFound, OverQuota
 from pymailcore.base.ids import EmailId, MailboxId
 from pymailcore.jmap.methods.context import Context
 from pymailcore.jmap.methods.email_create import MessageBuilder
+from pymailcore.jmap.methods.email_get import get
 from pymailcore.jmap.methods.keyword_names import is_keyword, keyword_set, keywords_property
-from pymailcore.jmap.methods.sets import SetAnswer, error_document
+from pymailcore.jmap.methods.sets import SetAnswer, check_unchanged, error_document
 from pymailcore.jmap.methods.states import check_if_in_state
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.errors import MethodError, SetError, invalid_arguments, invalid_properties
@@ -148,7 +150,7 @@ async def _update_all(
                 raise SetError("notFound")
             if real in doomed:
                 raise SetError("willDestroy")
-            updates[number] = _update(context, EmailId(number), patch)
+            updates[number] = await _update(context, EmailId(number), patch)
             names[number] = text
         except SetError as error:
             answer.not_updated[text] = error.document()
@@ -177,7 +179,8 @@ async def _why_not(context: Context, number: int, error: Exception) -> JsonObjec
     return error_document(error)
 
 
-def _update(context: Context, email: EmailId, patch: JsonObject) -> EmailUpdate:
+async def _update(context: Context, email: EmailId, patch: JsonObject) -> EmailUpdate:
+    claims: JsonObject = {}  # what only the server sets, as the client says it is
     keywords: Keywords | None = None
     mailboxes: frozenset[MailboxId] | None = None
     add: list[str] = []
@@ -197,8 +200,12 @@ def _update(context: Context, email: EmailId, patch: JsonObject) -> EmailUpdate:
             case ("mailboxIds", text):
                 mailbox = _mailbox(context, text, f"mailboxIds/{text}"[:255])
                 (add_mailboxes if _switch(change) else remove_mailboxes).add(mailbox)
+            case (name,):
+                claims[name] = change.value
             case _:
                 raise invalid_properties(["/".join(change.path)[:255]], "cannot be changed")
+    if claims:
+        await _check_claims(context, email, claims)
     return EmailUpdate(
         email,
         keywords=keywords,
@@ -208,6 +215,24 @@ def _update(context: Context, email: EmailId, patch: JsonObject) -> EmailUpdate:
         add_mailboxes=frozenset(add_mailboxes),
         remove_mailboxes=frozenset(remove_mailboxes),
     )
+
+
+async def _check_claims(context: Context, email: EmailId, claims: JsonObject) -> None:
+    """Let a patch repeat what Email/get shows (RFC 8620 section 5.3: a whole object is a PatchObject)."""
+    asked: JsonObject = {
+        "accountId": context.account_id,
+        "ids": [ids.encode_id(ids.EMAIL, email)],
+        "properties": list(claims),
+    }
+    try:
+        answer = await get(context, Arguments(asked))
+    except MethodError as error:
+        raise invalid_properties([name[:255] for name in claims], "cannot be changed") from error
+    found = cast("list[JsonObject]", answer["list"])
+    if not found:
+        raise SetError("notFound")
+    for name, value in claims.items():
+        check_unchanged(name, found[0].get(name), value)
 
 
 def _switch(change: Change) -> bool:

@@ -3,14 +3,15 @@
 Standards: RFC 8621 section 7.
 """
 
-import json
 from collections.abc import Callable
 from typing import Final
 
 from pymailcore.base import ids
 from pymailcore.jmap import submissions
 from pymailcore.jmap.methods.context import Context, DataType
+from pymailcore.jmap.methods.email_submission_properties import PROPERTIES
 from pymailcore.jmap.methods.email_submission_set import set_
+from pymailcore.jmap.methods.filters import PredicateCompiler
 from pymailcore.jmap.methods.states import MAX_CHANGES, parse_state, refuse_query_changes
 from pymailcore.jmap.methods.windows import window
 from pymailcore.jmap.protocol.arguments import Arguments
@@ -22,24 +23,12 @@ from pymailcore.jmap.protocol.standard import (
     get_arguments,
     query_arguments,
 )
-from pymailcore.jmap.protocol.values import JsonObject, parse_utc_date, utc_date
+from pymailcore.jmap.protocol.values import JsonObject, parse_utc_date
 from pymailcore.jmap.submissions import SubmissionFilter, SubmissionRow
 from pymailcore.store.types import Changes, Transaction
 
 MAX_QUERY: Final = 10_000
 
-_PROPERTIES: Final[dict[str, Callable[[SubmissionRow], object]]] = {
-    "id": lambda row: ids.encode_id(ids.SUBMISSION, row.id),
-    "identityId": lambda row: ids.encode_id(ids.IDENTITY, row.identity),
-    "emailId": lambda row: ids.encode_id(ids.EMAIL, row.email),
-    "threadId": lambda row: ids.encode_id(ids.THREAD, row.thread),
-    "envelope": lambda row: json.loads(row.envelope),
-    "sendAt": lambda row: utc_date(row.send_at_ms),
-    "undoStatus": lambda row: row.undo_status,
-    "deliveryStatus": lambda _: None,  # what becomes of it comes as a report by mail
-    "dsnBlobIds": lambda _: [],
-    "mdnBlobIds": lambda _: [],
-}
 _SORT: Final[dict[str, Callable[[SubmissionRow], int]]] = {
     "emailId": lambda row: row.email,
     "threadId": lambda row: row.thread,
@@ -51,7 +40,7 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
     """EmailSubmission/get (RFC 8621 section 7.1)."""
     context.take_account(arguments)
     most = context.services.settings.max_objects_in_get
-    wanted = get_arguments(arguments, max_objects=most, known=_PROPERTIES)
+    wanted = get_arguments(arguments, max_objects=most, known=PROPERTIES)
     arguments.finish()
     store = context.services.store
     states = await store.states(context.account)
@@ -68,13 +57,11 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
         raise MethodError("requestTooLarge", f"there are more than {most}: give ids")
     by_id = {ids.encode_id(ids.SUBMISSION, row.id): row for row in rows}
     chosen = list(by_id) if wanted.ids is None else wanted.ids
-    names = _PROPERTIES if wanted.properties is None else {"id", *wanted.properties}
+    names = PROPERTIES if wanted.properties is None else {"id", *wanted.properties}
     return {
         "accountId": context.account_id,
         "state": str(states.submission),
-        "list": [
-            {name: _PROPERTIES[name](by_id[text]) for name in names} for text in chosen if text in by_id
-        ],
+        "list": [{name: PROPERTIES[name](by_id[text]) for name in names} for text in chosen if text in by_id],
         "notFound": [text for text in chosen if text not in by_id],
     }
 
@@ -111,7 +98,7 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
     context.take_account(arguments)
     taken = query_arguments(arguments)
     arguments.finish()
-    condition = _filter(taken.filter)
+    condition, accept = _compile(taken.filter, context)
     order = _order(taken.sort)
     store = context.services.store
     state = (await store.states(context.account)).submission
@@ -122,6 +109,7 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
     rows = await store.database.read(work)
     if len(rows) > MAX_QUERY:
         raise MethodError("unsupportedFilter", f"takes more than {MAX_QUERY}")
+    rows = [row for row in rows if accept(row)]
     for key, descending in reversed(order):
         rows.sort(key=key, reverse=descending)
     found = [ids.encode_id(ids.SUBMISSION, row.id) for row in rows]
@@ -148,10 +136,25 @@ def _order(sort: list[Comparator]) -> list[tuple[Callable[[SubmissionRow], int],
     return [(_SORT[comparator.property], not comparator.ascending) for comparator in sort]
 
 
-def _filter(condition: JsonObject | None) -> SubmissionFilter:
-    """One FilterCondition (RFC 8621 section 7.3); operators are not offered."""
+def _compile(
+    document: JsonObject | None, context: Context
+) -> tuple[SubmissionFilter, Callable[[SubmissionRow], bool]]:
+    """What the database is asked for, and the test of what it gives: a lone condition needs none."""
+    settings = context.services.settings
+    accept = PredicateCompiler(
+        lambda condition: _filter(condition).accepts,
+        max_depth=settings.max_filter_depth,
+        max_conditions=settings.max_filter_conditions,
+    ).compile(document)
+    if document is None or "operator" in document:
+        return SubmissionFilter(), accept
+    return _filter(document), accept
+
+
+def _filter(condition: JsonObject) -> SubmissionFilter:
+    """One FilterCondition (RFC 8621 section 7.3)."""
     result = SubmissionFilter()
-    for name, value in (condition or {}).items():
+    for name, value in condition.items():
         match name, value:
             case "identityIds", list():
                 result = result._replace(identities=_numbers(ids.IDENTITY, value))

@@ -21,7 +21,8 @@ from pymailcore.base.errors import (
 from pymailcore.base.ids import EmailId
 from pymailcore.jmap import submissions
 from pymailcore.jmap.methods.context import Context
-from pymailcore.jmap.methods.sets import SetAnswer, error_document
+from pymailcore.jmap.methods.email_submission_properties import PROPERTIES
+from pymailcore.jmap.methods.sets import SetAnswer, check_unchanged, error_document
 from pymailcore.jmap.methods.states import check_if_in_state
 from pymailcore.jmap.protocol.arguments import Arguments, only_known
 from pymailcore.jmap.protocol.errors import SetError, invalid_arguments, invalid_properties
@@ -45,9 +46,10 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
     on_update = arguments.objects("onSuccessUpdateEmail")
     on_destroy = arguments.identifiers("onSuccessDestroyEmail") or []
     arguments.finish()
+    named = {*taken.create, *context.created_ids}
     for text in (*on_update, *on_destroy):
-        if text.startswith("#") and text[1:] not in taken.create:
-            raise invalid_arguments("onSuccess… names what this call does not create")
+        if text.startswith("#") and text[1:] not in named:
+            raise invalid_arguments("onSuccess… names what nobody has created")
     store = context.services.store
     old = (await store.states(context.account)).submission
     check_if_in_state(taken.if_in_state, old)
@@ -59,8 +61,8 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
             emails["#" + key] = emails[str(answer.created[key]["id"])] = email
         except (SetError, MailError) as error:
             answer.not_created[key] = error_document(error)
-    await _update_all(context, taken.update, answer)
-    await _destroy_all(context, taken.destroy, answer)
+    await _update_all(context, taken.update, answer, emails)
+    await _destroy_all(context, taken.destroy, answer, emails)
     _then(context, on_update, on_destroy, emails)
     return answer.document(context, old, (await store.states(context.account)).submission)
 
@@ -69,7 +71,10 @@ def _then(
     context: Context, on_update: dict[str, JsonObject], on_destroy: list[str], emails: dict[str, str]
 ) -> None:
     """Ask for the one Email/set that RFC 8621 section 7.5 has follow, for what was sent."""
-    update = {emails[text]: patch for text, patch in on_update.items() if text in emails}
+    update: dict[str, JsonObject] = {}
+    for text, patch in on_update.items():
+        if text in emails:
+            update.setdefault(emails[text], {}).update(patch)
     destroy = list(dict.fromkeys(emails[text] for text in on_destroy if text in emails))
     if update or destroy:
         document: JsonObject = {"accountId": context.account_id}
@@ -235,37 +240,48 @@ def _document(envelope: Envelope) -> JsonObject:
     }
 
 
-async def _rows(context: Context, numbers: list[int]) -> set[int]:
+async def _rows(context: Context, numbers: list[int]) -> dict[int, SubmissionRow]:
     async def work(tx: Transaction) -> list[SubmissionRow]:
         return await submissions.by_ids(tx, context.account, numbers, len(numbers))
 
-    return {row.id for row in await context.services.store.database.read(work)}
+    return {row.id: row for row in await context.services.store.database.read(work)}
 
 
-async def _update_all(context: Context, wanted: dict[str, JsonObject], answer: SetAnswer) -> None:
+def _name_email(text: str, row: SubmissionRow, emails: dict[str, str]) -> None:
+    """Note the Email of a submission under both names that a client may have for it."""
+    emails[text] = emails[ids.encode_id(ids.SUBMISSION, row.id)] = ids.encode_id(ids.EMAIL, row.email)
+
+
+async def _update_all(
+    context: Context, wanted: dict[str, JsonObject], answer: SetAnswer, emails: dict[str, str]
+) -> None:
     """Only undoStatus can be changed, and what was sent cannot be taken back (cannotUnsend)."""
     numbers = {text: ids.decode_id(ids.SUBMISSION, context.real_id(text) or "") for text in wanted}
     there = await _rows(context, [number for number in numbers.values() if number is not None])
     for text, patch in wanted.items():
         try:
-            if numbers[text] not in there:
+            row = there.get(numbers[text] or 0)
+            if row is None:
                 raise SetError("notFound")
             for change in parse_patch(patch):
-                if change.path != ("undoStatus",):
+                name = change.path[0]
+                if len(change.path) != 1 or name not in PROPERTIES:
                     raise invalid_properties(["/".join(change.path)[:255]], "cannot be changed")
-                if change.value == "canceled":
+                if name == "undoStatus" and change.value == "canceled":
                     raise SetError("cannotUnsend")
-                if change.value != "final":
-                    raise invalid_properties(["undoStatus"])
+                check_unchanged(name, PROPERTIES[name](row), change.value)
             answer.updated[text] = None
+            _name_email(text, row, emails)
         except SetError as error:
             answer.not_updated[text] = error.document()
 
 
-async def _destroy_all(context: Context, wanted: list[str], answer: SetAnswer) -> None:
+async def _destroy_all(
+    context: Context, wanted: list[str], answer: SetAnswer, emails: dict[str, str]
+) -> None:
     numbers = {text: ids.decode_id(ids.SUBMISSION, context.real_id(text) or "") for text in wanted}
     known = [number for number in numbers.values() if number is not None]
-    there = await _rows(context, known) if known else set()
+    there = await _rows(context, known) if known else {}
     store = context.services.store
     if there:
 
@@ -276,7 +292,8 @@ async def _destroy_all(context: Context, wanted: list[str], answer: SetAnswer) -
 
         context.services.publish(context.account, await store.database.write(work))
     for text, number in numbers.items():
-        if number in there:
+        if number is not None and number in there:
             answer.destroyed.append(context.real_id(text) or text)
+            _name_email(text, there[number], emails)
         else:
             answer.not_destroyed[text] = SetError("notFound").document()

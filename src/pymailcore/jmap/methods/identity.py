@@ -13,7 +13,7 @@ from pymailcore.base import ids
 from pymailcore.base.errors import MailError
 from pymailcore.directory.types import Identity
 from pymailcore.jmap.methods.context import Context, DataType
-from pymailcore.jmap.methods.sets import SetAnswer, error_document
+from pymailcore.jmap.methods.sets import SetAnswer, check_unchanged, error_document
 from pymailcore.jmap.methods.states import check_if_in_state, parse_state
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.capabilities import SUBMISSION
@@ -87,7 +87,7 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
     old = (await store.states(context.account)).identity
     check_if_in_state(taken.if_in_state, old)
     identities = await context.services.directory.identities(context.account)
-    known = {ids.encode_id(ids.IDENTITY, identity.id): identity.id for identity in identities}
+    known = {ids.encode_id(ids.IDENTITY, identity.id): identity for identity in identities}
     answer = SetAnswer()
     fixed = SetError("forbidden", "identities come and go with the addresses of the account").document()
     missing = SetError("notFound").document()
@@ -105,12 +105,13 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
     return answer.document(context, old, (await store.states(context.account)).identity)
 
 
-async def _update(context: Context, identity: int, patch: JsonObject) -> None:
+async def _update(context: Context, identity: Identity, patch: JsonObject) -> None:
     values: dict[str, str] = {}
     for change in parse_patch(patch):
         name = change.path[0]
-        if name in {"replyTo", "bcc"} and len(change.path) == 1 and change.value is None:
-            continue  # they are null, and stay so
+        if len(change.path) == 1 and name in _PROPERTIES and name not in _LIMITS:
+            check_unchanged(name, _PROPERTIES[name](identity), change.value)
+            continue
         if len(change.path) != 1 or name not in _LIMITS:
             raise invalid_properties(["/".join(change.path)[:255]], "cannot be changed")
         value = "" if change.value is None else change.value
@@ -122,7 +123,7 @@ async def _update(context: Context, identity: int, patch: JsonObject) -> None:
     if values:
         await context.services.directory.update_identity(
             context.account,
-            identity,
+            identity.id,
             name=values.get("name"),
             text_signature=values.get("textSignature"),
             html_signature=values.get("htmlSignature"),

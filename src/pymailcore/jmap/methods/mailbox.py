@@ -8,6 +8,8 @@ from typing import Final
 
 from pymailcore.base import ids
 from pymailcore.jmap.methods.context import Context, DataType
+from pymailcore.jmap.methods.filters import PredicateCompiler
+from pymailcore.jmap.methods.mailbox_properties import COUNTERS, PROPERTIES
 from pymailcore.jmap.methods.mailbox_set import set_
 from pymailcore.jmap.methods.states import refuse_query_changes, take_changes
 from pymailcore.jmap.methods.windows import window
@@ -18,51 +20,12 @@ from pymailcore.jmap.protocol.standard import Comparator, get_arguments, query_a
 from pymailcore.jmap.protocol.values import JsonObject
 from pymailcore.store.types import Mailbox
 
-COUNTERS: Final = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
-
-_RIGHTS: Final = (
-    "mayReadItems",
-    "mayAddItems",
-    "mayRemoveItems",
-    "maySetSeen",
-    "maySetKeywords",
-    "mayCreateChild",
-    "mayRename",
-    "mayDelete",
-    "maySubmit",
-)
-
-
-def rights(mailbox: Mailbox) -> JsonObject:
-    """`myRights`: the owner may do all, but the Inbox stays what it is (RFC 8621 section 2)."""
-    allowed: JsonObject = dict.fromkeys(_RIGHTS, True)
-    if mailbox.role == "inbox":
-        allowed["mayRename"] = allowed["mayDelete"] = False
-    return allowed
-
-
-_PROPERTIES: Final[dict[str, Callable[[Mailbox], object]]] = {
-    "id": lambda mailbox: ids.encode_id(ids.MAILBOX, mailbox.id),
-    "name": lambda mailbox: mailbox.name,
-    "parentId": lambda mailbox: (
-        None if mailbox.parent is None else ids.encode_id(ids.MAILBOX, mailbox.parent)
-    ),
-    "role": lambda mailbox: mailbox.role,
-    "sortOrder": lambda mailbox: mailbox.sort_order,
-    "totalEmails": lambda mailbox: mailbox.total_emails,
-    "unreadEmails": lambda mailbox: mailbox.unread_emails,
-    "totalThreads": lambda mailbox: mailbox.total_threads,
-    "unreadThreads": lambda mailbox: mailbox.unread_threads,
-    "myRights": rights,
-    "isSubscribed": lambda mailbox: mailbox.subscribed,
-}
-
 
 async def get(context: Context, arguments: Arguments) -> JsonObject:
     """Mailbox/get (RFC 8621 section 2.1)."""
     context.take_account(arguments)
     most = context.services.settings.max_objects_in_get
-    wanted = get_arguments(arguments, max_objects=most, known=_PROPERTIES)
+    wanted = get_arguments(arguments, max_objects=most, known=PROPERTIES)
     arguments.finish()
     states = await context.services.store.states(context.account)
     mailboxes = await context.services.store.mailboxes(context.account)
@@ -70,13 +33,11 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
     if wanted.ids is None and len(by_id) > most:
         raise MethodError("requestTooLarge", f"there are more than {most} Mailboxes: give ids")
     chosen = list(by_id) if wanted.ids is None else wanted.ids
-    names = _PROPERTIES if wanted.properties is None else {"id", *wanted.properties}
+    names = PROPERTIES if wanted.properties is None else {"id", *wanted.properties}
     return {
         "accountId": context.account_id,
         "state": str(states.mailbox),
-        "list": [
-            {name: _PROPERTIES[name](by_id[text]) for name in names} for text in chosen if text in by_id
-        ],
+        "list": [{name: PROPERTIES[name](by_id[text]) for name in names} for text in chosen if text in by_id],
         "notFound": [text for text in chosen if text not in by_id],
     }
 
@@ -102,7 +63,10 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
     taken = query_arguments(arguments)
     as_tree, filter_as_tree = arguments.flag("sortAsTree"), arguments.flag("filterAsTree")
     arguments.finish()
-    accept = _filter(taken.filter, context.services.settings.max_filter_depth)
+    settings = context.services.settings
+    accept = PredicateCompiler(
+        _all_of, max_depth=settings.max_filter_depth, max_conditions=settings.max_filter_conditions
+    ).compile(taken.filter)
     key = _order(taken.sort)
     states = await context.services.store.states(context.account)
     mailboxes = await context.services.store.mailboxes(context.account)
@@ -172,34 +136,10 @@ def _order(sort: list[Comparator]) -> Callable[[Sequence[Mailbox]], list[Mailbox
     return ordered
 
 
-def _filter(condition: JsonObject | None, depth: int) -> Callable[[Mailbox], bool]:
-    if condition is None:
-        return lambda _: True
-    if depth == 0:
-        raise MethodError("unsupportedFilter", "nested too deep")
-    if "operator" in condition:
-        return _operator(condition, depth)
+def _all_of(condition: JsonObject) -> Callable[[Mailbox], bool]:
+    """A FilterCondition: all of its members."""
     tests = [_condition(name, value) for name, value in condition.items()]
     return lambda mailbox: all(test(mailbox) for test in tests)
-
-
-def _operator(condition: JsonObject, depth: int) -> Callable[[Mailbox], bool]:
-    conditions = condition.get("conditions")
-    if set(condition) != {"operator", "conditions"} or not isinstance(conditions, list):
-        raise MethodError("invalidArguments", "a FilterOperator has operator and conditions")
-    tests = []
-    for item in conditions:
-        if not isinstance(item, dict):
-            raise MethodError("invalidArguments", "a condition is an object")
-        tests.append(_filter(item, depth - 1))
-    match condition["operator"]:
-        case "AND":
-            return lambda mailbox: all(test(mailbox) for test in tests)
-        case "OR":
-            return lambda mailbox: any(test(mailbox) for test in tests)
-        case "NOT":
-            return lambda mailbox: not any(test(mailbox) for test in tests)
-    raise MethodError("invalidArguments", "operator is AND, OR or NOT")
 
 
 def _condition(name: str, value: object) -> Callable[[Mailbox], bool]:

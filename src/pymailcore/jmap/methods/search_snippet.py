@@ -5,6 +5,7 @@ Standards: RFC 8621 section 5.
 
 import html
 import re
+from functools import partial
 from typing import Final
 
 from pymailcore.base import ids
@@ -16,11 +17,14 @@ from pymailcore.jmap.protocol.capabilities import MAIL
 from pymailcore.jmap.protocol.errors import MethodError, invalid_arguments
 from pymailcore.jmap.protocol.values import JsonObject
 from pymailcore.message import facts, structure
+from pymailcore.message.structure import Part
 from pymailcore.message.text import searchable_text
+from pymailcore.runtime.threads import run_in_thread
 from pymailcore.store.types import EmailRow
 
 MAX_SNIPPET_OCTETS: Final = 255  # RFC 8621 section 5: preview
 _TEXT_OCTETS: Final = 262_144
+_THREAD_OCTETS: Final = 32_768  # looking through more is not for the loop
 _BEFORE: Final = 40
 
 
@@ -66,11 +70,15 @@ async def _snippet(context: Context, row: EmailRow, needles: list[str]) -> JsonO
     )
     subject = facts.unpack(row.facts).subject or ""
     octets = await context.services.store.message(context.account, EmailId(row.id))
-    text = searchable_text(octets, structure.unpack(row.parts), _TEXT_OCTETS)
+    work = partial(_preview, octets, structure.unpack(row.parts), pattern)
     return {
         "subject": mark(subject, pattern) if pattern.search(subject) else None,
-        "preview": cut_preview(text, pattern),
+        "preview": await run_in_thread(work) if len(octets) > _THREAD_OCTETS else work(),
     }
+
+
+def _preview(octets: bytes, root: Part, pattern: re.Pattern[str]) -> str | None:
+    return cut_preview(searchable_text(octets, root, _TEXT_OCTETS), pattern)
 
 
 def mark(text: str, pattern: re.Pattern[str]) -> str:

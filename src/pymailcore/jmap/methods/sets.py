@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pymailcore.base.errors import MailError
 from pymailcore.jmap.methods.context import Context
 from pymailcore.jmap.methods.outcomes import set_error
-from pymailcore.jmap.protocol.errors import SetError
+from pymailcore.jmap.protocol.errors import SetError, invalid_properties
 from pymailcore.jmap.protocol.values import JsonObject
 
 
@@ -36,6 +36,16 @@ class SetAnswer:
             "notUpdated": self.not_updated or None,
             "notDestroyed": self.not_destroyed or None,
         }
+
+
+def check_unchanged(name: str, current: object, given: object) -> None:
+    """Let a patch repeat what only the server may set (RFC 8620 section 5.3), and no more.
+
+    Raises:
+        SetError: invalidProperties, the value is not the one there is.
+    """
+    if given != current or isinstance(given, bool) != isinstance(current, bool):
+        raise invalid_properties([name], "only the server sets it")
 
 
 def error_document(error: Exception) -> JsonObject:

@@ -4,9 +4,9 @@ Standards: RFC 7493 section 2 (I-JSON), RFC 8259, RFC 8620 section 1.5 (JMAP dat
 
 Refused: text that is not UTF-8, nesting deeper than `MAX_DEPTH`, a member that appears twice, NaN and
 Infinity, whole numbers beyond 2**53 - 1, lone surrogates. Noncharacters, which RFC 7493 section 2.1
-forbids too, are let through: mail is full of them and they do no harm. The depth is checked before anything
-is decoded, in linear time: strings are cut out, all but brackets is dropped, and each pass takes the
-innermost level away.
+forbids too, are let through: mail is full of them and they do no harm. Depth and number of values are checked
+before anything is decoded, in linear time: strings are cut out, all but brackets is dropped, and each pass
+takes the innermost level away.
 """
 
 import json
@@ -16,6 +16,8 @@ from typing import Final
 from pymailcore.jmap.protocol.values import MAX_INT, JsonObject
 
 MAX_DEPTH: Final = 64
+MAX_VALUES: Final = 500_000
+"""Ten megabytes of `[],[],` are 3,300,000 lists, and those are 250 MB."""
 
 # Possessive, and the end of the input closes a string: linear on every input.
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -35,7 +37,7 @@ def parse(octets: bytes) -> object:
     Raises:
         NotJson: with the reason, fit for the peer.
     """
-    _check_depth(octets)
+    _check_shape(octets)
     try:
         value: object = json.loads(
             octets.decode("utf-8"),
@@ -52,8 +54,11 @@ def parse(octets: bytes) -> object:
     return value
 
 
-def _check_depth(octets: bytes) -> None:
-    brackets = _STRING.sub(b"", octets).translate(_ONE_KIND, _ALL_BUT_BRACKETS)
+def _check_shape(octets: bytes) -> None:
+    bare = _STRING.sub(b"", octets)
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
+        raise NotJson(f"more than {MAX_VALUES} values")
+    brackets = bare.translate(_ONE_KIND, _ALL_BUT_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
             return

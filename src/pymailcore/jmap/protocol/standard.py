@@ -7,10 +7,15 @@ A type's method takes further arguments of its own from the same `Arguments` bef
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.errors import MethodError, invalid_arguments
 from pymailcore.jmap.protocol.values import JsonObject
+
+MAX_COMPARATORS: Final = 16
+MAX_PROPERTIES: Final = 256
+"""Names in `properties`; each `header:*` among them is looked for in each object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def get_arguments(arguments: Arguments, *, max_objects: int, known: Collection[s
             are not `known` (None leaves that check to the caller).
     """
     ids = arguments.identifiers("ids")
-    properties = arguments.strings("properties")
+    properties = property_names(arguments, "properties")
     if ids is not None and len(ids) > max_objects:
         raise MethodError("requestTooLarge", f"at most {max_objects} ids")
     if known is not None and properties is not None:
@@ -78,6 +83,21 @@ def get_arguments(arguments: Arguments, *, max_objects: int, known: Collection[s
             if name not in known:
                 raise invalid_arguments(f"there is no property {name[:64]}")
     return Get(ids, properties)
+
+
+def property_names(arguments: Arguments, name: str) -> list[str] | None:
+    """Take a list of names of properties, each once; null stands for the default ones.
+
+    Raises:
+        MethodError: invalidArguments for more than `MAX_PROPERTIES`.
+    """
+    names = arguments.strings(name)
+    if names is None:
+        return None
+    names = list(dict.fromkeys(names))
+    if len(names) > MAX_PROPERTIES:
+        raise invalid_arguments(f"{name} has at most {MAX_PROPERTIES} names")
+    return names
 
 
 def changes_arguments(arguments: Arguments) -> Changes:
@@ -129,6 +149,8 @@ def comparators(value: object) -> list[Comparator]:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise invalid_arguments("sort is a list of Comparators or null")
+    if len(value) > MAX_COMPARATORS:
+        raise MethodError("unsupportedSort", f"at most {MAX_COMPARATORS} comparators")
     return [_comparator(dict(item)) for item in value]
 
 
