@@ -4,9 +4,12 @@ import smtplib
 import socket
 import threading
 import urllib.request
+from pathlib import Path
 
 import pytest
 
+from pymailcore.app.core import Core
+from pymailcore.runtime.lock import FolderLock
 from pymailcore.testing import MailServer
 
 pytestmark = pytest.mark.slow
@@ -81,3 +84,33 @@ def test_metrics_have_a_listener_of_their_own() -> None:
             assert answer.status == 200
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/else")
+
+
+def test_the_queue_waits_for_the_runner_of_an_earlier_family(tmp_path: Path) -> None:
+    """S16, D10: leases of a process that still relays are not released, so nothing is sent twice."""
+    sink = Sink()
+    route = f'[[route]]\ndomain = "example.net"\nhost = "127.0.0.1"\nport = {sink.port}\n'
+    (tmp_path / "data").mkdir()
+    lock = FolderLock(tmp_path / "data", "queue.lock")
+    with MailServer(tmp_path, settings=route) as server:
+        anna = server.add_account("anna", "correct horse")
+        with smtplib.SMTP(server.host, server.ports["submission"]) as client:
+            client.login(anna, "correct horse")
+            client.sendmail(anna, ["ben@example.net"], f"From: {anna}\r\nSubject: out\r\n\r\nHello\r\n")
+
+        async def tries(core: Core) -> list[tuple[str, int]]:
+            return [(entry.state, entry.tries) for entry in await core.queue.entries()]
+
+        assert server.run(tries) == [("waiting", 0)]
+        assert sink.lines == []
+        lock.close()
+        assert "RCPT TO:<ben@example.net>" in sink.wait()
+
+
+def test_the_end_does_not_wait_for_the_runner_of_an_earlier_family(tmp_path: Path) -> None:
+    """SIGTERM while the queue waits for its lock."""
+    (tmp_path / "data").mkdir()
+    lock = FolderLock(tmp_path / "data", "queue.lock")
+    with MailServer(tmp_path):
+        pass
+    lock.close()

@@ -7,6 +7,7 @@ import trio.testing
 from tests.support.smtp import FakeConnection, codes
 
 from pymailcore.base.address import Address
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import Forbidden, MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
@@ -14,7 +15,6 @@ from pymailcore.directory.errors import Loop, TooManyAttempts
 from pymailcore.directory.types import Principal, Route
 from pymailcore.msa.role import MsaRole
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings

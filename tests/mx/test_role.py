@@ -6,6 +6,7 @@ import trio.testing
 from tests.support.smtp import FakeConnection, codes
 
 from pymailcore.base.address import Address
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
@@ -13,7 +14,6 @@ from pymailcore.directory.errors import Loop
 from pymailcore.directory.types import Domain, LocalRecipient, Route
 from pymailcore.mx.role import MxRole
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings
@@ -135,6 +135,16 @@ async def test_a_message_for_somebody_here_gets_a_received_field_and_nothing_els
     assert b"for <b@host.example>" in received
     assert (tenant, received_ms) == (TenantId(1), NOW_MS)
     assert b"250 2.0.0 Accepted as c1.1\r\n" in world.answers
+
+
+async def test_a_return_path_that_the_peer_wrote_does_not_stand_behind_our_received(world: World) -> None:
+    """RFC 5321 section 4.4, S17: there is one, and it is ours; a forged one would name another sender."""
+    forged = "Return-Path: <boss@host.example>\r\nreturn-path:\r\n <other@host.example>\r\n"
+    message = forged + "Subject: x\r\n\r\nx\r\n"
+    await world.converse(transaction("b@host.example", message=message))
+    ((_, kept, _, _),) = world.delivery.accepted
+    assert b"return-path" not in kept.lower()
+    assert kept.endswith(b"\r\nSubject: x\r\n\r\nx\r\n")
 
 
 async def test_several_recipients_are_not_told_of_each_other(world: World) -> None:

@@ -18,6 +18,11 @@ from pymailcore.queue.types import Bounce, Failure, Message
         ("4.4.7 gave up; last: mx: 450 4.2.1 x", "4.4.7", None, "4.4.7 gave up; last: mx: 450 4.2.1 x"),
         ("mx: 554 from 15.1.1.9 refused", "5.0.0", "mx", "554 from 15.1.1.9 refused"),
         ("", "5.0.0", None, ""),
+        ("mx: 550 2.0.0 fine", "5.0.0", "mx", "550 2.0.0 fine"),
+        ("mx: 550 see 4.7.1 or 5.7.1", "5.7.1", "mx", "550 see 4.7.1 or 5.7.1"),
+        ("mx: 550 see 4.7.1", "5.0.0", "mx", "550 see 4.7.1"),
+        ("4.4.1 no host could be reached", "4.4.1", None, "4.4.1 no host could be reached"),
+        ("mx: 451 later", "4.0.0", "mx", "451 later"),
     ],
 )
 def test_a_reply_is_read(reply: str, status: str, host: str | None, diagnostic: str) -> None:

@@ -74,7 +74,7 @@ class Scene:
     settings: QueueSettings
     metrics: Metrics = field(default_factory=Metrics)
 
-    def runner(self) -> QueueRunner:
+    def relay(self, hosts: Hosts) -> Relay:
         hops = NextHops(
             Resolver(DnsSettings()),
             [Route(domain="*", host="relay")],
@@ -82,11 +82,14 @@ class Scene:
             hostname="mx.a.example",
             rng=random.Random(1),  # noqa: S311 - no secret
         )
+        return Relay(hops, hosts)
+
+    def runner(self) -> QueueRunner:
         return QueueRunner(
             self.post.queue,
             self.post.store,
             self.post.delivery,
-            Relay(hops, self.hosts),
+            self.relay(self.hosts),
             self.hub,
             self.post.ids,
             self.settings,
@@ -463,3 +466,29 @@ async def test_an_operators_retry_is_tried_at_once(scene: Scene, autojump_clock:
         await scene.post.queue.retry()
         await trio.sleep(0.1)
     assert len(scene.hosts.got) == 1
+
+
+async def test_a_reload_waits_for_no_delivery_that_is_under_way(
+    scene: Scene, autojump_clock: MockClock
+) -> None:
+    """D9: a host that hangs for twenty minutes must not stop all other mail after SIGHUP."""
+
+    async def hang(_: Envelope) -> Reply:
+        await trio.sleep(1_000)
+        return OK
+
+    scene.hosts.behaviour["hanging.example"] = hang
+    async with scene.running() as runner:
+        await scene.put("x@hanging.example")
+        await trio.sleep(1)
+        hosts = Hosts()
+        relay = scene.relay(hosts)
+        runner.reload(
+            scene.post.queue, scene.post.delivery, relay, scene.settings, hostname="other.a.example"
+        )
+        await scene.put("y@quick.example")
+        await trio.sleep(1)
+        assert [(at, who) for at, who, *_ in hosts.got] == [(1.0, "y@quick.example")]
+        await trio.sleep(1_000)
+    assert [who for _, who, *_ in scene.hosts.got] == ["x@hanging.example"]
+    assert scene.is_empty()

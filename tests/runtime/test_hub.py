@@ -67,3 +67,13 @@ def test_closed_watches_leave_nothing_behind() -> None:
         assert hub.watched() == [1]
     again.close()
     assert hub.watched() == []
+
+
+def test_an_event_of_the_largest_value_leaves_room_for_the_next() -> None:
+    """A frame holds 64 bits: one poisoned notice must not end the hub of a whole family."""
+    hub = ChangeHub()
+    forwarded: list[tuple[int, int]] = []
+    hub.forward_to(lambda channel, value: forwarded.append((channel, value)))
+    for value in (2**63 - 1, 5, 2**63 - 1):
+        hub.publish(QUEUE, value)
+    assert [value for _, value in forwarded] == [1, 5, 6]

@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Iterator
 
@@ -36,6 +37,23 @@ def test_the_console_form_shows_no_control_characters(capfd: pytest.CaptureFixtu
     assert "\x1b" not in line
 
 
+def test_the_console_form_shows_no_control_characters_in_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    """S18: the renderer quotes only what has a space in it."""
+    configure(LogSettings(format="console"))
+    log.warning("strange", name="a\x1b]0;owned\x07", other="b\x9b31m", third="c\u2028d")
+    line = capfd.readouterr().err
+    assert line.isprintable() or line.rstrip("\n").isprintable()
+    assert "\\x1b]0;owned" in line
+
+
+@pytest.mark.parametrize("value", ["a\ud800b", 2**70, {"x": "\udfff"}])
+def test_no_value_keeps_a_line_from_being_written(capfd: pytest.CaptureFixture[str], value: object) -> None:
+    """S18: a log line of a hostile value is no fault of the connection."""
+    configure(LogSettings(format="json"))
+    log.warning("strange", value=value)
+    assert json.loads(capfd.readouterr().err)["value"] == value
+
+
 def test_less_important_lines_are_left_out(capfd: pytest.CaptureFixture[str]) -> None:
     configure(LogSettings(level="warning", format="json"))
     log.info("quiet")
@@ -50,3 +68,21 @@ def test_faults_carry_their_trace(capfd: pytest.CaptureFixture[str]) -> None:
         log.exception("fault")
     entry = json.loads(capfd.readouterr().err)
     assert "ZeroDivisionError: by zero" in entry["exception"]
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_log_that_cannot_be_written_is_no_fault_of_mail(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    """GR4: standard error may be a file on the disk that is full."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise fault
+
+        def flush(self) -> None:
+            raise fault
+
+    configure(LogSettings(format="json"))
+    monkeypatch.setattr("sys.stderr", Full())
+    log.warning("nobody reads this")

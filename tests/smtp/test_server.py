@@ -19,9 +19,9 @@ from tests.support.smtp import (
 )
 
 from pymailcore.base.address import Address
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import MailError, OverQuota, TemporaryFailure
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings

@@ -1,7 +1,10 @@
 """The back worker's app: the outbound queue, the store's housekeeping, the metrics of all workers."""
 
+import contextlib
 import functools
 import random
+from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -13,8 +16,14 @@ from pymailcore.queue.carrier import SmtpCarrier
 from pymailcore.queue.nexthop import NextHops
 from pymailcore.queue.relay import Relay
 from pymailcore.queue.runner import QueueRunner
+from pymailcore.runtime.lock import FolderLock, LockHeld
+from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics_http import serve_metrics
 from pymailcore.runtime.serve import serve_sockets
+
+_LOCK_SECONDS: Final = 0.2
+
+log = get_logger()
 
 
 class BackApp:
@@ -42,11 +51,19 @@ class BackApp:
             await self._work(core, task_status)
 
     def reload(self, configuration: Configuration) -> None:
-        """Begin every further delivery with another configuration."""
-        if self._core is not None:
-            self._core.reload(configuration)
+        """Begin every further delivery with another configuration; those under way hold nothing up."""
+        core = self._core
+        if core is None:
+            return
+        core.reload(configuration)
         if self._runner is not None:
-            self._runner.stop()
+            self._runner.reload(
+                core.queue,
+                core.delivery,
+                _make_relay(configuration),
+                configuration.queue,
+                hostname=configuration.hostname,
+            )
 
     async def _work(self, core: Core, task_status: trio.TaskStatus[None]) -> None:
         context = self._context
@@ -67,33 +84,54 @@ class BackApp:
                 self._runner.stop()
 
     async def _relay(self, core: Core) -> None:
-        """Run the queue; after a reload with a runner of the new configuration."""
-        while not self._draining:
-            self._runner = self._make_runner(core)
+        """Run the queue, once no other process does."""
+        lock = await self._lock(core.configuration.data)
+        if lock is None:
+            return
+        configuration = core.configuration
+        with contextlib.closing(lock):
+            self._runner = QueueRunner(
+                core.queue,
+                core.store,
+                core.delivery,
+                _make_relay(configuration),
+                core.hub,
+                core.ids,
+                configuration.queue,
+                core.metrics,
+                hostname=configuration.hostname,
+            )
             await self._runner.run()
 
-    def _make_runner(self, core: Core) -> QueueRunner:
-        configuration = core.configuration
-        hops = NextHops(
-            Resolver(configuration.dns),
-            configuration.routes,
-            configuration.queue,
-            hostname=configuration.hostname,
-            rng=random.SystemRandom(),
-        )
-        carrier = SmtpCarrier(
-            hostname=configuration.hostname,
-            settings=configuration.smtp,
-            attempt_seconds=configuration.queue.attempt_seconds,
-        )
-        return QueueRunner(
-            core.queue,
-            core.store,
-            core.delivery,
-            Relay(hops, carrier),
-            core.hub,
-            core.ids,
-            configuration.queue,
-            core.metrics,
-            hostname=configuration.hostname,
-        )
+    async def _lock(self, data: Path) -> FolderLock | None:
+        """Wait until this is the only runner of the queue; None when it is time to end.
+
+        A family whose supervisor was killed finishes the deliveries that are under way, while the next family
+        begins. The next runner takes all leases for those of a dead process, so it must not begin before.
+        """
+        told = False
+        while not self._draining:
+            try:
+                return FolderLock(data, "queue.lock")
+            except (LockHeld, OSError) as fault:
+                if not told:
+                    log.warning("the queue waits for another process to end", fault=repr(fault))
+                told = True
+            await trio.sleep(_LOCK_SECONDS)
+        return None
+
+
+def _make_relay(configuration: Configuration) -> Relay:
+    hops = NextHops(
+        Resolver(configuration.dns),
+        configuration.routes,
+        configuration.queue,
+        hostname=configuration.hostname,
+        rng=random.SystemRandom(),
+    )
+    carrier = SmtpCarrier(
+        hostname=configuration.hostname,
+        settings=configuration.smtp,
+        attempt_seconds=configuration.queue.attempt_seconds,
+    )
+    return Relay(hops, carrier)

@@ -8,13 +8,14 @@ import trio
 from pymailcore.app.context import Context
 from pymailcore.app.core import Core, open_core
 from pymailcore.app.http import make_http
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.listener import Listener
+from pymailcore.imap.places import Places
 from pymailcore.imap.server import serve_connection as serve_imap
 from pymailcore.msa.role import MsaRole
 from pymailcore.mx.role import MxRole
 from pymailcore.runtime.serve import Connection, Handler, serve_sockets
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.web.server import HttpServer
@@ -38,7 +39,11 @@ class FrontApp:
     def __init__(self, context: Context, core: Core | None = None) -> None:
         self._context = context
         self._core = core
-        self._budget = MailDataBudget(context.configuration.smtp.max_mail_data_memory_octets)
+        configuration = context.configuration
+        self._budget = MailDataBudget(
+            max(configuration.smtp.max_mail_data_memory_octets, configuration.imap.message_octets)
+        )
+        self._places = Places(searches=configuration.imap.searches_per_account)
         self._handlers: list[Handler] = []
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -112,6 +117,8 @@ class FrontApp:
                 tls=context.tls,
                 tls_mode=listener.tls,
                 plaintext_login=listener.plaintext_login,
+                budget=self._budget,
+                places=self._places,
             )
         return SmtpServer(
             role=roles[listener.protocol],

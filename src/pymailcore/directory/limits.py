@@ -9,7 +9,11 @@ The account's own count would let a stranger lock its owner out; so it does not 
 which that account has logged in before.
 
 Counts live in the memory of one process, in windows of a minute and a day, and are bounded: when there are
-too many, the one that began longest ago is forgotten.
+too many, the one that began longest ago is forgotten. A family of N front workers lets through at most N
+times as many, since each has its own bound whatever worker a connection gets. That is accepted: a guess still
+costs its Argon2id, N times 50 guesses a day find no password that is worth the name, and shared counts would
+let strangers cause a write to the store with each guess. An operator who wants the family to keep the number
+divides the settings by the number of workers.
 """
 
 from collections import Counter

@@ -43,7 +43,7 @@ class DirectorySettings:
         default=10,
         metadata={
             "doc": "Failed logins a minute from one address or for one account; wider nets get 3 and 9 "
-            "times as many."
+            "times as many. Each front worker counts for itself."
         },
     )
     failures_per_day: int = field(

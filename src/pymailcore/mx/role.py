@@ -4,8 +4,8 @@ Standards: RFC 5321 sections 3.6.1 (relaying), 4.4 (Received), 4.5.1 (postmaster
 
 Contract: 250 after the mail data means that the message is on disk for all recipients of the transaction.
 An address elsewhere is refused whatever form it hides in: nothing is ever rewritten because of `%`, `!`, `@`
-or quotes in a local part. Apart from the Received field in front (and the Return-Path that delivery adds)
-not one octet of a message is changed.
+or quotes in a local part. Apart from the Received field in front (and the Return-Path that delivery adds, in
+place of any that a message begins with) not one octet of a message is changed.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, TenantId
+from pymailcore.delivery.delivery import without_return_path
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.types import Domain, Route
 from pymailcore.message.trace import count_received, received_field
@@ -175,7 +176,10 @@ class MxConversation:
         )
         try:
             await role.delivery.accept(
-                envelope, field + octets, tenant=self._tenant or DEFAULT_TENANT, received_ms=received_ms
+                envelope,
+                field + without_return_path(octets),
+                tenant=self._tenant or DEFAULT_TENANT,
+                received_ms=received_ms,
             )
         except Loop:
             return TOO_MANY_HOPS

@@ -13,21 +13,29 @@ from pymailcore.queue.types import Bounce, Failure
 
 # `host: 550 5.1.1 text`, or `5.1.2 text` when nobody else said it
 _REPLY: Final = re.compile(r"(?:(?P<host>[^ ]+): )?(?P<text>.*)\Z", re.DOTALL)
-_STATUS: Final = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+_STATUS: Final = re.compile(r"(?<![0-9.])([45]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 
 
 def recipient_status(failure: Failure) -> RecipientStatus:
     """Read a failure as what a report says of its recipient."""
     match = _REPLY.match(failure.reply)
     host, text = (match["host"], match["text"]) if match else (None, failure.reply)
-    found = _STATUS.search(text)
     return RecipientStatus(
         final_recipient=failure.address,
         action="failed",
-        status=found[1] if found else "5.0.0",
+        status=_status(text),
         remote_mta=host,
         diagnostic=text,
     )
+
+
+def _status(text: str) -> str:
+    """The status in a reply, which is never that of a success; of the reply's class when it has a code."""
+    found = next((match[1] for match in _STATUS.finditer(text) if match[1][0] == text[0]), None)
+    if found is None and not text[:3].isdecimal():
+        any_class = _STATUS.search(text)
+        found = any_class[1] if any_class else None
+    return found or ("4.0.0" if text[:1] == "4" else "5.0.0")
 
 
 def report(bounce: Bounce, original: bytes, *, hostname: str, number: int, now_ms: int) -> bytes:

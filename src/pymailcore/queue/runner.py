@@ -87,7 +87,7 @@ class QueueRunner:
         is gone. Cancellation: entries on their way are tried again by the next runner; a host that had
         taken one and whose reply was not written down yet gets it twice.
         """
-        await self._until_it_works(self._queue.release_leases)
+        await self._until_it_works(lambda: self._queue.release_leases())
         async with trio.open_nursery() as listening:
             listening.start_soon(self._listen)
             async with trio.open_nursery() as nursery:
@@ -96,6 +96,17 @@ class QueueRunner:
                     if not await self._until_it_works(lambda: self._start_due(nursery)):
                         await self._wait()
             listening.cancel_scope.cancel()
+
+    def reload(
+        self, queue: Queue, delivery: Delivery, relay: Relay, settings: QueueSettings, *, hostname: str
+    ) -> None:
+        """Begin everything from now on with these; what is on its way goes on, and nothing waits for it."""
+        self._queue = queue
+        self._delivery = delivery
+        self._relay = relay
+        self._settings = settings
+        self._hostname = hostname
+        self._wake.set()
 
     def stop(self) -> None:
         """Take nothing more."""
@@ -148,7 +159,7 @@ class QueueRunner:
 
     async def _wait(self) -> None:
         """Wait for the first reason to look again."""
-        self._metrics.queue_entries.set(await self._until_it_works(self._queue.count))
+        self._metrics.queue_entries.set(await self._until_it_works(lambda: self._queue.count()))
         seconds = self._settings.poll_seconds
         if self._running.total() < self._settings.concurrent_count:
             due_ms = await self._until_it_works(lambda: self._queue.next_due_ms(self._running))

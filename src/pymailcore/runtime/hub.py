@@ -18,6 +18,8 @@ QUEUE: Final = -1
 """Channel: there are new queue entries."""
 DIRECTORY: Final = -2
 """Channel: what is known about domains, accounts and addresses is out of date."""
+_LARGEST_EVENT: Final = 2**62
+"""No value of an event is as large; one that claims to be would leave no room for the next."""
 
 
 class ChangeHub:
@@ -45,7 +47,7 @@ class ChangeHub:
         """
         known = self._values.get(channel, 0)
         if channel < 0:
-            value = max(value, known + 1)
+            value = max(value if value < _LARGEST_EVENT else 0, known + 1)
         elif value <= known:
             return None
         self._values[channel] = value

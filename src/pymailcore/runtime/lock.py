@@ -1,4 +1,4 @@
-"""One server on a data folder: a lock that the kernel lets go of when the process dies."""
+"""One server on a data folder, one runner of its queue: locks that the kernel lets go of with the process."""
 
 import fcntl
 import os
@@ -10,10 +10,14 @@ class LockHeld(Exception):
 
 
 class FolderLock:
-    """Holds `FOLDER/run/serve.lock` while open."""
+    """Holds a file in `FOLDER/run` while open.
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "run" / "serve.lock"
+    Raises:
+        LockHeld: by another process, which the text names.
+    """
+
+    def __init__(self, folder: Path, name: str = "serve.lock") -> None:
+        path = folder / "run" / name
         path.parent.mkdir(mode=0o700, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

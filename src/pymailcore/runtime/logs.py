@@ -4,8 +4,11 @@ Ids are bound once (`structlog.contextvars`) by the accept loop and are in every
 connection write, whatever package writes it. Control characters cannot break a line: both forms escape them.
 """
 
+import contextlib
+import json
+import re
 import sys
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 import orjson
 import structlog
@@ -16,6 +19,7 @@ from pymailcore.runtime.settings import LogSettings
 Logger = FilteringBoundLogger
 """The type of a logger: `log.info("what happened", key=value)`."""
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -25,7 +29,30 @@ def get_logger() -> Logger:
 
 
 def _dumps(value: object, **_: Any) -> str:  # noqa: ANN401 - the renderer's own arguments
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # a lone surrogate, or a number of more than 64 bits
+        return json.dumps(value, default=str, skipkeys=True)
+
+
+def _show_controls(_logger: object, _method: str, event: Any) -> Any:  # noqa: ANN401 - structlog's types
+    """Escape what could move a terminal's cursor; the renderer does so only for values with a space."""
+    for key, value in event.items():
+        if isinstance(value, str) and _CONTROL.search(value):
+            event[key] = _CONTROL.sub(lambda match: ascii(match[0])[1:-1], value)
+    return event
+
+
+class _Stderr:
+    """Standard error, maybe a file on a full disk or a pipe that nobody reads: mail goes on without."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(settings: LogSettings, *, process: str = "") -> None:
@@ -48,6 +75,7 @@ def configure(settings: LogSettings, *, process: str = "") -> None:
     if process:
         processors.append(name_process)
     if console:
+        processors.append(_show_controls)
         processors.append(
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
@@ -61,6 +89,6 @@ def configure(settings: LogSettings, *, process: str = "") -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )

@@ -17,12 +17,12 @@ from typing import Final, Literal, Protocol
 
 import trio
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.runtime.logs import Logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.registry import MECHANISMS
 from pymailcore.smtp import outcomes
-from pymailcore.smtp.budget import MailDataBudget
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply

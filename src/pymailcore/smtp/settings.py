@@ -18,8 +18,8 @@ class SmtpSettings:
     max_mail_data_memory_octets: int = field(
         default=536_870_912,
         metadata={
-            "doc": "Memory that mail data in transit may take in one process. Beyond it clients get 452 and "
-            "come again."
+            "doc": "Memory that mail data in transit, by SMTP or IMAP APPEND, may take in one process. "
+            "Beyond it clients get 452 or NO, and come again."
         },
     )
     max_received_count: int = field(
@@ -38,7 +38,10 @@ class SmtpSettings:
     )
     junk_commands_count: int = field(
         default=100,
-        metadata={"doc": "NOOP, RSET, VRFY and HELP between two messages; each further one is an error."},
+        metadata={
+            "doc": "Repeated EHLO, NOOP, RSET, VRFY, HELP and repeated recipients between two messages; each "
+            "further one is an error."
+        },
     )
     failed_logins_count: int = field(
         default=3,

@@ -171,6 +171,19 @@ def test_3yz_where_none_is_due_is_no_success(code: bytes) -> None:
     assert all(reply.temporary for reply in finished.replies.values())
 
 
+@pytest.mark.parametrize("hello", [EHLO, BARE])
+@pytest.mark.parametrize("answer", [b"250 2.0.0 ok\r\n", b"220 x\r\n"])
+def test_2yz_to_data_is_no_success_because_nothing_was_sent(hello: bytes, answer: bytes) -> None:
+    """RFC 5321 section 4.3.2: a server that answers DATA with 250 must not make a message vanish."""
+    ok = b"250 ok\r\n"
+    said = [ok * 3 + answer] if hello is EHLO else [ok, ok, ok, answer]
+    seen, answers = converse(client(), b"220 hi\r\n", hello, *said)
+    assert MESSAGE not in b"".join(answers)
+    (finished,) = seen
+    assert isinstance(finished, Finished)
+    assert {reply.code for reply in finished.replies.values()} == {451}
+
+
 @pytest.mark.parametrize(
     "greeting", [b"421 busy\r\n", b"554 no\r\n", b"250 eh\r\n", b"SSH-2.0-x\r\n", b"220-a\r\n250 b\r\n"]
 )

@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -294,6 +295,41 @@ def test_junk_commands_become_errors() -> None:
     assert protocol.errors == 1
     feed(protocol, b"NOOP\r\n" * 30)
     assert protocol.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    "line", [b"EHLO c.example\r\n", b"HELO c.example\r\n", b"RCPT TO:<b@host.example>\r\n"]
+)
+def test_repeated_greetings_and_recipients_are_junk(line: bytes) -> None:
+    """S9, S12: accepted every time, they would never come to an end."""
+    protocol = opened(octets=ENVELOPE + line * 100)
+    assert protocol.errors == 0
+    feed(protocol, line)
+    assert protocol.errors == 1
+    feed(protocol, line * 30)
+    assert protocol.state is State.CLOSED
+
+
+def test_recipients_beyond_the_limit_come_to_an_end() -> None:
+    """S12: 452 is no error of an honest client, and no licence to ask for ever."""
+    options = dataclasses.replace(OPTIONS, max_recipients=1, junk_commands=5)
+    protocol = opened(options, ENVELOPE + b"".join(b"RCPT TO:<x%d@host.example>\r\n" % n for n in range(5)))
+    assert protocol.errors == 0
+    feed(protocol, b"".join(b"RCPT TO:<y%d@host.example>\r\n" % n for n in range(30)))
+    assert protocol.state is State.CLOSED
+
+
+@pytest.mark.parametrize("character", ["\x85", "\x9b", "\u2028", "\u2029", "\u202e", "\u200b"])
+@pytest.mark.parametrize("command", ["MAIL FROM", "RCPT TO"])
+def test_an_address_with_a_character_that_cannot_be_shown_is_refused(command: str, character: str) -> None:
+    """S17: it would stand in Received, Return-Path, reports and logs."""
+    protocol = opened(octets=b"EHLO c.example\r\n")
+    if command == "RCPT TO":
+        feed(protocol, b"MAIL FROM:<> SMTPUTF8\r\n")
+    protocol.bytes_to_send()
+    tail = " SMTPUTF8" if command == "MAIL FROM" else ""
+    feed(protocol, f"{command}:<a{character}b@host.example>{tail}\r\n".encode())
+    assert protocol.bytes_to_send().startswith(b"501 5.1.")
 
 
 # The contract towards the driver

@@ -229,6 +229,9 @@ class SmtpClientProtocol:
                 self._out.append(encode_mail_data(self._octets) if accepted else b".\r\n")
                 self._octets = b""
                 go_ahead = yield
+            elif go_ahead.positive:
+                # Nothing was sent, so it is no success, whatever the server means by it.
+                go_ahead = Reply(451, "4.5.0", f"Unexpected reply {go_ahead.code} to DATA")
             self._results.update(dict.fromkeys(accepted, _final(go_ahead)))
         yield from self._finish()
 

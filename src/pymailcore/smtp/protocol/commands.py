@@ -115,9 +115,11 @@ def _parse_address(path: bytes, options: ServerOptions, *, smtputf8: bool) -> Ad
     if path.lower() == b"postmaster":
         path += b"@" + options.postmaster_domain.encode()
     try:
-        return Address.parse(path.decode())
+        address = Address.parse(path.decode())
     except UnicodeDecodeError:
         return None
+    # Controls (C1, line and paragraph separators, directions) have no place in a trace field or a report.
+    return address if address is not None and str(address).isprintable() else None
 
 
 def _parse_parameters(tail: bytes) -> Mapping[bytes, bytes]:

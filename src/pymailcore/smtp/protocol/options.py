@@ -19,7 +19,8 @@ class ServerOptions:
         max_recipients: in one transaction.
         soft_errors: commands refused with 5yz after which the core is `tardy`.
         hard_errors: commands refused with 5yz after which it says 421.
-        junk_commands: NOOP, RSET, VRFY and HELP between two messages; each one more is an error.
+        junk_commands: EHLO, NOOP, RSET, VRFY, HELP and repeated recipients between two messages; each one
+            more is an error.
         starttls: STARTTLS can be had.
         mechanisms: SASL mechanisms in force; AUTH is not announced without one.
         encrypted: the octets come out of TLS.

@@ -217,18 +217,24 @@ class SmtpServerProtocol:
             raise CommandRefused(reply.NO_ARGUMENTS)
         return self._COMMANDS[verb](self, verb, arguments)
 
-    def _hello(self, verb: bytes, arguments: bytes) -> events.Event:
-        return self._ask(commands.parse_hello(arguments, extended=verb == b"EHLO"))
+    def _hello(self, verb: bytes, arguments: bytes) -> events.Event | None:
+        event = commands.parse_hello(arguments, extended=verb == b"EHLO")
+        if self.state is not State.GREETED:
+            self._count_junk()
+        return None if self.state is State.CLOSED else self._ask(event)
 
     def _mail(self, _verb: bytes, arguments: bytes) -> events.Event:
         return self._ask(commands.parse_mail(arguments, self._options))
 
-    def _recipient(self, _verb: bytes, arguments: bytes) -> events.Event:
+    def _recipient(self, _verb: bytes, arguments: bytes) -> events.Event | None:
         transaction = self._transaction
         transaction.recipient_refused = True  # until the answer says otherwise
         event = commands.parse_recipient(arguments, self._options, smtputf8=transaction.smtputf8)
         if len(transaction.recipients) >= self._options.max_recipients:
             # RFC 5321 section 4.5.3.1.10: the client sends the rest later, so this is no error of its.
+            self._count_junk(most=self._options.max_recipients)
+            if self.state is State.CLOSED:
+                return None
             raise CommandRefused(reply.TOO_MANY_RECIPIENTS)
         return self._ask(event)
 
@@ -275,9 +281,7 @@ class SmtpServerProtocol:
             self._transaction = Transaction()
             self.state = State.GREETED if self.state is State.GREETED else State.READY
         self._out.append(_ANSWERS[verb].encode())
-        self._junk += 1
-        if self._junk > self._options.junk_commands:
-            self._count_error()
+        self._count_junk()
 
     def _not_implemented(self, _verb: bytes, _arguments: bytes) -> None:
         raise CommandRefused(reply.NOT_IMPLEMENTED)
@@ -310,7 +314,9 @@ class SmtpServerProtocol:
         """Keep what an answer means for the transaction and the counters."""
         match event:
             case events.Recipient(forward_path):
-                if accepted:
+                if forward_path in self._transaction.recipients:
+                    self._count_junk()
+                elif accepted:
                     self._transaction.recipients[forward_path] = None
             case events.Mail():
                 self._transaction.mail = event if accepted else None
@@ -326,6 +332,12 @@ class SmtpServerProtocol:
     def _refuse(self, refusal: Reply) -> None:
         self._out.append(refusal.encode())
         if refusal.permanent:
+            self._count_error()
+
+    def _count_junk(self, *, most: int = 0) -> None:
+        """Count a command that leads to nothing; beyond `junk_commands` (and `most`) each is an error."""
+        self._junk += 1
+        if self._junk > max(most, self._options.junk_commands):
             self._count_error()
 
     def _count_error(self) -> None:

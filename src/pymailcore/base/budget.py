@@ -1,4 +1,4 @@
-"""How much memory the mail data in transit may take in one process."""
+"""How much memory the mail data in transit may take in one process, whatever protocol it comes by."""
 
 
 class MailDataBudget:

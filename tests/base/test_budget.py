@@ -1,4 +1,4 @@
-from pymailcore.smtp.budget import MailDataBudget
+from pymailcore.base.budget import MailDataBudget
 
 
 def test_a_budget_is_taken_to_its_last_octet_and_no_further() -> None:
