@@ -2,15 +2,16 @@
 
 import errno
 import os
+from collections import deque
 from pathlib import Path
 
 import pytest
 import trio
-from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, opened_store
+from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, counted_ids, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
-from pymailcore.store.blobs import address_of
+from pymailcore.store.blobs import LARGE_OCTETS, BlobJob, address_of
 from pymailcore.store.files import Files
 from pymailcore.store.types import Target, Transaction
 from pymailcore.store.writer import Job
@@ -131,30 +132,32 @@ async def test_equal_octets_are_written_once_in_a_tenant_and_again_in_another(tm
         await opened.check()
 
 
-async def test_a_known_blob_that_is_gone_is_written_again(opened: Opened) -> None:
-    """The pack thread's look and the transaction are two moments; the second one counts."""
-    octets = a_message("vanishing", body="y" * 2000 + "\r\n")
-    await opened.deliver(octets)
-    store = opened.store
-    # Forget what the process wrote lately, then pull the rows away under the next delivery.
-    store._engine.packs._recent.clear()
-    original = store._engine.packs._forward
+@pytest.mark.parametrize("octets", [2_000, LARGE_OCTETS + 1])
+async def test_a_known_blob_that_is_gone_is_written_again(tmp_path: Path, octets: int) -> None:
+    """The look before the lock and the transaction are two moments; the second one counts."""
+    message = a_message("vanishing", body="y" * octets + "\r\n")
+    async with opened_store(tmp_path / "data") as first:
+        await first.deliver(message)
+    # A process that remembers nothing finds the blob in the index; then its row is pulled away.
+    async with opened_store(tmp_path / "data", ids=counted_ids(1_000_000)) as opened:
+        store = opened.store
+        writer = store.database.writer
+        original = writer._batch
+        pulled: list[Job] = []
 
-    async def pull(tx: Transaction) -> None:
-        await tx.run("DELETE FROM blobs")
+        async def pull(tx: Transaction) -> None:
+            await tx.run("DELETE FROM blobs")
 
-    pulled: list[bool] = []
+        def batch(waiting: deque[Job]) -> list[Job]:
+            if not pulled and isinstance(waiting[0], BlobJob):
+                pulled.append(Job(pull, None))
+                waiting.appendleft(pulled[0])
+            return original(waiting)
 
-    def forward(jobs: list[Job]) -> None:
-        if not pulled:
-            pulled.append(True)
-            store.database.writer.put([Job(pull, None)])
-        original(jobs)
-
-    store._engine.packs._forward = forward
-    filed = await opened.deliver(octets)
-    assert pulled
-    assert await store.message(opened.account, filed.email) == octets
+        writer._batch = batch  # type: ignore[method-assign]
+        filed = await opened.deliver(message)
+        assert pulled
+        assert await store.message(opened.account, filed.email) == message
 
 
 async def test_many_callers_share_syncs(tmp_path: Path) -> None:

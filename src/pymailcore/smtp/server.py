@@ -277,7 +277,7 @@ class _Driver:
         octets: bytes | bytearray | None = None
         quiet_at = trio.current_time() + _QUIET_SECONDS if idle else self._deadline
         with trio.move_on_at(min(self._deadline, quiet_at)):
-            octets = await self._stream.receive_some(READ_OCTETS)
+            octets = await _read(self._stream)
         if octets is None and quiet_at < self._deadline:
             octets = await self._receive_unless_draining()
             if octets is None and self._connection.draining.is_set():
@@ -322,6 +322,24 @@ def _write_now(stream: trio.abc.Stream, octets: bytes) -> int:
         return 0
     except OSError as fault:
         raise trio.BrokenResourceError(f"the peer is gone: {fault.strerror}") from fault
+
+
+async def _read(stream: trio.abc.Stream) -> bytes | bytearray:
+    """Read what there is, and wait for it first: after a reply the next command is never there yet.
+
+    A plain socket is read without the layers of trio that guard against two readers and translate faults;
+    there is one reader, and this translates.
+    """
+    if type(stream) is not trio.SocketStream:
+        return await stream.receive_some(READ_OCTETS)
+    while True:
+        await trio.lowlevel.wait_readable(stream.socket)
+        try:
+            return os.read(stream.socket.fileno(), READ_OCTETS)
+        except BlockingIOError:
+            continue
+        except OSError as fault:
+            raise trio.BrokenResourceError(f"the peer is gone: {fault.strerror}") from fault
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -1,10 +1,11 @@
 """Blobs on their way to disk: addressed, compressed where it pays, appended, synced, handed to the writer.
 
-Theory: a job with blobs goes first through the pack thread and then through the writer, one hop from the
-loop. The pack thread takes all jobs that wait, appends what the tenant does not have yet, and does one
-sync for all of them; only then do their operations run. An address that the index knew when the pack thread
-looked may be gone when the operation runs: the operation then raises `BlobGone` and the caller sends the job
-again with `force`.
+Theory: the writer thread takes all jobs that wait, appends to its pack what the tenant does not have yet, and
+does one sync for all of them; only then does it lock the database and run their operations. Large jobs go
+through a pack thread first, which has a pack of its own, so that nobody waits for their compression. One
+thread for what is small saves two hand-overs between threads and most of the syncs. An address that the
+index knew at the look before the lock may be gone when the operation runs: the operation then raises
+`BlobGone` and the caller sends the job again with `force`.
 """
 
 import hmac
@@ -30,6 +31,7 @@ from pymailcore.store.writer import Job
 _BATCH_JOBS: Final = 256
 _BATCH_OCTETS: Final = 16 * 1024 * 1024
 _RECENT: Final = 8192
+LARGE_OCTETS: Final = 256 * 1024
 
 KNOWN: Final = "SELECT 1 FROM blobs WHERE id IN (?1, ?2) AND tenant = ?3 AND key = ?4"
 
@@ -54,7 +56,7 @@ def address_of(tenant_key: bytes, octets: bytes) -> bytes:
 class BlobJob(Job):
     """An operation that names blobs."""
 
-    __slots__ = ("force", "locations", "pieces", "tenant")
+    __slots__ = ("force", "locations", "octets", "pieces", "staged", "tenant")
 
     def __init__(
         self,
@@ -71,92 +73,40 @@ class BlobJob(Job):
         self.pieces = pieces
         self.locations = locations
         self.force = force
+        self.octets = sum(len(piece.octets) for piece in pieces)
+        self.staged = False
 
 
-class PackWriter:
-    """The pack thread.
+class Appender:
+    """Puts the blobs of jobs on disk, in a pack of its own; for one thread.
 
     Args:
-        connect: opens a reading connection; called in the thread.
         new_pack: gives a number for a new pack.
-        forward: takes jobs whose blobs are on disk.
-        deliver: takes jobs that failed.
     """
 
     def __init__(
-        self,
-        connect: Callable[[], apsw.Connection],
-        folder: Path,
-        files: Files,
-        new_pack: Callable[[], int],
-        *,
-        level: int,
-        pack_octets: int,
-        forward: Callable[[list[Job]], None],
-        deliver: Callable[[list[Job]], None],
+        self, folder: Path, files: Files, new_pack: Callable[[], int], *, level: int, pack_octets: int
     ) -> None:
-        self._connect = connect
         self._folder = folder
         self._files = files
         self._new_pack = new_pack
         self._pack_octets = pack_octets
         self._encoder = Encoder(level)
-        self._forward = forward
-        self._deliver = deliver
         self._pack: OpenPack | None = None
         self._recent: OrderedDict[tuple[int, bytes], Location] = OrderedDict()
-        self._queue: queue.SimpleQueue[BlobJob | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="store-packs", daemon=True)
-        self._thread.start()
 
-    def put(self, job: BlobJob) -> None:
-        """Leave a job."""
-        self._queue.put(job)
+    def stage(self, connection: apsw.Connection, jobs: Sequence[BlobJob]) -> bool:
+        """Append what the tenants do not have yet, with one sync for all; False: each job has its failure."""
+        try:
+            self._append(connection, jobs)
+        except Exception as error:
+            self.abandon()
+            for job in jobs:
+                job.failure = _failure_of(error)
+            return False
+        return True
 
-    def close(self) -> None:
-        """Finish what was left, then end; blocks."""
-        self._queue.put(None)
-        self._thread.join()
-
-    def _run(self) -> None:
-        connection: apsw.Connection | None = None
-        open_ = True
-        while open_:
-            jobs, open_ = self._take()
-            if not jobs:
-                continue
-            try:
-                if connection is None:
-                    connection = self._connect()
-                self._append(connection, jobs)
-            except Exception as error:
-                self._abandon()
-                for job in jobs:
-                    job.failure = _failure_of(error)
-                self._deliver([*jobs])
-            else:
-                self._forward([*jobs])
-            del jobs
-        self._abandon()
-        if connection is not None:
-            connection.close(True)
-
-    def _take(self) -> tuple[list[BlobJob], bool]:
-        """Wait for a job and take what waits beside it; False when there will be no more."""
-        jobs: list[BlobJob] = []
-        octets = 0
-        while len(jobs) < _BATCH_JOBS and octets < _BATCH_OCTETS:
-            try:
-                job = self._queue.get_nowait() if jobs else self._queue.get()
-            except queue.Empty:
-                break
-            if job is None:
-                return jobs, False
-            jobs.append(job)
-            octets += sum(len(piece.octets) for piece in job.pieces)
-        return jobs, True
-
-    def _append(self, connection: apsw.Connection, jobs: list[BlobJob]) -> None:
+    def _append(self, connection: apsw.Connection, jobs: Sequence[BlobJob]) -> None:
         recent = self._recent
         for job in jobs:
             tenant = job.tenant
@@ -172,7 +122,7 @@ class PackWriter:
         if self._pack is not None:
             self._pack.sync()
             if self._pack.end >= self._pack_octets:
-                self._abandon()
+                self.abandon()
         while len(recent) > _RECENT:
             recent.popitem(last=False)
 
@@ -184,7 +134,7 @@ class PackWriter:
             self._pack = OpenPack(self._folder, self._new_pack(), self._files)
         return self._pack
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """Never write to this pack again."""
         self._recent.clear()
         if self._pack is not None:
@@ -193,6 +143,95 @@ class PackWriter:
                 pack.close()
             except OSError:
                 return
+
+
+class PackWriter:
+    """The pack thread: blobs of large jobs, so that the writer does not wait for their compression.
+
+    Args:
+        connect: opens a reading connection; called in the thread.
+        forward: takes jobs whose blobs are on disk.
+        deliver: takes jobs that failed.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        appender: Appender,
+        *,
+        forward: Callable[[list[Job]], None],
+        deliver: Callable[[list[Job]], None],
+    ) -> None:
+        self._connect = connect
+        self._appender = appender
+        self._forward = forward
+        self._deliver = deliver
+        self._queue: queue.SimpleQueue[BlobJob | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-packs", daemon=True)
+        self._thread.start()
+
+    def put(self, job: BlobJob) -> None:
+        """Leave a job."""
+        if job.octets <= LARGE_OCTETS:
+            self._forward([job])
+        else:
+            self._queue.put(job)
+
+    def close(self) -> None:
+        """Finish what was left, then end; blocks."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: apsw.Connection | None = None
+        open_ = True
+        while open_:
+            jobs, open_ = self._take()
+            if not jobs:
+                continue
+            staged = False
+            try:
+                if connection is None:
+                    connection = self._connect()
+            except Exception as error:
+                for job in jobs:
+                    job.failure = _failure_of(error)
+            else:
+                staged = self._appender.stage(connection, jobs)
+            for job in jobs:
+                job.staged = True
+            (self._forward if staged else self._deliver)([*jobs])
+            del jobs
+        self._appender.abandon()
+        if connection is not None:
+            connection.close(True)
+
+    def _take(self) -> tuple[list[BlobJob], bool]:
+        """Wait for a job and take what waits beside it; False when there will be no more."""
+        jobs: list[BlobJob] = []
+        octets = 0
+        while len(jobs) < _BATCH_JOBS and octets < _BATCH_OCTETS:
+            try:
+                job = self._queue.get_nowait() if jobs else self._queue.get()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, False
+            jobs.append(job)
+            octets += job.octets
+        return jobs, True
+
+
+def stage_with(appender: Appender) -> Callable[[apsw.Connection, list[Job]], list[Job]]:
+    """Give what the writer does before it takes the lock: blobs that are not on disk yet."""
+
+    def stage(connection: apsw.Connection, jobs: list[Job]) -> list[Job]:
+        fresh = [job for job in jobs if isinstance(job, BlobJob) and not job.staged]
+        if not fresh or appender.stage(connection, fresh):
+            return []
+        return [*fresh]
+
+    return stage
 
 
 def _failure_of(error: Exception) -> BaseException:

@@ -9,7 +9,7 @@ import apsw
 import trio
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
-from pymailcore.store.blobs import PackWriter
+from pymailcore.store.blobs import Appender, PackWriter, stage_with
 from pymailcore.store.connection import open_connection
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.engine import Engine
@@ -78,17 +78,21 @@ async def open_store(
     )
     writer_ids = IdMint(_now_ms, secrets.randbits)
     database = SqliteDatabase(notify, read_side())
-    writer = Writer(connect, layout.locks / "write", space, database.deliver)
+    written = files or Files()
+    small, large = (
+        Appender(
+            layout.packs,
+            written,
+            IdMint(_now_ms, secrets.randbits).new,
+            level=settings.compression_level,
+            pack_octets=settings.pack_octets,
+        )
+        for _ in range(2)
+    )
+    writer = Writer(connect, layout.locks / "write", space, database.deliver, stage_with(small))
     database.begin(writer, Readers(read_side, database.deliver, settings.readers))
     pack_writer = PackWriter(
-        lambda: connect(read_only=True),
-        layout.packs,
-        files or Files(),
-        IdMint(_now_ms, secrets.randbits).new,
-        level=settings.compression_level,
-        pack_octets=settings.pack_octets,
-        forward=writer.put,
-        deliver=database.deliver,
+        lambda: connect(read_only=True), large, forward=writer.put, deliver=database.deliver
     )
     engine = Engine(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
     store = Store(engine)
@@ -100,11 +104,14 @@ async def open_store(
         yield store
     finally:
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(_close, maintenance, pack_writer, database)
+            await trio.to_thread.run_sync(_close, maintenance, pack_writer, database, small)
 
 
-def _close(maintenance: Maintenance | None, pack_writer: PackWriter, database: SqliteDatabase) -> None:
+def _close(
+    maintenance: Maintenance | None, pack_writer: PackWriter, database: SqliteDatabase, small: Appender
+) -> None:
     if maintenance is not None:
         maintenance.close()
     pack_writer.close()
     database.close()
+    small.abandon()

@@ -62,6 +62,9 @@ def failure_of(error: BaseException) -> BaseException:
     return error
 
 
+Stage = Callable[[apsw.Connection, list[Job]], list[Job]]
+
+
 class Writer:
     """Runs jobs on a connection of its own.
 
@@ -70,6 +73,7 @@ class Writer:
         lock: file that the writers of all processes lock in turn.
         space: gives up its reserve when the disk is full.
         deliver: takes the jobs of a batch once they are on disk, or have failed; called in the thread.
+        stage: puts on disk what jobs need before the lock is taken; gives those that failed.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class Writer:
         lock: Path,
         space: Space,
         deliver: Callable[[list[Job]], None],
+        stage: Stage,
     ) -> None:
         self._connect = connect
+        self._stage = stage
         self._space = space
         self._deliver = deliver
         self._queue: queue.SimpleQueue[Iterable[Job] | None] = queue.SimpleQueue()
@@ -104,21 +110,30 @@ class Writer:
         waiting: deque[Job] = deque()
         open_ = True
         while open_ or waiting:
+            arrived: list[Job] = []
             if not waiting:
-                open_ = self._take(waiting, self._queue.get())
+                open_ = self._take(arrived, self._queue.get())
             while open_:
                 try:
-                    open_ = self._take(waiting, self._queue.get_nowait())
+                    open_ = self._take(arrived, self._queue.get_nowait())
                 except queue.Empty:
                     break
+            if arrived:
+                self._prepare(arrived, waiting)
             if waiting:
                 self._deliver(self._batch(waiting))
 
-    def _take(self, waiting: deque[Job], jobs: Iterable[Job] | None) -> bool:
+    def _take(self, arrived: list[Job], jobs: Iterable[Job] | None) -> bool:
         if jobs is None:
             return False
-        waiting.extend(jobs)
+        arrived.extend(jobs)
         return True
+
+    def _prepare(self, arrived: list[Job], waiting: deque[Job]) -> None:
+        failed = self._stage(self._connection, arrived)
+        if failed:
+            self._deliver(failed)
+        waiting.extend(job for job in arrived if job not in failed)
 
     def _batch(self, waiting: deque[Job]) -> list[Job]:
         """Run and commit some of the jobs that wait; gives them with their outcomes."""
