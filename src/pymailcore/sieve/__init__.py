@@ -1,1 +1,1 @@
-"""The Sieve language, pure."""
+"""The Sieve language, pure; nothing is here yet."""
