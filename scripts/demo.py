@@ -44,7 +44,7 @@ def pymailcore(*arguments: str) -> list[str]:
 def make() -> None:
     """Make the server, with one account."""
     VAR.mkdir(exist_ok=True)
-    password = PASSWORD.read_text().strip() if PASSWORD.exists() else secrets.token_urlsafe(9)
+    password = PASSWORD.read_text().strip() if PASSWORD.exists() else secrets.token_hex(8)
     PASSWORD.touch(mode=0o600)
     PASSWORD.write_text(password + "\n")
     command = pymailcore(
