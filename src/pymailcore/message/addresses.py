@@ -32,21 +32,22 @@ class RawGroup(NamedTuple):
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~.-]++"
 _PLAIN_ATOMS: Final = r"[\w!#$%&'*+/?^`{|}~.-]++"
 _SIMPLE: Final = re.compile(
-    rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*+)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
+    rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
 )
 
+# Repeated groups are not possessive here: Python 3.11.2, Debian's, keeps what the last failed turn ate.
 _TOKEN: Final = re.compile(
     r'"((?:[^"\\]++|\\.)*+)"?'  # 1: quoted-string
     r"|(\s++)"  # 2: white space
     r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
     r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
     r"|(,[\s,]*+|;[\s;]*+|>++|<++|:++|@++|\()"  # 5: special; of a row the first counts
-    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]|=(?!\?))*+|=)',  # 6: atoms, dots, white space within
+    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]|=(?!\?))*|=)',  # 6: atoms, dots, white space within
     re.DOTALL,
 )
 # One mailbox of a list in the forms that nearly all have, up to the next.
 _ITEM: Final = re.compile(
-    rf'\s*+(?:(?:"([^"\\=]*+)"|({_PLAIN_ATOMS}(?:[ ]{_PLAIN_ATOMS})*+))'
+    rf'\s*+(?:(?:"([^"\\=]*+)"|({_PLAIN_ATOMS}(?:[ ]{_PLAIN_ATOMS})*))'
     rf"\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))"
     r"\s*+(?:,[\s,]*+|\Z)"
 )
