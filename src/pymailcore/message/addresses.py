@@ -35,14 +35,14 @@ _SIMPLE: Final = re.compile(
     rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
 )
 
-# Repeated groups are not possessive here: Python 3.11.2, Debian's, keeps what the last failed turn ate.
+# Python 3.11.2, Debian's, keeps what a failed turn of a possessive group took: such turns take nothing here.
 _TOKEN: Final = re.compile(
     r'"((?:[^"\\]++|\\.)*+)"?'  # 1: quoted-string
     r"|(\s++)"  # 2: white space
     r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
     r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
     r"|(,[\s,]*+|;[\s;]*+|>++|<++|:++|@++|\()"  # 5: special; of a row the first counts
-    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]|=(?!\?))*|=)',  # 6: atoms, dots, white space within
+    r'|((?!=\?)[^\s"(\[<>,:;@](?:(?!=\?)[^"(\[<>,:;@])*+|=)',  # 6: atoms, dots, white space within
     re.DOTALL,
 )
 # One mailbox of a list in the forms that nearly all have, up to the next.
