@@ -42,7 +42,7 @@ _TOKEN: Final = re.compile(
     r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
     r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
     r"|(,[\s,]*+|;[\s;]*+|>++|<++|:++|@++|\()"  # 5: special; of a row the first counts
-    r'|((?!=\?)[^\s"(\[<>,:;@](?:(?!=\?)[^"(\[<>,:;@])*+|=)',  # 6: atoms, dots, white space within
+    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]++|=(?!\?))*|=)',  # 6: atoms, dots, white space within
     re.DOTALL,
 )
 # One mailbox of a list in the forms that nearly all have, up to the next.
