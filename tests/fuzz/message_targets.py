@@ -1,8 +1,8 @@
 """Fuzz targets of the message package: each takes any octets, and raises when a promise is broken.
 
-By hand, with atheris (`pip install atheris`), without limit:
+By hand, with atheris, without limit (docs/develop/message.md says how to get it):
 
-    python -m tests.fuzz.message_atheris prepare tests/corpora/message
+    python -m tests.fuzz.message_atheris prepare /tmp/corpus tests/corpora/message
 
 In the test run the same targets are driven by `test_message_fuzz.py` with seeded mutations of the corpus.
 """

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.message.addresses import RawAddress, RawGroup, parse_addresses, split_addr_spec
+from pymailcore.message.addresses import _MAX_SIMPLE, RawAddress, RawGroup, parse_addresses, split_addr_spec
 from pymailcore.message.limits import MAX_ADDRESSES
 
 
@@ -121,3 +121,26 @@ def test_encoded_words_glued_to_words_hide_commas() -> None:
     """RFC 2047 section 5 (3) wants a space; some senders forget it."""
     (group,) = parse_addresses("Dr.=?utf-8?q?A,B?= <a@b>, c@d")
     assert [address.email for address in group.addresses] == ["a@b", "c@d"]
+
+
+@pytest.mark.parametrize("length", [_MAX_SIMPLE - 1, _MAX_SIMPLE, _MAX_SIMPLE + 1, 3 * _MAX_SIMPLE])
+def test_a_long_mailbox_is_read_as_a_short_one(length: int) -> None:
+    """The patterns for the forms of nearly all mail are given a bounded stretch."""
+    tail = " <a=b@example.com>"
+    name = "n" * 9 + " =n" * (length // 3)
+    name = name[: length - len(tail)].rstrip()
+    for text in (name + tail, f'"{name}"{tail}', f"c@d, {name}{tail}, e@f"):
+        read = flat(text)
+        assert (name, "a=b@example.com") in read
+        assert len(read) == (3 if "c@d" in text else 1)
+    domain = "d" * length
+    assert flat(f"c@d, a@{domain},e@f") == [(None, "c@d"), (None, f"a@{domain}"), (None, "e@f")]
+
+
+def test_equals_signs_are_letters_of_words() -> None:
+    """RFC 5322 section 3.2.3 has them in atext; only "=?" may begin an encoded-word."""
+    assert flat("a=b = c <d=e=@f=g>, =h@i, j@=?k") == [
+        ("a=b = c", "d=e=@f=g"),
+        (None, "=h@i"),
+        (None, "j@=?k"),
+    ]

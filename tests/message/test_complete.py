@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pymailcore.base.errors import InvalidValue
 from pymailcore.message.complete import complete_headers, field_values, has_field, header_addresses
 from pymailcore.message.headers import EmailAddress
-from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS
+from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_STRUCTURED_OCTETS
+from pymailcore.message.slices import MAX_CALL
 
 DATE = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -63,6 +64,24 @@ def test_all_addresses_of_all_fields_are_found() -> None:
     assert header_addresses(octets, "Sender") == []
     many = b"From: " + b"a@b," * 10_001 + b"c@d\r\n\r\n"
     assert header_addresses(many, "From")[-1].email == "c@d"
+
+
+@pytest.mark.parametrize(("over", "refused"), [(-1, False), (0, False), (1, True)])
+def test_a_field_too_long_to_be_read_fails_each_check(over: int, refused: bool) -> None:
+    """RFC 6409 section 6.1: who has said nothing that can be read has not said who he is."""
+    value = b"a@b (" + b"x" * (MAX_STRUCTURED_OCTETS - 7 + over) + b")"
+    assert len(value) + 1 == MAX_STRUCTURED_OCTETS + over  # the line end has one CR
+    found = header_addresses(b"From:" + value + b"\r\n\r\n", "From")
+    assert [address.email for address in found] == ["a@b", ""][: 1 + refused]
+
+
+def test_each_field_of_a_long_header_is_found() -> None:
+    fill = b"X: " + b"y" * 70 + b"\r\n"
+    header = (fill * (MAX_CALL // len(fill)) + b"Bcc: a@b\r\n c@d\r\nFrom: e@f\r\n") * 3
+    octets = header + b"\r\nBcc: stays\r\n"
+    assert field_values(octets, "bcc") == [b" a@b\r\n c@d\r"] * 3
+    kept = header.replace(b"Bcc: a@b\r\n c@d\r\n", b"")
+    assert complete(octets).endswith(kept + b"\r\nBcc: stays\r\n")
 
 
 def test_fields_are_found_in_their_order() -> None:

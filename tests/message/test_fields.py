@@ -7,14 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pymailcore.message.fields import (
+    every_field,
     header_end,
     iter_fields,
     read_fields,
+    structured,
     unfolded,
     without_comments,
     without_escapes,
 )
-from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
+from pymailcore.message.limits import (
+    MAX_FIELD_OCTETS,
+    MAX_FIELDS,
+    MAX_HEADER_OCTETS,
+    MAX_STRUCTURED_OCTETS,
+)
 
 
 def end(octets: bytes) -> int:
@@ -126,3 +133,31 @@ def test_quoted_pairs_are_undone() -> None:
     """RFC 5322 section 3.2.1."""
     assert without_escapes(r"a\"b\\\c\\") == 'a"b\\c\\'
     assert without_escapes("\\") == ""
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+@pytest.mark.parametrize("blank", [b"\r\n ", b" ", b"", "\u00e9".encode()])
+def test_structured_values_are_read_up_to_the_limit(over: int, blank: bytes) -> None:
+    """security.md section 4.4; beyond it the value ends at its last fold, space or whole character."""
+    start = b"x" * (MAX_STRUCTURED_OCTETS - 100) + blank
+    raw = start + b"y" * (MAX_STRUCTURED_OCTETS + over - len(start))
+    if blank in (b"", b"\xc3\xa9"):
+        raw = raw[:-4] + "yy\u00e9".encode()  # the limit is behind its first octet when there is one too many
+        cut = raw[: -2 if over > 0 else None]
+    else:
+        cut = raw if over <= 0 else start
+    assert structured(raw) == unfolded(cut)
+    assert ("y" in structured(raw)) is (over <= 0 or blank in (b"", b"\xc3\xa9"))
+
+
+def test_text_is_unfolded_whole() -> None:
+    raw = ("caf\u00e9 \r\n\t" * 100_000).encode() + b"\0"
+    assert len(raw) < MAX_FIELD_OCTETS
+    assert unfolded(raw) == ("caf\u00e9 \t" * 100_000).strip()
+    assert unfolded(b"\xe9" * 300_000) == "\u00e9" * 300_000
+    assert unfolded(b" " * 300_000) == ""
+
+
+def test_those_who_must_not_miss_one_are_given_every_field() -> None:
+    octets = b"A: b\n" * (MAX_FIELDS + 1)
+    assert len(list(every_field(octets, 0, len(octets)))) == MAX_FIELDS + 1

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from pymailcore.message.headers import (
     decoded,
     split_fields,
 )
-from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
+from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED, MAX_STRUCTURED_OCTETS, MAX_WORDS
 
 
 def test_the_raw_form_is_all_behind_the_colon() -> None:
@@ -104,3 +105,36 @@ def test_the_raw_form_is_text_as_written() -> None:
     """RFC 8621 section 4.1.2.1."""
     assert as_raw(b" a\r\n b\0 =?utf-8?q?x?= ") == " a\r\n b =?utf-8?q?x?= "
     assert as_raw(" é".encode() + b"\xff") == " é\ufffd"
+
+
+@pytest.mark.parametrize(("over", "there"), [(-1, True), (0, True), (1, False)])
+def test_lists_are_read_up_to_the_limit(over: int, there: bool) -> None:
+    """security.md section 4.4; no address is cut in two, and the raw and the text form are whole."""
+    last = b"\r\n <z@example.com>"
+    line = b"\r\n <" + b"a" * 1000 + b"@example.com>,"
+    length = MAX_STRUCTURED_OCTETS + over
+    count = (length - len(last)) // len(line)
+    raw = b" " * (length - len(last) - count * len(line)) + line * count + last
+    assert len(raw) == length
+    assert len(as_addresses(raw)) == count + there
+    assert {address.email for address in as_addresses(raw)} == {"a" * 1000 + "@example.com"} | (
+        {"z@example.com"} if there else set()
+    )
+    assert as_text(raw).endswith("<z@example.com>")
+    assert as_raw(raw).endswith("<z@example.com>")
+
+
+@pytest.mark.parametrize(("over", "there"), [(-1, True), (0, True), (1, False)])
+def test_ids_and_urls_are_read_up_to_the_limit(over: int, there: bool) -> None:
+    """security.md section 4.4."""
+    raw = b"<a@b>" + b" " * (MAX_STRUCTURED_OCTETS + over - 10) + b"<c@d>"
+    assert as_message_ids(raw) == as_urls(raw) == ["a@b", "c@d"][: 1 + there]
+
+
+def test_the_text_of_a_long_field_is_decoded_whole() -> None:
+    unit = b"a caf\xc3\xa9 =?utf-8?q?=C3=A9?= b \r\n "
+    count = 300_000 // len(unit)
+    raw = unit * count
+    assert count < MAX_WORDS
+    assert as_text(raw) == ("a caf\u00e9 \u00e9 b  " * count).strip()
+    assert as_raw(raw) == raw.decode()

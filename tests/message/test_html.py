@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.message.samples import growth
 
+from pymailcore.message import html as message_html
 from pymailcore.message.html import html_to_text
 from pymailcore.message.limits import MAX_TEXT_OCTETS
+from pymailcore.message.slices import MAX_CALL
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,9 @@ from pymailcore.message.limits import MAX_TEXT_OCTETS
         ("<pre>a\nb</pre>", "a b"),
         ("&#xd800;", "\ufffd"),
         (" <div> a </div> ", "a"),
+        # Python 3.11.2 takes '<u">' for a tag when the group of the pattern is possessive
+        ('<u">x', "x"),
+        ('<u">x" y="z>', 'x" y="z>'),
     ],
 )
 def test_words_come_out(html: str, text: str) -> None:
@@ -87,3 +92,56 @@ def test_bombs_take_linear_time(piece: str) -> None:
         growth(lambda size: piece * (size // len(piece)), lambda html: html_to_text(str(html), 10**9), 40_000)
         < 1.3
     )
+
+
+TOKENS = [
+    "<",
+    ">",
+    "a",
+    " ",
+    "\n",
+    '"',
+    "'",
+    "<b ",
+    '<p c="',
+    "<script",
+    "</script",
+    "&amp;",
+    "\u00e9",
+    "long",
+]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30])
+@given(
+    st.lists(
+        st.sampled_from(TOKENS),
+        max_size=40,
+    ).map("".join)
+)
+def test_long_tags_and_texts_are_read_as_short_ones(limit: int, html: str) -> None:
+    """What is beyond the limit of one call is read step by step, with the same result."""
+    whole = html_to_text(html, 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_html, "_MAX_TAG", limit)
+        assert html_to_text(html, 1000) == whole
+        if "&" not in html:  # a reference is cut only in a word longer than half a piece
+            patch.setattr(message_html, "_MAX_PIECE", limit)
+            assert html_to_text(html, 1000) == whole
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_a_tag_may_be_longer_than_one_call_takes(over: int) -> None:
+    """An image that stands in its tag, as a data URI, is often that long."""
+    for mark, most in (("'", message_html._MAX_TAG), ('"', MAX_CALL)):
+        start = f"<img alt={mark}a > b{mark} src={mark}"
+        tag = start + "A" * (most + over - len(start) - 2) + mark + ">"
+        assert len(tag) == most + over
+        assert html_to_text(f"a{tag}b <i title={mark}c>d{mark}>e</i>", 100) == "a b e"
+
+
+def test_a_long_text_keeps_its_words() -> None:
+    words = ["word", "caf\u00e9", "&amp;", "x" * 100] * 3000
+    html = "<p>" + " ".join(words) + "</p>"
+    assert html_to_text(html, len(html)) == " ".join(words).replace("&amp;", "&")
+    assert html_to_text("y" * 500_000, 600_000) == "y" * 500_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pymailcore.message.limits import MAX_DEPTH, MAX_PARTS
+from pymailcore.message.limits import MAX_ALL_PARAMETERS, MAX_DEPTH, MAX_PARAMETERS, MAX_PARTS
 from pymailcore.message.parse import parse
 from pymailcore.message.structure import Part, walk
 from pymailcore.message.wire import body_forms
@@ -84,3 +84,19 @@ def test_the_limit_of_parts_holds_over_all_levels() -> None:
     parts = list(walk(parse(octets).root))
     assert len(parts) <= MAX_PARTS
     assert parts[-1].mime_type == "application/octet-stream"
+
+
+@pytest.mark.parametrize(("more", "kept"), [(0, True), (1, True), (2, False)])
+def test_parameters_beyond_the_limit_of_a_message_are_passed_over(more: int, kept: bool) -> None:
+    """security.md P4; boundary, charset and names stay. The multipart itself has one parameter."""
+    full = b"".join(b"; p%d=x" % number for number in range(MAX_PARAMETERS))
+    parts = [b"a/b%d%b" % (number, full) for number in range(MAX_ALL_PARAMETERS // MAX_PARAMETERS - 1)]
+    parts.append(b"c/d" + b"".join(b"; p%d=x" % number for number in range(MAX_PARAMETERS - 5 + more)))
+    last = b"text/plain; charset=utf-8\r\nContent-Disposition: attachment; filename=f; size=3"
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(
+        b"--b\r\nContent-Type: %b\r\n\r\nx\r\n" % value for value in [*parts, last]
+    )
+    *before, end = parse(octets).root.children
+    assert [len(part.parameters) for part in before][-2:] == [MAX_PARAMETERS, MAX_PARAMETERS - 5 + more]
+    assert end.parameters == {"charset": "utf-8"}
+    assert end.disposition_parameters == ({"filename": "f", "size": "3"} if kept else {"filename": "f"})

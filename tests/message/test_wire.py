@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
+from pymailcore.message.slices import MAX_CALL
 from pymailcore.message.wire import (
     body_forms,
     envelope,
@@ -17,6 +18,7 @@ from pymailcore.message.wire import (
     utf8_forms,
     utf8_string,
 )
+from pymailcore.message.words import decode_words
 
 
 def envelope_of(octets: bytes) -> bytes:
@@ -264,3 +266,15 @@ def test_the_utf8_forms_are_valid_and_those_of_ascii_mail_are_the_same(octets: b
 def test_utf8_strings_are_quoted_or_literals(text: str, octets: bytes) -> None:
     """RFC 9051 section 4.3."""
     assert utf8_string(text) == octets
+
+
+@pytest.mark.parametrize("length", [MAX_CALL - 1, MAX_CALL, MAX_CALL + 1, MAX_CALL + 5000])
+def test_long_strings_are_literals_that_read_the_same(length: int) -> None:
+    """RFC 9051 section 4.3."""
+    text = "x" * (length - 3) + "\r\ny"
+    assert string(text) == utf8_string(text) == b"{%d}\r\n%b" % (length, text.replace("\r\n", "  ").encode())
+    wide = "\u00e9 " * (length // 2) + "\u00e9" * (length % 2)
+    size, _, words = string(wide).partition(b"\r\n")
+    assert (size, words.isascii()) == (b"{%d}" % len(words), True)
+    assert decode_words(words.decode()) == wide
+    assert utf8_string(wide).partition(b"\r\n")[2] == wide.encode()

@@ -35,14 +35,15 @@ _SIMPLE: Final = re.compile(
     rf'\s*+(?:"?((?:{_ATOMS}|(?<=\S)[ ](?=\S))*)"?\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))\s*+\Z'
 )
 
-# Python 3.11.2, Debian's, keeps what a failed turn of a possessive group took: such turns take nothing here.
+# Python 3.11.2, Debian's, keeps what a failed turn of a possessive group took, if something in that turn was
+# repeated or a look ahead; there is none such here. Other groups cost memory for each turn: `_MAX_SIMPLE`.
 _TOKEN: Final = re.compile(
     r'"((?:[^"\\]++|\\.)*+)"?'  # 1: quoted-string
     r"|(\s++)"  # 2: white space
     r"|(=\?[^?\s]{1,100}\?[bBqQ]\?[^?\s]*+\?=)"  # 3: encoded-word, which may hold any special
     r"|(\[[^\[\]<>]*+\]?)"  # 4: domain-literal
     r"|(,[\s,]*+|;[\s;]*+|>++|<++|:++|@++|\()"  # 5: special; of a row the first counts
-    r'|((?:[^\s"(\[<>,:;@=]|=(?!\?))(?:[^"(\[<>,:;@=]++|=(?!\?))*|=)',  # 6: atoms, dots, white space within
+    r'|([^\s"(\[<>,:;@=][^"(\[<>,:;@=]*+|=)',  # 6: atoms, dots, white space within; "=" by itself
     re.DOTALL,
 )
 # One mailbox of a list in the forms that nearly all have, up to the next.
@@ -51,6 +52,8 @@ _ITEM: Final = re.compile(
     rf"\s*+<({_ATOMS}@{_ATOMS})>|({_ATOMS}@{_ATOMS}))"
     r"\s*+(?:,[\s,]*+|\Z)"
 )
+_MAX_SIMPLE: Final = 4096
+"""Characters of one mailbox in those forms; a longer one is read token by token."""
 _TOKENS_EACH: Final = 4
 """Tokens for each mailbox of the limit, after which the rest is passed over, too."""
 _COMMENT_MARK: Final = re.compile(r"[()]|\\.", re.DOTALL)
@@ -60,9 +63,10 @@ def parse_addresses(text: str, limit: int = MAX_ADDRESSES) -> list[RawGroup]:
     """Read an unfolded address-list; never raises, takes time in proportion to the text.
 
     Args:
+        text: not longer than `fields.structured` gives it.
         limit: mailboxes and groups after which the rest is passed over.
     """
-    simple = _SIMPLE.match(text)
+    simple = _SIMPLE.match(text) if len(text) <= _MAX_SIMPLE else None
     if simple:
         name, angle, bare = simple.groups()
         return [
@@ -103,8 +107,9 @@ class _Reader:
         while position < end and self._count < self._limit and tokens > 0:
             tokens -= 1
             if self._is_clean:
-                item = _ITEM.match(text, position)
-                if item:
+                stop = min(position + _MAX_SIMPLE, end)
+                item = _ITEM.match(text, position, stop)
+                if item and (item.end() < stop or stop == end):
                     position = item.end()
                     quoted, atoms, angle, bare = item.groups()
                     name = atoms or (" ".join(quoted.split()) if quoted else None) or None

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import authres  # type: ignore[import-untyped]
 
 from pymailcore.message.fields import unfolded, without_comments
+from pymailcore.message.limits import MAX_STRUCTURED_OCTETS
 
 _MAX_LENGTH: Final = 2048
 _MAX_RESULTS: Final = 50
@@ -43,6 +44,8 @@ class AuthenticationResults(NamedTuple):
 
 def parse_authentication_results(raw: bytes) -> AuthenticationResults | None:
     """Read a raw Authentication-Results value; None for what is not valid, or longer than 2 KiB."""
+    if len(raw) > MAX_STRUCTURED_OCTETS:  # a part of it could say something else than the whole
+        return None
     text = without_comments(unfolded(raw))
     if len(text) > _MAX_LENGTH or text.count(";") > _MAX_RESULTS or not text.isprintable():
         return None

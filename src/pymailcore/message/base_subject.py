@@ -9,6 +9,8 @@ a row are counted once, so that the time is linear in the subject.
 import re
 from typing import Final
 
+from pymailcore.message.slices import MAX_CALL
+
 _REFWD: Final = re.compile(r"(?:re|fwd?) *+(?:\[[^\[\]]*+\] *+)?:", re.IGNORECASE)
 _BLOB: Final = re.compile(r"\[[^\[\]]*+\] *+")
 _FWD_HEADER: Final = "[fwd:"
@@ -16,8 +18,8 @@ _FWD_TRAILER: Final = "(fwd)"
 
 
 def base_subject(subject: str) -> str:
-    """Give the base subject of a decoded, unfolded subject."""
-    text = " ".join(subject.split())
+    """Give the base subject of a decoded, unfolded subject; of a very long one its beginning counts."""
+    text = " ".join(subject[:MAX_CALL].split())
     start, end = 0, len(text)
     while True:
         end = _without_trailers(text, start, end)

@@ -11,7 +11,7 @@ import re
 from encodings.aliases import aliases
 from typing import Final, NamedTuple
 
-from pymailcore.message.slices import MAX_CALL, ranges
+from pymailcore.message.slices import MAX_CALL, count, pieces, ranges
 
 _UTF8: Final = "utf-8"
 
@@ -153,7 +153,7 @@ def decode_counted(octets: bytes, label: str) -> Decoded:
                 return _replace(octets, codec)
         else:
             clean = without_surrogates(text)
-            return Decoded(clean, False, 0 if clean is text else clean.count("\ufffd") - text.count("\ufffd"))
+            return Decoded(clean, False, 0 if clean is text else _marks(clean) - _marks(text))
     return Decoded(decode_8bit(octets), True, 0)
 
 
@@ -172,8 +172,16 @@ def _replace(octets: bytes, codec: str) -> Decoded:
     except (UnicodeError, ValueError):  # pragma: no cover - as above
         return Decoded(decode_8bit(octets), True, 0)
     # Python's codecs give U+FFFD for themselves only from the encodings of Unicode and GB 18030.
-    own = _decode(octets, codec, "ignore").count("\ufffd")
-    return Decoded(text, True, text.count("\ufffd") - own)
+    return Decoded(text, True, _marks(text) - _marks(_decode(octets, codec, "ignore")))
+
+
+def _marks(text: str) -> int:
+    return count(text, "\ufffd", 0, len(text))
+
+
+def decode_replacing(octets: bytes) -> str:
+    """Decode UTF-8, with U+FFFD for what is none."""
+    return _decode(octets, _UTF8, "replace")
 
 
 def decode_8bit(octets: bytes) -> str:
@@ -181,15 +189,24 @@ def decode_8bit(octets: bytes) -> str:
     try:
         return _decode(octets, _UTF8, "strict")
     except UnicodeDecodeError:
-        return octets.decode("latin-1")
+        return "".join([piece.decode("latin-1") for piece in pieces(octets)])
 
 
 def without_surrogates(text: str) -> str:
     """Put U+FFFD for lone surrogates, which some codecs let pass and UTF-8 cannot carry."""
     if text.isascii():
         return text
-    clean = all(_is_encodable(text[first:last]) for first, last in ranges(0, len(text)))
-    return text if clean else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if all(_is_encodable(piece) for piece in pieces(text)):
+        return text
+    out = []
+    start = 0
+    while start < len(text):
+        stop = min(start + MAX_CALL // 4, len(text))
+        if "\ud800" <= text[stop - 1] < "\udc00":  # its other half may follow
+            stop += 1
+        out.append(text[start:stop].encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        start = stop
+    return "".join(out)
 
 
 def _is_encodable(text: str) -> bool:

@@ -7,18 +7,16 @@ These functions look at the whole header, without the limits of `message.limits`
 sent in the account's name.
 """
 
-import re
 from datetime import datetime
 from typing import Final
 
 from pymailcore.message.addresses import parse_addresses
 from pymailcore.message.encode import address_header, date_header, message_ids_header
-from pymailcore.message.fields import header_end, unfolded
+from pymailcore.message.fields import every_field, header_end, structured
 from pymailcore.message.headers import EmailAddress, decoded
+from pymailcore.message.limits import MAX_STRUCTURED_OCTETS
 
-_REMOVED: Final = re.compile(
-    rb"^(?:(?:resent-)?bcc|return-path)[ \t]*+:.*+(?:\n[ \t].*+)*+\n?", re.IGNORECASE | re.MULTILINE
-)
+_REMOVED: Final = frozenset((b"bcc", b"resent-bcc", b"return-path"))
 
 
 def complete_headers(octets: bytes, *, date: datetime, message_id: str, sender: str | None = None) -> bytes:
@@ -36,7 +34,7 @@ def complete_headers(octets: bytes, *, date: datetime, message_id: str, sender: 
     """
     end = header_end(octets, 0, len(octets))
     header = octets[:end]
-    kept = _REMOVED.sub(b"", header)
+    kept = _without_removed(header)
     added = []
     if not has_field(octets, "Date"):
         added.append(date_header("Date", date))
@@ -49,13 +47,24 @@ def complete_headers(octets: bytes, *, date: datetime, message_id: str, sender: 
     return b"".join([*added, kept, octets[end:]])
 
 
+def _without_removed(header: bytes) -> bytes:
+    out = []
+    position = 0
+    for field in every_field(header, 0, len(header)):
+        if field.name.lower() in _REMOVED:
+            out.append(header[position : field.start])
+            position = field.end + 1  # with its line end
+    return b"".join([*out, header[position:]]) if out else header
+
+
 def field_values(octets: bytes, name: str) -> list[bytes]:
     """Give the raw values of all fields of a name in the message's header, in their order."""
-    pattern = rb"^" + re.escape(name.encode("ascii", "replace")) + rb"[ \t]*+:(.*+(?:\n[ \t].*+)*+)"
-    found: list[bytes] = re.compile(pattern, re.IGNORECASE | re.MULTILINE).findall(
-        octets, 0, header_end(octets, 0, len(octets))
-    )
-    return found
+    wanted = name.encode("ascii", "replace").lower()
+    return [
+        octets[field.value : field.end]
+        for field in every_field(octets, 0, header_end(octets, 0, len(octets)))
+        if field.name.lower() == wanted
+    ]
 
 
 def has_field(octets: bytes, name: str) -> bool:
@@ -66,11 +75,14 @@ def has_field(octets: bytes, name: str) -> bool:
 def header_addresses(octets: bytes, name: str) -> list[EmailAddress]:
     """Give all mailboxes in all fields of a name, so that a check of From or Sender misses none.
 
-    A mailbox that is no address at all is given as it stands.
+    A mailbox that is no address at all is given as it stands. Of a field that is too long to be read, the
+    empty address is given beside what was read, so that it fails each check.
     """
     out = []
     for raw in field_values(octets, name):
-        text = unfolded(raw)
+        text = structured(raw)
         for group in parse_addresses(text, len(text) + 1):
             out += [decoded(address) for address in group.addresses]
+        if len(raw) > MAX_STRUCTURED_OCTETS:
+            out.append(EmailAddress(None, ""))
     return out

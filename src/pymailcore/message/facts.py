@@ -10,9 +10,8 @@ import msgspec
 from pymailcore.message.addresses import RawGroup
 from pymailcore.message.dates import milliseconds, parse_date
 from pymailcore.message.fields import Fields, unfolded
-from pymailcore.message.headers import EmailAddress, decoded, message_ids, normalised
+from pymailcore.message.headers import EmailAddress, decoded, decoded_text, message_ids
 from pymailcore.message.wire import EnvelopeValues
-from pymailcore.message.words import decode_words
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -57,11 +56,8 @@ def read_facts(
     """Take the facts from a header; also the Date field in milliseconds since 1970, or None."""
     sent = None if values.date is None else parse_date(values.date)
     references = fields.get(b"references")
-    subject = values.subject
-    if subject is not None:
-        subject = normalised(decode_words(subject).replace("\0", "").strip())
     facts = Facts(
-        subject,
+        None if values.subject is None else decoded_text(values.subject),
         _flat(values.from_),
         _flat(values.to),
         _flat(values.cc),

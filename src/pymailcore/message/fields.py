@@ -13,8 +13,14 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from pymailcore.message.charsets import decode_8bit
-from pymailcore.message.limits import MAX_COMMENT_DEPTH, MAX_FIELD_OCTETS, MAX_FIELDS, MAX_HEADER_OCTETS
-from pymailcore.message.slices import MAX_CALL, find, search, without_line_ends
+from pymailcore.message.limits import (
+    MAX_COMMENT_DEPTH,
+    MAX_FIELD_OCTETS,
+    MAX_FIELDS,
+    MAX_HEADER_OCTETS,
+    MAX_STRUCTURED_OCTETS,
+)
+from pymailcore.message.slices import MAX_CALL, find, search, stripped, without, without_line_ends
 
 # field = field-name ":" unstructured CRLF; blanks before the colon are the obsolete syntax (section 4.5.8).
 # `.` stops at LF, and `^` holds only at line starts, so each octet is looked at a fixed number of times.
@@ -51,10 +57,12 @@ def header_end(octets: bytes, start: int, end: int) -> int:
 
 def iter_fields(octets: bytes, start: int, end: int) -> Iterator[Field]:
     """Give the places of the fields of a header, as far as the limits reach."""
-    end = min(end, start + MAX_HEADER_OCTETS)
-    return islice(
-        _whole(octets, start, end) if end - start <= MAX_CALL else _sliced(octets, start, end), MAX_FIELDS
-    )
+    return islice(every_field(octets, start, min(end, start + MAX_HEADER_OCTETS)), MAX_FIELDS)
+
+
+def every_field(octets: bytes, start: int, end: int) -> Iterator[Field]:
+    """Give the places of all fields of a header, however many; for those who must not miss one."""
+    return _whole(octets, start, end) if end - start <= MAX_CALL else _sliced(octets, start, end)
 
 
 def _whole(octets: bytes, start: int, end: int) -> Iterator[Field]:
@@ -100,6 +108,9 @@ def read_fields(octets: bytes, start: int, end: int) -> Fields:
 
 def unfolded(raw: bytes) -> str:
     """Give a raw value as text on one line: UTF-8 where it is that, else Latin-1; no CR, LF or NUL."""
+    if len(raw) > MAX_CALL:
+        text = without(without(without(decode_8bit(raw), "\r"), "\n"), "\0")
+        return stripped(text, " \t")
     try:
         text = raw.decode("ascii")
     except UnicodeDecodeError:
@@ -109,6 +120,24 @@ def unfolded(raw: bytes) -> str:
     if "\0" in text:
         text = text.replace("\0", "")
     return text.strip(" \t")
+
+
+def structured(raw: bytes) -> str:
+    """Give as much of a raw value as is read for addresses, ids or parameters, as `unfolded` does.
+
+    A value beyond the limit is cut at a line end or space in the second half of what is left of it.
+    """
+    if len(raw) <= MAX_STRUCTURED_OCTETS:
+        return unfolded(raw)
+    half = MAX_STRUCTURED_OCTETS // 2
+    cut = raw.rfind(b"\n", half, MAX_STRUCTURED_OCTETS)
+    if cut < 0:
+        cut = raw.rfind(b" ", half, MAX_STRUCTURED_OCTETS)
+    if cut < 0:
+        cut = MAX_STRUCTURED_OCTETS
+        while cut > half and raw[cut] & 0xC0 == 0x80:  # not inside of a character
+            cut -= 1
+    return unfolded(raw[:cut])
 
 
 def without_escapes(text: str) -> str:

@@ -9,6 +9,8 @@ Reading a text that was written from paragraphs gives the paragraphs again. The 
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from pymailcore.message.slices import lines, without_start
+
 _WIDTH: Final = 72
 _SIGNATURE: Final = "-- "
 
@@ -29,9 +31,9 @@ def read_flowed(text: str, *, delete_space: bool = False) -> list[Paragraph]:
     out: list[Paragraph] = []
     pieces: list[str] = []  # of the paragraph under way
     depth = 0
-    for line in text.removesuffix("\n").split("\n"):
+    for line in lines(text.removesuffix("\n")):
         line = line.removesuffix("\r")
-        content = line.lstrip(">")
+        content = without_start(line, ">")
         level = len(line) - len(content)
         if content.startswith(" "):
             content = content[1:]

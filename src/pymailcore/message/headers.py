@@ -7,12 +7,15 @@ RFC 5322 section 3.6, RFC 2369 section 2 (URLs).
 import re
 import unicodedata
 from datetime import datetime
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pymailcore.message.addresses import RawAddress, parse_addresses
+from pymailcore.message.charsets import decode_replacing
 from pymailcore.message.dates import parse_date
-from pymailcore.message.fields import iter_fields, unfolded, without_comments
-from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED
+from pymailcore.message.fields import iter_fields, structured, unfolded, without_comments
+from pymailcore.message.limits import MAX_FIELD_OCTETS, MAX_NORMALISED, MAX_STRUCTURED_OCTETS
+from pymailcore.message.slices import stripped, without
 from pymailcore.message.words import decode_words
 
 _ANGLE: Final = re.compile(r"<([^<>]*+)>")
@@ -54,12 +57,17 @@ def normalised(text: str) -> str:
 
 def as_raw(raw: bytes) -> str:
     """Give the Raw form: as written; U+FFFD for what is not UTF-8, no NUL (RFC 8621 section 4.1.2.1)."""
-    return raw.decode("utf-8", "replace").replace("\0", "")
+    return without(decode_replacing(raw), "\0")
 
 
 def as_text(raw: bytes) -> str:
     """Give the Text form: unfolded, encoded-words decoded, NFC, without white space around."""
-    return normalised(decode_words(unfolded(raw)).replace("\0", "").strip())
+    return decoded_text(unfolded(raw))
+
+
+def decoded_text(text: str) -> str:
+    """Give the Text form of an unfolded value."""
+    return normalised(stripped(without(decode_words(text), "\0")))
 
 
 def decoded(address: RawAddress) -> EmailAddress:
@@ -77,13 +85,13 @@ def as_grouped_addresses(raw: bytes) -> list[EmailAddressGroup]:
             None if group.name is None else normalised(decode_words(group.name)),
             tuple(decoded(address) for address in group.addresses),
         )
-        for group in parse_addresses(unfolded(raw))
+        for group in parse_addresses(structured(raw))
     ]
 
 
 def as_addresses(raw: bytes) -> list[EmailAddress]:
     """Give the Addresses form: the mailboxes, those of groups included."""
-    return [decoded(address) for group in parse_addresses(unfolded(raw)) for address in group.addresses]
+    return [decoded(address) for group in parse_addresses(structured(raw)) for address in group.addresses]
 
 
 def as_message_ids(raw: bytes) -> list[str] | None:
@@ -94,8 +102,8 @@ def as_message_ids(raw: bytes) -> list[str] | None:
 def message_ids(text: str) -> list[str] | None:
     """Give the message-ids in an unfolded text; None when there is none."""
     found = []
-    for content in _ANGLE.findall(without_comments(text)):
-        joined = "".join(content.split())
+    for match in _ANGLE.finditer(without_comments(text[:MAX_STRUCTURED_OCTETS])):
+        joined = "".join(match[1].split())
         if joined:
             found.append(joined)
             if len(found) == _MAX_IDS:
@@ -110,5 +118,6 @@ def as_date(raw: bytes) -> datetime | None:
 
 def as_urls(raw: bytes) -> list[str] | None:
     """Give the URLs form: what stands in angle brackets; None without any."""
-    found = ["".join(content.split()) for content in _ANGLE.findall(without_comments(unfolded(raw)))]
+    text = without_comments(unfolded(raw)[:MAX_STRUCTURED_OCTETS])
+    found = ["".join(match[1].split()) for match in islice(_ANGLE.finditer(text), _MAX_IDS)]
     return [url for url in found if url] or None

@@ -12,10 +12,17 @@ from html import unescape
 from typing import Final
 
 from pymailcore.message.limits import MAX_TEXT_OCTETS
+from pymailcore.message.slices import MAX_CALL, find, search
 
 # tag = "<" ["/"] name attributes ">", where quotes hide ">"
-_TAG: Final = re.compile(r"""<(/?[a-zA-Z][a-zA-Z0-9]*+)(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
+# The group is not possessive: Python 3.11.2, Debian's, keeps what a failed turn of such a group took. So each
+# turn costs memory, and a tag that is longer than `_MAX_TAG` is read step by step.
+_TAG: Final = re.compile(r"""<(/?[a-zA-Z][a-zA-Z0-9]*+)[^<>"']*+(?:(?:"[^"]*+"|'[^']*+')[^<>"']*+)*>""")
+_MAX_TAG: Final = 16 * 1024
+_PLAIN: Final = re.compile(r"""[^<>"']*+""")
+_MAX_PIECE: Final = 64 * 1024  # characters of text that are taken at once
 _NAME: Final = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*+")
+_MAX_NAME: Final = 100
 _RAW: Final = {
     name: re.compile(rf"</{name}(?![a-z0-9])", re.IGNORECASE)
     for name in ("script", "style", "title", "template", "iframe", "noembed", "noframes", "xmp", "svg")
@@ -80,23 +87,54 @@ class _Reader:
 
     def read_tag(self, less: int) -> tuple[str, int] | None:
         """Give a tag's name, with its slash, and the place behind it; None when `<` is text."""
-        tag = _TAG.match(self._html, less) if self._quotes_matter else None
+        html = self._html
+        tag = _TAG.match(html, less, less + _MAX_TAG) if self._quotes_matter else None
         if tag:
             return tag[1].lower(), tag.end()
-        name = _NAME.match(self._html, less)
+        name = _NAME.match(html, less, less + _MAX_NAME)
         if name is None:
             return None
+        if self._quotes_matter and len(html) - less > _MAX_TAG:
+            end = self._end_of_long_tag(name.end())
+            if end >= 0:
+                return name[0][1:].lower(), end
         self._quotes_matter = False
         return name[0][1:].lower(), self._behind(">", name.end())
 
+    def _end_of_long_tag(self, position: int) -> int:
+        """Give the place behind a tag that `_TAG` describes, from the end of its name; -1 when it is none."""
+        html, end = self._html, len(self._html)
+        while position < end:
+            plain = _PLAIN.match(html, position, position + MAX_CALL)
+            position = plain.end() if plain else position
+            mark = html[position : position + 1]
+            if mark == ">":
+                return position + 1
+            if mark == "<":
+                return -1
+            if mark and mark in "\"'":
+                position = find(html, mark, position + 1, end) + 1
+                if position <= 0:
+                    return -1
+        return -1
+
     def skip_raw(self, name: str, position: int) -> int:
         """Give the place behind the end tag of an element whose content is not text."""
-        end_tag = _RAW[name].search(self._html, position)
+        end_tag = search(_RAW[name], self._html, position, len(self._html))
         return self._behind(">", end_tag.end()) if end_tag else len(self._html)
 
     def _behind(self, mark: str, position: int) -> int:
-        found = self._html.find(mark, position)
+        found = find(self._html, mark, position, len(self._html))
         return len(self._html) if found < 0 else found + len(mark)
+
+
+def _piece(html: str, start: int, end: int) -> str:
+    """Give text up to the next tag, or as much as is taken at once, cut at white space if there is any."""
+    if end - start <= _MAX_PIECE:
+        return html[start:end]
+    stop = start + _MAX_PIECE
+    blank = max(html.rfind(blank, stop - _MAX_PIECE // 2, stop) for blank in " \t\n\f")
+    return html[start : blank + 1 if blank > 0 else stop]
 
 
 def html_to_text(html: str, limit: int) -> str:
@@ -110,12 +148,13 @@ def html_to_text(html: str, limit: int) -> str:
     reader = _Reader(html)
     position, end = 0, len(html)
     while position < end and lines.length < limit:
-        less = html.find("<", position)
+        less = find(html, "<", position, end)
         if less < 0:
             less = end
-        if less > position:
-            piece = html[position:less]
+        while less > position:
+            piece = _piece(html, position, less)
             lines.add(unescape(piece) if "&" in piece else piece)
+            position += len(piece)
         if less == end:
             break
         if html.startswith(("<!", "<?"), less):

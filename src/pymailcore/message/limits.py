@@ -14,6 +14,12 @@ MAX_PARTS: Final = 10_000
 MAX_FIELD_OCTETS: Final = 1 << 20
 """Octets of one header field that are interpreted; a longer field is passed over."""
 
+MAX_STRUCTURED_OCTETS: Final = 256 * 1024
+"""Octets of one field that are read for addresses, ids, parameters; what follows is passed over.
+
+The raw and the text form of a field are whole up to `MAX_FIELD_OCTETS`.
+"""
+
 MAX_HEADER_OCTETS: Final = 10 << 20
 """Octets of one header that are interpreted."""
 
@@ -22,6 +28,9 @@ MAX_FIELDS: Final = 10_000
 
 MAX_PARAMETERS: Final = 100
 """Parameters of one field, each segment of RFC 2231 counted."""
+
+MAX_ALL_PARAMETERS: Final = 10_000
+"""Parameters that are kept of one message; beyond them, those that say how to read a part."""
 
 MAX_ADDRESSES: Final = 10_000
 """Addresses of one field."""

@@ -23,7 +23,7 @@ _PARAMETER: Final = re.compile(
 
 
 def parse_parameters(text: str) -> tuple[str, dict[str, str]]:
-    """Cut an unfolded field value into what stands before the first `;` and its decoded parameters.
+    """Cut a value, as `fields.structured` gives it, into what is before its `;` and its decoded parameters.
 
     Of two parameters of one name the first counts; the form of RFC 2231 goes before the plain one. After
     100 parameters the rest is passed over.

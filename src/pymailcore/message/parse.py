@@ -2,18 +2,26 @@
 
 Standards: RFC 5322, RFC 2045 section 5, RFC 2046 section 5.1, RFC 6532 section 3.7 (message/global).
 
-Theory: the work list holds regions of the message. A region's header is read; a multipart is cut into
-child regions at the lines that are its boundary, inside its own region only, so an outer boundary always
-ends an inner part; a message/rfc822 has one child region. Each octet is looked at once per level, and there
-are at most 50 levels. Then the tree is built from the last region to the first, children before parents.
+Theory: the stack holds the regions of the message that are around the present place. A region's header is
+read; a multipart is cut into child regions at the lines that are its boundary, inside its own region only, so
+an outer boundary always ends an inner part; a message/rfc822 has one child region. Each octet is looked at
+once per level, and there are at most 50 levels. A region whose children are all parts becomes a part itself,
+so that of the 10,000 that a message may have only the parts remain.
 """
 
 import re
 from sys import intern
 from typing import Final, NamedTuple
 
-from pymailcore.message.fields import Fields, header_end, read_fields, unfolded, without_comments
-from pymailcore.message.limits import MAX_DEPTH, MAX_PARAMETERS, MAX_PARTS
+from pymailcore.message.fields import (
+    Fields,
+    header_end,
+    read_fields,
+    structured,
+    unfolded,
+    without_comments,
+)
+from pymailcore.message.limits import MAX_ALL_PARAMETERS, MAX_DEPTH, MAX_PARAMETERS, MAX_PARTS
 from pymailcore.message.parameters import parse_parameters
 from pymailcore.message.slices import MAX_CALL, count, find
 from pymailcore.message.structure import Part
@@ -26,12 +34,16 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`{|}~0-9a-z-]{1,127}")
 _AFTER_BOUNDARY: Final = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 _MANY_FALSE: Final = 64
 _MAX_BOUNDARY: Final = 998  # a line may have that many octets (RFC 5322 section 2.1.1)
+_MAX_SHARED: Final = 16  # different Content-Type values
 _MAX_PADDING: Final = 4096  # blanks behind a boundary
 
 
 # What most small parts have; shared, because 10,000 of them count. Nobody writes into a part.
 _NO_FIELDS: Final[Fields] = {}
 _NO_PARAMETERS: Final[dict[str, str]] = {}
+
+
+_NEEDED: Final = frozenset(("boundary", "charset", "delsp", "filename", "format", "name"))
 
 
 class Parsed(NamedTuple):
@@ -42,92 +54,142 @@ class Parsed(NamedTuple):
 
 
 class _Region:
-    """A part under way."""
+    """A part under way: on the stack as long as it has regions that are not parts yet."""
 
     __slots__ = (
         "body",
         "children",
         "depth",
+        "digest",
         "encoding",
         "end",
         "fields",
-        "in_digest",
-        "opaque",
+        "inner",
+        "last_opaque",
         "parameters",
         "path",
         "prefix",
+        "spans",
         "start",
         "subtype",
         "type",
-        "whole",
     )
 
-    def __init__(self, start: int, end: int, prefix: str, path: str, depth: int, whole: bool) -> None:
+    def __init__(self, start: int, end: int, path: str, depth: int) -> None:
         self.start = start
         self.end = end
-        self.prefix = prefix  # what stands before the numbers of its children
         self.path = path
         self.depth = depth
-        self.whole = whole  # a message, not a part of a multipart
-        self.in_digest = False
-        self.opaque = False
-        self.children: list[_Region] | tuple[()] = ()
         self.body = start
         self.fields = _NO_FIELDS
         self.type = "text"
         self.subtype = "plain"
         self.parameters = _NO_PARAMETERS
         self.encoding = "7bit"
+        self.prefix = ""  # what stands before the numbers of its children
+        self.spans: list[tuple[int, int]] = []  # places of its children, the first one last
+        self.last_opaque = False  # the last one takes what is beyond the limit
+        self.digest = False  # RFC 2046 section 5.1.5: what has no type is message/rfc822
+        self.children: list[Part] = []
+        self.inner = b""  # ENVELOPE of the message inside
+
+
+class _Types:
+    """Content-Type values that were read: parts that have the same share what was made of it.
+
+    Also counts the parameters of all parts: each costs some 150 octets, however short it is written.
+    """
+
+    def __init__(self) -> None:
+        self._parameters_left = MAX_ALL_PARAMETERS
+        self._seen: dict[bytes, tuple[str, str, dict[str, str]]] = {}
+
+    def read(self, raw: bytes) -> tuple[str, str, dict[str, str]]:
+        """Give type, subtype and parameters."""
+        known = self._seen.get(raw)
+        if known is not None:
+            return known
+        value, parameters = parse_parameters(structured(raw))
+        match = _MEDIA_TYPE.match(value.lower())
+        if match:
+            known = (intern(match[1]), intern(match[2]), self.kept(parameters))
+        else:  # RFC 2045 section 5.2: what is no type is text/plain
+            known = ("text", "plain", _NO_PARAMETERS)
+        if len(self._seen) < _MAX_SHARED:
+            self._seen[raw] = known
+        return known
+
+    def kept(self, parameters: dict[str, str]) -> dict[str, str]:
+        """Give the parameters that are kept."""
+        if not parameters:
+            return _NO_PARAMETERS
+        self._parameters_left -= len(parameters)
+        if self._parameters_left >= 0:
+            return parameters
+        return {name: value for name, value in parameters.items() if name in _NEEDED}
 
 
 def parse(octets: bytes) -> Parsed:
     """Parse one message; never raises."""
-    root = _Region(0, len(octets), "", "1", 1, True)
-    work = [root]
-    order: list[_Region] = []
+    types = _Types()
+    region = root = _Region(0, len(octets), "1", 1)
+    whole, opaque = True, False  # a message, not a part of a multipart; beyond the limit of parts
+    stack: list[_Region] = []
     parts = 1
-    while work:
-        region = work.pop()
-        order.append(region)
-        _read_header(octets, region)
+    while True:
+        _read_header(octets, region, types, bool(stack) and stack[-1].digest)
+        if opaque:
+            _make_opaque(region)
+        if whole and stack:
+            stack[-1].inner = envelope(envelope_values(region.fields))
         if region.type == "multipart":
-            if region.whole:
-                region.path = f"{region.prefix}TEXT" if region.prefix else ""
-            _cut_multipart(octets, region, MAX_PARTS - parts)
+            _cut_multipart(octets, region, MAX_PARTS - parts, whole, stack)
         elif region.type == "message" and region.subtype in ("rfc822", "global"):
             _open_message(region, MAX_PARTS - parts)
-        if region.children:
-            parts += len(region.children)
-            work.extend(reversed(region.children))
-    return Parsed(_build(octets, order), root.fields)
+        parts += len(region.spans)
+        stack.append(region)
+        while not stack[-1].spans:
+            done = stack.pop()
+            part = _part(octets, done, types)
+            if not stack:
+                return Parsed(part, root.fields)
+            stack[-1].children.append(part)
+        region, whole, opaque = _next(stack[-1])
 
 
-def _read_header(octets: bytes, region: _Region) -> None:
+def _next(parent: _Region) -> tuple[_Region, bool, bool]:
+    """Take the next child of a region: it, whether it is a whole message, and whether it is opaque."""
+    start, end = parent.spans.pop()
+    whole = parent.type == "message"
+    path = f"{parent.prefix}{len(parent.children) + 1}"
+    child = _Region(start, end, path, parent.depth + 1)
+    return child, whole, parent.last_opaque and not parent.spans
+
+
+def _read_header(octets: bytes, region: _Region, types: _Types, in_digest: bool) -> None:
     region.body = header_end(octets, region.start, region.end)
     if region.body - region.start > 2:
         region.fields = read_fields(octets, region.start, region.body)
     fields = region.fields
-    if region.in_digest:  # RFC 2046 section 5.1.5
+    if in_digest:
         region.type, region.subtype = "message", "rfc822"
     raw = fields.get(b"content-type")
     if raw is not None:
-        value, parameters = parse_parameters(unfolded(raw))
-        match = _MEDIA_TYPE.match(value.lower())
-        if match:
-            region.type, region.subtype = intern(match[1]), intern(match[2])
-            region.parameters = parameters
-        else:  # RFC 2045 section 5.2: what is no type is text/plain
-            region.type, region.subtype = "text", "plain"
+        region.type, region.subtype, region.parameters = types.read(raw)
     raw = fields.get(b"content-transfer-encoding")
     if raw is not None:
-        match = _TOKEN.match(without_comments(unfolded(raw)).strip().lower())
+        match = _TOKEN.match(without_comments(structured(raw)).strip().lower())
         if match:
-            region.encoding = match[0]
-    if region.opaque:
-        _make_opaque(region)
+            region.encoding = intern(match[0])
 
 
-def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
+def _cut_multipart(octets: bytes, region: _Region, allowed: int, whole: bool, stack: list[_Region]) -> None:
+    if whole:
+        above = f"{stack[-1].path}." if stack else ""
+        region.path = f"{above}TEXT" if above else ""
+        region.prefix = above
+    else:
+        region.prefix = f"{region.path}."
     boundary = region.parameters.get("boundary", "").rstrip()
     if not boundary or region.depth >= MAX_DEPTH or allowed < 1:
         if region.depth >= MAX_DEPTH or allowed < 1:
@@ -136,17 +198,9 @@ def _cut_multipart(octets: bytes, region: _Region, allowed: int) -> None:
     delimiter = b"\n--" + boundary.encode("utf-8")
     if len(delimiter) > _MAX_BOUNDARY:
         return
-    spans, too_many = _child_spans(octets, region.body, region.end, delimiter, allowed)
-    prefix = region.prefix
-    children = region.children = []
-    digest = region.subtype == "digest"
-    for number, (start, end) in enumerate(spans, start=1):
-        path = f"{prefix}{number}"
-        child = _Region(start, end, path + ".", path, region.depth + 1, False)
-        child.in_digest = digest
-        children.append(child)
-    if too_many:
-        children[-1].opaque = True
+    region.spans, region.last_opaque = _child_spans(octets, region.body, region.end, delimiter, allowed)
+    region.spans.reverse()
+    region.digest = region.subtype == "digest"
 
 
 def _child_spans(
@@ -222,44 +276,31 @@ def _open_message(region: _Region, allowed: int) -> None:
     if region.depth >= MAX_DEPTH or allowed < 1:
         _make_opaque(region)
         return
-    prefix = region.path + "."
-    region.children = [_Region(region.body, region.end, prefix, f"{prefix}1", region.depth + 1, True)]
+    region.prefix = region.path + "."
+    region.spans = [(region.body, region.end)]
 
 
 def _make_opaque(region: _Region) -> None:
     region.type, region.subtype, region.parameters = "application", "octet-stream", _NO_PARAMETERS
 
 
-def _build(octets: bytes, order: list[_Region]) -> Part:
-    built: dict[int, Part] = {}
-    root = id(order[0])
-    while order:
-        region = order.pop()
-        children: tuple[Part, ...] = ()
-        inner = b""
-        if region.children:
-            children = tuple([built.pop(id(child)) for child in region.children])
-            if region.type == "message":
-                inner = envelope(envelope_values(region.children[0].fields))
-        built[id(region)] = _part(octets, region, children, inner)
-    return built[root]
-
-
-def _part(octets: bytes, region: _Region, children: tuple[Part, ...], inner: bytes) -> Part:
+def _part(octets: bytes, region: _Region, types: _Types) -> Part:
     fields = region.fields
     disposition: str | None = None
     disposition_parameters = _NO_PARAMETERS
     language: tuple[str, ...] = ()
     content_id = description = location = md5 = None
     for name in fields.keys() & _PART_FIELDS:
-        value = unfolded(fields[name])
+        # What is not structured may be longer.
+        value = unfolded(fields[name]) if name == b"content-description" else structured(fields[name])
         if not value:
             continue
         if name == b"content-disposition":
-            value, disposition_parameters = parse_parameters(value)
+            value, parameters = parse_parameters(value)
+            disposition_parameters = types.kept(parameters)
             match = _TOKEN.match(value.lower())
             # RFC 2183 section 2.8: an unknown one is treated as attachment; what is none, too.
-            disposition = match[0] if match else "attachment"
+            disposition = intern(match[0]) if match else "attachment"
         elif name == b"content-id":
             content_id = without_comments(value).strip() or None
         elif name == b"content-description":
@@ -290,8 +331,8 @@ def _part(octets: bytes, region: _Region, children: tuple[Part, ...], inner: byt
         region.body,
         region.end,
         count(octets, b"\n", region.body, region.end) if region.type in ("text", "message") else 0,
-        inner,
-        children,
+        region.inner,
+        tuple(region.children),
     )
 
 

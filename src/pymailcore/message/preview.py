@@ -46,4 +46,7 @@ def _plain(octets: bytes, part: Part, limit_octets: int) -> str:
 def _collapsed(text: str) -> str:
     if "\0" in text:
         text = text.replace("\0", "")
-    return " ".join(text.split())[:MAX_PREVIEW].rstrip()
+    short = " ".join(text[: 2 * MAX_PREVIEW].split())
+    if len(short) < MAX_PREVIEW and len(text) > 2 * MAX_PREVIEW:
+        short = " ".join(text.split())
+    return short[:MAX_PREVIEW].rstrip()

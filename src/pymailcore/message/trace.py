@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from pymailcore.message.encode import format_date
-from pymailcore.message.fields import header_end
+from pymailcore.message.fields import every_field, header_end
 from pymailcore.message.slices import MAX_CALL, count, ranges
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
@@ -74,20 +74,23 @@ def return_path_field(address: str | None) -> bytes:
 
 def count_received(octets: bytes) -> int:
     """Count the Received fields of a header or of the header of a message (RFC 5321 section 6.3)."""
-    return len(_RECEIVED.findall(octets, 0, header_end(octets, 0, len(octets))))
+    end = header_end(octets, 0, len(octets))
+    if end <= MAX_CALL:
+        return len(_RECEIVED.findall(octets, 0, end))
+    return sum(field.name.lower() == b"received" for field in every_field(octets, 0, end))
 
 
 def canonical(octets: bytes) -> bytes:
     """Make each lone CR and lone LF a CRLF; octets that have none are given back as they are."""
     end = len(octets)
     # a slice that is one octet longer counts the pairs that begin in it
-    ends = sum(octets.count(b"\r\n", first, last + 1) for first, last in ranges(0, end))
+    ends = sum(octets.count(b"\r\n", first, last + 1) for first, last in ranges(0, end, MAX_CALL - 1))
     if count(octets, b"\n", 0, end) == ends and count(octets, b"\r", 0, end) == ends:
         return octets
     out = []
     start = 0
     while start < end:
-        stop = min(start + MAX_CALL, end)
+        stop = min(start + MAX_CALL - 1, end)
         if octets[stop - 1 : stop + 1] == b"\r\n":
             stop += 1
         piece = octets[start:stop]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pymailcore.message.dates import parse_date
 from pymailcore.message.fields import Fields, header_end, read_fields, unfolded
+from pymailcore.message.slices import encoded
 from pymailcore.message.structure import Part
 
 _MAX_NUMBER = 9  # digits
@@ -71,7 +72,10 @@ def external_body(octets: bytes, part: Part) -> ExternalBody | None:
         _number(parameters.get("size")),
         parameters.get("permission", "read").lower(),
         {name: value for name, value in parameters.items() if name not in _KNOWN},
-        {name: unfolded(value).encode() for name, value in read_fields(octets, part.body_start, end).items()},
+        {
+            name: encoded(unfolded(value), "utf-8")
+            for name, value in read_fields(octets, part.body_start, end).items()
+        },
         octets[end : part.body_end],
     )
 

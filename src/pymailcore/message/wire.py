@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 from pymailcore.base.address import normalise_domain
 from pymailcore.message.addresses import RawGroup, parse_addresses, split_addr_spec
-from pymailcore.message.fields import read_fields, unfolded
-from pymailcore.message.structure import Part, walk
+from pymailcore.message.fields import read_fields, structured, unfolded
+from pymailcore.message.slices import MAX_CALL, encoded, pieces, replaced, without
+from pymailcore.message.structure import Part
 from pymailcore.message.words import encode_words
 
 _MAX_QUOTED: Final = 1024  # octets; clients with small line buffers get a literal beyond
@@ -50,7 +51,7 @@ def envelope_values(fields: Mapping[bytes, bytes]) -> EnvelopeValues:
 
     def addresses(name: bytes) -> list[RawGroup] | None:
         raw = fields.get(name)
-        return None if raw is None else parse_addresses(unfolded(raw))
+        return None if raw is None else parse_addresses(structured(raw))
 
     return EnvelopeValues(
         text(b"date"),
@@ -68,11 +69,13 @@ def envelope_values(fields: Mapping[bytes, bytes]) -> EnvelopeValues:
 
 def string(text: str) -> bytes:
     """Write a string: quoted, or a literal when it is long; never anything but ASCII."""
+    if len(text) > MAX_CALL:
+        return _long_string(_one_line(text))
     if _SPECIAL.search(text):
-        text = text.replace("\0", "").replace("\r", " ").replace("\n", " ")
+        text = _one_line(text)
         if not text.isascii():
             text = _ascii_words(text)
-        octets = text.encode("ascii", "replace")
+        octets = encoded(text, "ascii")
         if len(octets) <= _MAX_QUOTED:
             return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
     else:
@@ -82,14 +85,25 @@ def string(text: str) -> bytes:
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
+def _long_string(text: str) -> bytes:
+    words = [encoded(piece if text.isascii() else encode_words(piece), "ascii") for piece in pieces(text)]
+    blank = b"" if text.isascii() else b" "
+    words[0] = b"{%d}\r\n%b" % (sum(map(len, words)) + len(blank) * (len(words) - 1), words[0])
+    return blank.join(words)
+
+
 def utf8_string(text: str) -> bytes:
     """Write a string with UTF-8 in it (RFC 6855 section 3)."""
-    if _SPECIAL.search(text):
-        text = text.replace("\0", "").replace("\r", " ").replace("\n", " ")
-    octets = text.encode("utf-8", "replace")
+    if any(_SPECIAL.search(piece) for piece in pieces(text)):
+        text = _one_line(text)
+    octets = encoded(text, "utf-8")
     if len(octets) <= _MAX_QUOTED:
         return b'"' + octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
     return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def _one_line(text: str) -> str:
+    return replaced(replaced(without(text, "\0"), "\r", " "), "\n", " ")
 
 
 _String = Callable[[str], bytes]
@@ -177,6 +191,25 @@ def utf8_forms(octets: bytes, root: Part) -> Utf8Forms:
     return Utf8Forms(_envelope(envelope_values(fields), utf8_string), *_Forms(utf8_string).write(root, inner))
 
 
+def _joined(forms: list[bytes]) -> bytes:
+    """Join the forms of children, and forget them: of 10,000 they are not needed twice."""
+    joined = b"".join(forms)
+    forms.clear()
+    return joined
+
+
+class _Open:
+    """A part whose children are being written, and their forms so far."""
+
+    __slots__ = ("extended", "left", "part", "short")
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.left = iter(part.children)
+        self.short: list[bytes] = []
+        self.extended: list[bytes] = []
+
+
 class _Forms:
     """Writes BODY and BODYSTRUCTURE, children before parents."""
 
@@ -188,37 +221,39 @@ class _Forms:
         """Write both forms; `inner` gives ENVELOPE of the message in a part."""
         if not root.children:
             return self._leaf(root)
-        forms: dict[str, tuple[bytes, bytes]] = {}
-        parts = list(walk(root))
-        while parts:
-            part = parts.pop()
-            if part.type == "multipart":
-                children = [forms.pop(child.path) for child in part.children]
-                forms[part.path] = self._multipart(part, children or [(_EMPTY_BODY, _EMPTY_EXTENDED)])
+        stack = [_Open(root)]
+        while True:
+            under_way = stack[-1]
+            part = next(under_way.left, None)
+            if part is None:
+                part = under_way.part
+                stack.pop()
+                if part.type == "multipart":
+                    forms = self._multipart(part, under_way.short, under_way.extended)
+                else:
+                    forms = self._message(part, inner(part), under_way.short[0], under_way.extended[0])
+                if not stack:
+                    return forms
+                under_way = stack[-1]
             elif part.children:
-                forms[part.path] = self._message(part, inner(part), *forms.pop(part.children[0].path))
+                stack.append(_Open(part))
+                continue
             else:
-                forms[part.path] = self._leaf(part)
-        return forms[root.path]
+                forms = self._leaf(part)
+            under_way.short.append(forms[0])
+            under_way.extended.append(forms[1])
 
-    def _multipart(self, part: Part, children: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    def _multipart(self, part: Part, short: list[bytes], extended: list[bytes]) -> tuple[bytes, bytes]:
         subtype = self._string(part.subtype)
-        return (
-            b"(%b %b)" % (b"".join([child[0] for child in children]), subtype),
-            b"(%b %b %b %b)"
-            % (
-                b"".join([child[1] for child in children]),
-                subtype,
-                self._parameters(part.parameters),
-                self._tail(part),
-            ),
-        )
+        body = b"(%b %b)" % (_joined(short), subtype)
+        tail = self._tail(part)
+        return body, b"(%b %b %b %b)" % (_joined(extended), subtype, self._parameters(part.parameters), tail)
 
     def _leaf(self, part: Part) -> tuple[bytes, bytes]:
         if part.type == "text":
             fields = b"%b %d" % (self._basic(part), part.lines)
         elif part.type == "multipart":  # a multipart without any part: section 9 wants one
-            return self._multipart(part, [(_EMPTY_BODY, _EMPTY_EXTENDED)])
+            return self._multipart(part, [_EMPTY_BODY], [_EMPTY_EXTENDED])
         elif part.type == "message" and part.subtype in ("rfc822", "global"):
             return self._message(part, _EMPTY_ENVELOPE, _EMPTY_BODY, _EMPTY_EXTENDED)
         else:

@@ -10,6 +10,7 @@ from typing import Final
 
 from pymailcore.message.charsets import decode_strict
 from pymailcore.message.limits import MAX_WORDS
+from pymailcore.message.slices import contains, encoded, matches
 from pymailcore.message.transfer import decode_base64
 
 __all__ = ["decode_base64", "decode_words", "encode_words"]
@@ -26,7 +27,7 @@ def decode_words(text: str) -> str:
     White space between neighbours is dropped, and the octets of neighbours in one charset are joined before
     they are decoded, because senders cut inside of characters.
     """
-    if "=?" not in text:
+    if not contains(text, "=?"):
         return text
     out: list[str] = []
     run: list[bytes] = []  # octets of neighbours in `charset`
@@ -34,7 +35,7 @@ def decode_words(text: str) -> str:
     charset = ""
     after_word = False
     position = 0
-    for match in islice(_WORD.finditer(text), MAX_WORDS):
+    for match in islice(matches(_WORD, text), MAX_WORDS):
         gap = text[position : match.start()]
         label = match[1].lower()
         if "*" in label:
@@ -89,7 +90,7 @@ def encode_words(text: str) -> str:
     Characters are not cut (RFC 2047 section 5).
     """
     words = []
-    octets = text.encode("utf-8", "replace")
+    octets = encoded(text, "utf-8")
     start = 0
     while start < len(octets):
         end = min(start + 45, len(octets))
