@@ -6,6 +6,7 @@ be the same but for the ids themselves.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -201,7 +202,7 @@ def _unlike(name: str, text: str) -> str:
 
 def without_ids(text: str, of: Ids) -> str:
     for name, value in sorted(asdict(of).items(), key=lambda item: -len(item[1])):
-        text = text.replace(value, f"<{name}>")
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", f"<{name}>", text)
     return text
 
 
