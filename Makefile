@@ -26,6 +26,7 @@ test: setup web  ## Set everything up and run all checks and tests
 
 test-long: setup web  ## The tests with the long counts
 	@sh scripts/packages.sh
+	@sh scripts/ceph_packages.sh
 	@sh scripts/peers.sh
 	@$(BIN)/python scripts/run_tests.py -m long --timeout=3600
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from benchmarks.imap_noop import ACCOUNT, imap_server
-from benchmarks.store_append import message
+from benchmarks.store_support import message
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.store.store import Store
 from pymailcore.store.types import Target

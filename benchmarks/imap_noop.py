@@ -15,7 +15,7 @@ from typing import Literal
 
 import trio
 
-from benchmarks.store_append import account_with_mailboxes
+from benchmarks.store_support import account_with_mailboxes
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
 from pymailcore.directory.types import Principal
 from pymailcore.imap.server import serve_connection

@@ -1,8 +1,12 @@
 """Hooks of the whole suite: tests that need root are counted by name where there is none."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from tests.support.engines import engines_of
+from tests.support.postgres import cluster
+from tests.support.stores import EnginePlace, engine_settings
 
 _not_run: pytest.StashKey[list[str]] = pytest.StashKey()
 
@@ -18,6 +22,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     without = [item for item in items if item.get_closest_marker("needs_root") is not None]
     config.stash[_not_run] += [item.nodeid for item in without]
     items[:] = [item for item in items if item not in without]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a store on both of its engines (tests.support.engines)."""
+    if "engine" in metafunc.fixturenames:
+        path = metafunc.definition.path.relative_to(metafunc.config.rootpath)
+        metafunc.parametrize("engine", engines_of(str(path)))
+
+
+@pytest.fixture
+def store_settings(engine: str) -> Iterator[EnginePlace]:
+    """What `opened_store` is given for the engine: on PostgreSQL a fresh database."""
+    with engine_settings(engine) as settings:
+        yield settings
+
+
+def pytest_sessionfinish() -> None:
+    """End PostgreSQL, if a test has started it."""
+    if cluster.cache_info().currsize:
+        cluster().close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 import smtplib
 import socket
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pymailcore.app.core import Core
 from pymailcore.runtime.lock import FolderLock
+from pymailcore.store.housekeeping import keeper
 from pymailcore.testing import MailServer
 
 pytestmark = pytest.mark.slow
@@ -114,3 +116,16 @@ def test_the_end_does_not_wait_for_the_runner_of_an_earlier_family(tmp_path: Pat
     with MailServer(tmp_path):
         pass
     lock.close()
+
+
+def test_housekeeping_begins_with_the_server_and_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "QUICK_FIRST_SECONDS", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with MailServer(settings=f'[metrics]\nbind = "127.0.0.1:{port}"\n'):
+        lines: list[str] = []
+        until = time.monotonic() + 20
+        while 'pymailcore_house_runs_total{job="watch",outcome="ok"} 1.0' not in lines:
+            assert time.monotonic() < until
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                lines = answer.read().decode().splitlines()

@@ -1,5 +1,6 @@
 """Exit statuses, help, and where the configuration comes from; DESIGN section 6."""
 
+import re
 import subprocess
 from collections.abc import Callable
 from importlib.metadata import version
@@ -33,14 +34,15 @@ def test_every_command_has_help_with_an_example(run: Run, words: list[str]) -> N
     result = run(*words, "--help")
     assert result.exit_code == 0
     assert "Examples:\n" in result.output
-    assert "  pymailcore " + " ".join(words) in result.output
-    if words != ["init"]:
+    assert re.search("  pymailcore " + " (?:.* )?".join(words), result.output)  # a group may have options
+    if words not in (["init"], ["keys", "create"]):  # these come before there is a configuration
         assert "--config FILE" in result.output
 
 
 @pytest.mark.parametrize("words", [words for words in leaves() if words[-1] == "list"], ids=" ".join)
-def test_every_list_can_be_json(run: Run, config: Path, words: list[str]) -> None:
-    result = run(*words, "--json")
+def test_every_list_can_be_json(run: Run, config: Path, tmp_path: Path, words: list[str]) -> None:
+    place = [tmp_path / "none"] if words[0] == "backup" else []
+    result = run(*words, *place, "--json")
     assert result.output.strip()[0] == "["
 
 

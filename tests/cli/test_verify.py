@@ -40,7 +40,7 @@ def break_counter(config: Path) -> None:
 def test_a_sound_store(run: Run, config: Path) -> None:
     run("account", "add", "anna@example.test")
     put_mail(config)
-    assert run("verify", "--messages").output == "no faults\n"
+    assert run("verify", "--messages").output.startswith("no faults (6 Mailboxes, 1 accounts, ")
     assert json.loads(run("verify", "--json").output) == []
 
 
@@ -49,7 +49,30 @@ def test_a_wrong_counter_is_found(run: Run, config: Path) -> None:
     put_mail(config)
     break_counter(config)
     result = run("verify")
-    assert str(result.exception) == "1 faults in the store"
+    assert str(result.exception).startswith("1 faults in the store; `pymailcore verify --repair`")
+    (row,) = json.loads(run("verify", "--json").output)
+    assert (row["state"], row["kind"]) == ("fault", "Mailbox with wrong counts")
+
+
+def test_a_repair_says_what_it_did_and_ends_with_all_well(run: Run, config: Path) -> None:
+    run("account", "add", "anna@example.test")
+    put_mail(config)
+    break_counter(config)
+    result = run("verify", "--repair", "--json")
+    assert result.exit_code == 0
+    (row,) = json.loads(result.output)
+    assert (row["state"], row["detail"]) == ("repaired", "counted anew")
+    assert json.loads(run("verify", "--repair", "--json").output) == []
+
+
+def test_one_account_alone(run: Run, config: Path) -> None:
+    run("account", "add", "anna@example.test")
+    run("account", "add", "bob@example.test")
+    put_mail(config)
+    break_counter(config)
+    assert run("verify", "--account", "anna@example.test").exit_code == 1
+    result = run("verify", "--account", "carl@example.test")
+    assert "no account carl@example.test" in str(result.exception)
 
 
 def test_a_message_that_is_damaged_is_found(run: Run, config: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import trio
 from tests.support.deliveries import MESSAGE
 from tests.support.directories import CHEAP, Clock, address, mint
-from tests.support.stores import small_settings
+from tests.support.stores import EnginePlace, small_settings
 
 from pymailcore.base.errors import AlreadyExists, Forbidden, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
@@ -23,15 +23,19 @@ PASSWORD = "correct horse"
 
 
 @asynccontextmanager
-async def directory(data: Path) -> AsyncIterator[tuple[Directory, Store, ChangeHub]]:
+async def directory(data: Path, settings: EnginePlace) -> AsyncIterator[tuple[Directory, Store, ChangeHub]]:
     ids, hub = mint(Clock(now_ms())), ChangeHub()
-    async with open_store(small_settings(data), notify=hub.publish, ids=ids, maintain=False) as store:
+    async with open_store(
+        small_settings(data, **settings), notify=hub.publish, ids=ids, maintain=False
+    ) as store:
         yield Directory(store.database, store, ids, hub.publish, CHEAP), store, hub
 
 
-async def test_an_account_has_its_mailboxes_from_the_first_day(tmp_path: Path) -> None:
+async def test_an_account_has_its_mailboxes_from_the_first_day(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
     """RFC 8621 section 2, RFC 6154 section 2."""
-    async with directory(tmp_path) as (it, store, _):
+    async with directory(tmp_path, store_settings) as (it, store, _):
         await it.add_domain("a.example")
         account = await it.add_account(address("Ann@a.example"), PASSWORD, admin=True)
         assert {"inbox", "drafts", "sent", "junk", "trash"} <= {
@@ -43,13 +47,13 @@ async def test_an_account_has_its_mailboxes_from_the_first_day(tmp_path: Path) -
             await it.add_account(address("ann@a.example"), PASSWORD)
 
 
-async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
-    async with directory(tmp_path) as (it, _, _):
+async def test_everything_is_there_after_a_restart(tmp_path: Path, store_settings: EnginePlace) -> None:
+    async with directory(tmp_path, store_settings) as (it, _, _):
         await it.add_domain("a.example")
         account = await it.add_account(address("ann@a.example"), PASSWORD)
         await it.add_alias(address("team@a.example"), address("ann@a.example"))
         token = await it.create_session(account.id, user_agent="browser", peer="192.0.2.1")
-    async with directory(tmp_path) as (it, _, _):
+    async with directory(tmp_path, store_settings) as (it, _, _):
         assert (
             await it.authenticate("ann@a.example", PASSWORD, peer="x", protocol="smtp")
         ).account == account.id
@@ -63,8 +67,10 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         ]
 
 
-async def test_removing_an_account_removes_its_mail_and_its_name_is_free(tmp_path: Path) -> None:
-    async with directory(tmp_path) as (it, store, _):
+async def test_removing_an_account_removes_its_mail_and_its_name_is_free(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
+    async with directory(tmp_path, store_settings) as (it, store, _):
         await it.add_domain("a.example")
         old = await it.add_account(address("ann@a.example"), PASSWORD)
         prepared = await store.prepare(MESSAGE)
@@ -86,9 +92,11 @@ async def test_removing_an_account_removes_its_mail_and_its_name_is_free(tmp_pat
         assert inbox.messages == 0
 
 
-async def test_changes_of_identities_move_the_accounts_state(tmp_path: Path) -> None:
+async def test_changes_of_identities_move_the_accounts_state(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
     """RFC 8621 section 6.3; RFC 8620 section 7.1: push tells of it."""
-    async with directory(tmp_path) as (it, store, hub):
+    async with directory(tmp_path, store_settings) as (it, store, hub):
         await it.add_domain("a.example")
         account = await it.add_account(address("ann@a.example"), PASSWORD)
         before = await store.states(account.id)
@@ -101,9 +109,14 @@ async def test_changes_of_identities_move_the_accounts_state(tmp_path: Path) -> 
         assert after.email == before.email
 
 
-async def test_two_processes_see_each_others_changes_by_notice(tmp_path: Path) -> None:
+async def test_two_processes_see_each_others_changes_by_notice(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
     """DIRECTORY notices; without them the age of look-ups is the bound."""
-    async with directory(tmp_path) as (one, _, _), directory(tmp_path) as (two, _, _):
+    async with (
+        directory(tmp_path, store_settings) as (one, _, _),
+        directory(tmp_path, store_settings) as (two, _, _),
+    ):
         await one.add_domain("a.example")
         await one.add_account(address("ann@a.example"), PASSWORD)
         with pytest.raises(NotFound):
@@ -117,9 +130,9 @@ async def test_two_processes_see_each_others_changes_by_notice(tmp_path: Path) -
             await one.authenticate("ann@a.example", PASSWORD, peer="x", protocol="imap")
 
 
-async def test_many_logins_at_once_leave_the_loop_free(tmp_path: Path) -> None:
+async def test_many_logins_at_once_leave_the_loop_free(tmp_path: Path, store_settings: EnginePlace) -> None:
     """Hashing is in threads; only so many run at a time."""
-    async with directory(tmp_path) as (it, _, _):
+    async with directory(tmp_path, store_settings) as (it, _, _):
         await it.add_domain("a.example")
         await it.add_account(address("ann@a.example"), PASSWORD)
         right = 0

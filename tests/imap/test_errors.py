@@ -2,7 +2,7 @@ import importlib
 import pkgutil
 
 import pymailcore
-from pymailcore.base.errors import MailError
+from pymailcore.base.errors import InsufficientStorage, MailError, TemporaryFailure
 from pymailcore.imap.errors import TABLE, refusal
 from pymailcore.imap.protocol.responses import Condition
 
@@ -28,3 +28,10 @@ def test_every_outcome_has_a_response() -> None:
 def test_every_response_has_a_code() -> None:
     """RFC 5530 section 3: a client need not read the text."""
     assert all(status.code for status in TABLE.values())
+
+
+def test_a_full_disk_may_be_tried_again() -> None:
+    """RFC 5530 section 3: UNAVAILABLE, and not OVERQUOTA, which would ask the user to delete mail."""
+    status = refusal(InsufficientStorage())
+    assert status.code == b"UNAVAILABLE"
+    assert status.text != refusal(TemporaryFailure()).text

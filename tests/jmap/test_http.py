@@ -365,3 +365,18 @@ async def test_a_cookie_needs_its_own_origin_to_change_things(world: JmapWorld) 
     assert afar.status == 401
     await world.directory.end_session(token)
     assert (await call_app(world.app, "GET", "/jmap/session", headers=cookie)).status == 401
+
+
+async def test_a_full_disk_refuses_uploads_and_says_so(tmp_path: Path) -> None:
+    """RFC 8620 section 6.1: a status code of HTTP; 3.6.2: `serverUnavailable` where a method is called."""
+    async with jmap_world(tmp_path, store_limits={"watermark_octets": 2.0**62}) as world:
+        answer = await world.request(
+            "POST", f"/jmap/upload/{world.account_id}", body=b"x", headers={"content-type": "text/plain"}
+        )
+        assert answer.status == 507
+        assert answer.headers["retry-after"] == "60"
+        assert answer.json["status"] == 507
+        create = {"mailboxIds": {world.mailboxes["inbox"]: True}, "subject": "full"}
+        call = ["Email/set", {"accountId": world.account_id, "create": {"k": create}}, "0"]
+        document = await world.api(call)
+        assert document["methodResponses"][0][1]["notCreated"]["k"]["type"] == "serverUnavailable"

@@ -151,6 +151,8 @@ class QueueMachine(RuleBasedStateMachine):
     def everything_now(self) -> None:
         if self.waiting or self.failed:
             drive(self.queue.retry())
+            now = self.clock.ms  # a lease that has run out is taken away
+            self.held = {key: until for key, until in self.held.items() if until > now}
 
     @invariant()
     def every_recipient_is_where_the_model_has_it(self) -> None:

@@ -5,7 +5,13 @@ import pytest
 
 import pymailcore
 from pymailcore.base import errors
-from pymailcore.base.errors import MailError, PermanentFailure, TemporaryFailure
+from pymailcore.base.errors import (
+    InsufficientStorage,
+    MailError,
+    OverQuota,
+    PermanentFailure,
+    TemporaryFailure,
+)
 from pymailcore.smtp.outcomes import REPLIES, reply_for
 
 
@@ -33,6 +39,13 @@ def test_every_outcome_has_a_reply(kind: type[MailError]) -> None:
         assert found.temporary
     assert "detail" not in found.text
     assert found.enhanced[0] == str(found.code)[0]
+
+
+def test_a_full_disk_is_told_from_a_full_mailbox() -> None:
+    """RFC 5321 section 4.2.2: 452 for both; RFC 3463 section 3.4: 4.3.1 is ours, 4.2.2 the mailbox's."""
+    for outcome, enhanced in ((InsufficientStorage(), "4.3.1"), (OverQuota(), "4.2.2")):
+        found = reply_for(outcome)
+        assert (found.code, found.enhanced) == (452, enhanced)
 
 
 def test_a_new_leaf_has_the_reply_of_its_kind() -> None:

@@ -21,7 +21,7 @@ from tests.support.smtp import (
 from pymailcore.base.address import Address
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import MailError, OverQuota, TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, MailError, OverQuota, TemporaryFailure
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings
@@ -169,7 +169,11 @@ async def test_a_peer_that_vanishes_is_an_ordinary_end(
 
 @pytest.mark.parametrize(
     ("outcome", "expected"),
-    [(TemporaryFailure("disk"), [b"451", b"221"]), (OverQuota(), [b"452", b"221"])],
+    [
+        (TemporaryFailure("busy"), [b"451", b"221"]),
+        (InsufficientStorage("disk"), [b"452", b"221"]),
+        (OverQuota(), [b"452", b"221"]),
+    ],
 )
 async def test_outcomes_of_the_role_are_replies(
     outcome: MailError, expected: list[bytes], nursery: trio.Nursery

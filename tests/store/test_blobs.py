@@ -9,9 +9,10 @@ import pytest
 import trio
 from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, counted_ids, opened_store
 
-from pymailcore.base.errors import TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
 from pymailcore.store.blobs import LARGE_OCTETS, BlobJob, address_of
+from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.files import Files
 from pymailcore.store.types import Target, Transaction
 from pymailcore.store.writer import Job
@@ -66,8 +67,9 @@ async def test_a_failed_append_is_temporary_and_the_next_works(
     async with opened_store(tmp_path / "data", files=files) as opened:
         await opened.deliver(a_message("before"))
         files.fail_write, files.half = number, half
-        with pytest.raises(TemporaryFailure):
+        with pytest.raises(TemporaryFailure) as caught:
             await opened.deliver(a_message("during"))
+        assert isinstance(caught.value, InsufficientStorage) is (number != errno.EIO)
         files.fail_write = None
         filed = await opened.deliver(a_message("during"))
         assert await opened.store.message(opened.account, filed.email) == a_message("during")
@@ -141,6 +143,7 @@ async def test_a_known_blob_that_is_gone_is_written_again(tmp_path: Path, octets
     # A process that remembers nothing finds the blob in the index; then its row is pulled away.
     async with opened_store(tmp_path / "data", ids=counted_ids(1_000_000)) as opened:
         store = opened.store
+        assert isinstance(store.database, SqliteDatabase)
         writer = store.database.writer
         original = writer._batch
         pulled: list[Job] = []

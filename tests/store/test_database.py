@@ -5,6 +5,7 @@ from tests.support.stores import Opened, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
+from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.types import Transaction
 
 
@@ -20,9 +21,10 @@ async def name_of(tx: Transaction) -> str:
 
 async def test_what_was_written_is_read_by_all_ways(opened: Opened) -> None:
     database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
     await database.write(lambda tx: set_name(tx, "new"))
     assert await database.read(name_of) == "new"
-    assert database.peek(name_of) == "new"
+    assert await database.look(name_of) == "new"
     assert await database.call(lambda side: side.snapshot(name_of)) == "new"
 
 
@@ -59,7 +61,7 @@ async def test_a_cancelled_caller_waits_for_the_outcome(opened: Opened) -> None:
             nursery.start_soon(opened.store.database.write, lambda tx: set_name(tx, "late"))
             await trio.testing.wait_all_tasks_blocked()
             scope.cancel()
-    assert opened.store.database.peek(name_of) == "late"
+    assert await opened.store.database.look(name_of) == "late"
 
 
 async def test_notices_come_after_the_commit(opened: Opened) -> None:

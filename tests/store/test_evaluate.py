@@ -108,6 +108,21 @@ async def test_search_and_query_agree(opened: Opened, node: q.Filter, uids: Sequ
     assert found[:3] == ([ids[uid - 1] for uid in uids], 0, len(uids))
 
 
+async def test_only_what_is_visible_counts_in_a_thread(opened: Opened) -> None:
+    """RFC 8621 section 4.4.1; an Email with the mark is none for JMAP."""
+    ids = await fill(opened)
+    store, account, inbox = opened.store, opened.account, opened.mailbox("INBOX")
+
+    async def found(how: q.InThread) -> list[int]:
+        return [
+            ids.index(email) for email in (await store.query(account, q.ThreadHasKeywords(how, SEEN), []))[0]
+        ]
+
+    assert [await found(how) for how in q.InThread] == [[], [0, 1], [2, 3]]
+    await store.set_flags(account, inbox, [(2, 2)], FlagChange.ADD, Keywords(), deleted=True)
+    assert [await found(how) for how in q.InThread] == [[0], [0], [2, 3]]
+
+
 async def test_what_depends_on_mailboxes_and_placements(opened: Opened) -> None:
     ids = await fill(opened)
     store, account = opened.store, opened.account
@@ -198,7 +213,25 @@ async def test_a_damaged_message_is_no_hit_and_no_fault(opened: Opened) -> None:
     await fill(opened)
     for pack in (opened.store._engine.settings.data / "packs").iterdir():
         pack.write_bytes(b"")
+    await opened.store.database.write(lambda tx: tx.run("UPDATE blob_octets SET octets = ?1", b""))
     assert await opened.store.search(opened.account, opened.mailbox("INBOX"), contains("body", "text")) == []
     assert (
         len(await opened.store.search(opened.account, opened.mailbox("INBOX"), contains("subject", "a"))) == 3
     )
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"Subject: a\0b\r\nFrom: x\0y <a\0@b.c>\r\nMessage-ID: <\0@x>\r\n\r\nbody \0 x\r\n",
+        b"Subject: =?utf-8?q?a=00b=ED=A0=80?=\r\nTo: \xed\xa0\x80 \xff <a@b>\r\n\r\nx\r\n",
+    ],
+)
+async def test_odd_characters_of_mail_and_needles_break_nothing(opened: Opened, octets: bytes) -> None:
+    """PostgreSQL keeps no NUL and no lone surrogate."""
+    filed = await opened.deliver(octets)
+    assert await opened.store.message(opened.account, filed.email) == octets
+    for field in ("subject", "text"):
+        assert await opened.store.search(opened.account, opened.mailbox("INBOX"), contains(field, "b")) == [1]
+        await opened.store.search(opened.account, opened.mailbox("INBOX"), contains(field, "a\0b"))
+    await opened.check()

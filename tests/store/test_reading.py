@@ -1,10 +1,17 @@
+import base64
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.stores import Opened, a_message
+from tests.support.stores import Opened, a_message, opened_store
 
 from pymailcore.message.parse import parse
 from pymailcore.message.split import split
+from pymailcore.store.blobids import part_blob
+from pymailcore.store.packs import DamagedBlob
+from pymailcore.store.recipes import DamagedMessage
+from pymailcore.store.types import Transaction
 
 LINES = st.sampled_from(
     [
@@ -62,3 +69,29 @@ async def test_headers_come_in_the_order_asked_for_and_only_to_their_account(ope
     assert [email for email, _ in found] == [filed[2].email, filed[0].email]
     assert b"Subject: 2\r\n" in found[0][1]
     assert await opened.store.headers(type(opened.account)(9), ids) == []
+
+
+@pytest.mark.parametrize("what", ["message", "part", "upload"])
+async def test_octets_that_are_sound_but_another_blobs_are_damage(tmp_path: Path, what: str) -> None:
+    """Every CRC is right here: only the address tells that a row names the wrong place."""
+    encoded = [base64.encodebytes(bytes([n]) * 3000).replace(b"\n", b"\r\n").decode() for n in (1, 2)]
+    head = "Content-Type: image/png\r\nContent-Transfer-Encoding: base64"
+    async with opened_store(tmp_path / "data") as opened:
+        store, account = opened.store, opened.account
+        filed = await opened.deliver(a_message(extra=head, body=encoded[0]))
+        await opened.deliver(a_message(extra=head, body=encoded[1]))
+        uploads = [await store.upload(account, bytes([n]) * 3000 + b"!", now_ms=0) for n in (1, 2)]
+        wanted = {"message": filed.blob, "part": part_blob(filed.email, "1"), "upload": uploads[0]}
+        size = 3001 if what == "upload" else 3000
+        assert len(await store.blob(account, wanted[what])) > 2999
+
+        async def swap(tx: Transaction) -> None:
+            sql = "SELECT pack, position, stored_octets, encoding, crc, id FROM blobs WHERE size_octets = ?1"
+            one, two = await tx.rows(sql, size)
+            change = "UPDATE blobs SET pack = ?1, position = ?2, stored_octets = ?3, encoding = ?4, crc = ?5"
+            await tx.run(f"{change} WHERE id = ?6", *one[:5], two[5])
+            await tx.run(f"{change} WHERE id = ?6", *two[:5], one[5])
+
+        await store.database.write(swap)
+        with pytest.raises((DamagedBlob, DamagedMessage)):
+            await store.blob(account, wanted[what])

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -5,8 +6,8 @@ import apsw
 import pytest
 from tests.support.stores import opened_store
 
-from pymailcore.base.errors import TemporaryFailure
-from pymailcore.store.space import Space
+from pymailcore.base.errors import InsufficientStorage
+from pymailcore.store.space import Space, is_full
 from pymailcore.store.types import Transaction
 
 
@@ -34,20 +35,35 @@ def test_no_reserve_is_made_where_there_is_no_room(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), True),
+        (apsw.FullError("database or disk is full"), True),
+        (OSError(errno.EIO, "Input/output error"), False),
+        (apsw.IOError("disk I/O error"), False),
+        (None, False),
+    ],
+)
+def test_what_says_that_there_is_no_room(error: Exception | None, full: bool) -> None:
+    assert is_full(error) is full
+
+
 def test_below_the_watermark_nothing_is_taken_in(tmp_path: Path) -> None:
     Space(tmp_path, tmp_path / "r", reserve_octets=0, watermark_octets=1).require()
-    with pytest.raises(TemporaryFailure):
+    with pytest.raises(InsufficientStorage):
         Space(tmp_path, tmp_path / "r", reserve_octets=0, watermark_octets=2**62).require()
 
 
 async def test_a_nearly_full_disk_refuses_mail_and_uploads_but_deletes(tmp_path: Path) -> None:
-    """RFC 5321 section 4.2.3: 452 is for the protocol; here it is a TemporaryFailure."""
+    """RFC 5321 section 4.2.3: 452 is for the protocol; here it is InsufficientStorage."""
     async with opened_store(tmp_path / "data") as opened:
         filed = await opened.deliver()
     async with opened_store(tmp_path / "data", watermark_octets=2**62) as opened:
-        with pytest.raises(TemporaryFailure):
+        with pytest.raises(InsufficientStorage):
             await opened.deliver()
-        with pytest.raises(TemporaryFailure):
+        with pytest.raises(InsufficientStorage):
             await opened.store.upload(opened.account, b"x", now_ms=0)
         assert await opened.store.destroy_emails(opened.account, [filed.email]) == [filed.email]
         await opened.check()

@@ -6,6 +6,7 @@ from tests.support.stores import RECEIVED_MS, Opened, a_message
 
 from pymailcore.base.errors import (
     NotFound,
+    OverQuota,
 )
 from pymailcore.base.ids import MailboxId
 from pymailcore.store.keywords import Keywords, keywords_of
@@ -100,4 +101,20 @@ async def test_copy_and_move_of_nothing_and_to_nowhere(opened: Opened) -> None:
         await opened.deliver()
         with pytest.raises(NotFound):
             await operation(account, inbox, ALL, MailboxId(77))
+    await opened.check()
+
+
+async def test_copies_of_the_same_messages_have_an_end(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COPY 1:* into the same Mailbox doubles it each time: no quota of octets or Emails counts that."""
+    monkeypatch.setattr("pymailcore.store.ops.selected.FREE_COPIES", 3)
+    store, account, inbox = opened.store, opened.account, opened.mailbox("INBOX")
+    await opened.deliver()
+    for _ in range(4):  # 16 times what the account has
+        await store.copy(account, inbox, ALL, inbox)
+    with pytest.raises(OverQuota):
+        await store.copy(account, inbox, ALL, inbox)
+    assert (await opened.counters("INBOX")).messages == 16
+    await store.copy(account, inbox, ALL, opened.mailbox("Archive"))
     await opened.check()

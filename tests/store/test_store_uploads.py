@@ -1,12 +1,15 @@
 """Uploads on a real store."""
 
+from typing import Any
+
 import pytest
-from tests.support.stores import opened_store
+from tests.support.stores import Opened, opened_store
 
 from pymailcore.base.errors import (
     NotFound,
     OverQuota,
 )
+from pymailcore.store.ops import blob_rows
 
 
 async def test_uploads_expire_and_are_bounded_in_octets(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -39,3 +42,19 @@ async def test_uploads_are_bounded_in_number(
         else:
             with pytest.raises(OverQuota):
                 await opened.store.upload(opened.account, b"last", now_ms=0)
+
+
+async def test_an_upload_locks_its_account_before_blobs_as_a_delivery_does(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the other order the two of them, with the same octets, wait for each other on PostgreSQL."""
+    claim = blob_rows.claim
+    locked: set[tuple[str, int | None]] = set()
+
+    async def looked_at(tx: Any, *args: Any) -> list[int]:  # noqa: ANN401 - as they are
+        locked.update(getattr(tx, "_locked", {("accounts", opened.account)}))
+        return await claim(tx, *args)
+
+    monkeypatch.setattr(blob_rows, "claim", looked_at)
+    await opened.store.upload(opened.account, b"octets", now_ms=0)
+    assert ("accounts", opened.account) in locked

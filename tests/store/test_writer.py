@@ -6,7 +6,8 @@ import trio
 import trio.lowlevel
 from tests.support.stores import Opened
 
-from pymailcore.base.errors import AlreadyExists, NotFound, TemporaryFailure
+from pymailcore.base.errors import AlreadyExists, InsufficientStorage, NotFound, TemporaryFailure
+from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.transaction import Suspended
 from pymailcore.store.types import Transaction
 
@@ -48,6 +49,7 @@ async def test_one_that_raises_takes_only_its_own_changes_along(opened: Opened) 
 
 async def test_when_the_transaction_is_lost_each_runs_again_alone(opened: Opened) -> None:
     database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
     runs: dict[str, int] = {}
     raised: list[str] = []
 
@@ -61,7 +63,7 @@ async def test_when_the_transaction_is_lost_each_runs_again_alone(opened: Opened
 
         try:
             await database.write(work)
-        except TemporaryFailure:
+        except InsufficientStorage:
             raised.append(name)
 
     async def hold(tx: Transaction) -> None:
@@ -80,6 +82,7 @@ async def test_when_the_transaction_is_lost_each_runs_again_alone(opened: Opened
 
 async def test_an_input_output_error_gets_a_new_connection(opened: Opened) -> None:
     database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
     before = database.writer._connection
 
     async def work(tx: Transaction) -> None:
@@ -166,7 +169,7 @@ async def test_readers_see_one_snapshot_and_cannot_write(opened: Opened) -> None
     with pytest.raises(TemporaryFailure):
         await opened.store.database.read(lambda tx: put(tx, "t1"))
     with pytest.raises(TemporaryFailure):
-        opened.store.database.peek(lambda tx: put(tx, "t1"))
+        await opened.store.database.look(lambda tx: put(tx, "t1"))
     assert await names(opened) == []
 
 

@@ -53,6 +53,7 @@ class Family:
         extra: str = "",
         domain: str = DOMAIN,
         hostname: str = "mx.test",
+        metadata: str = "",
     ) -> None:
         self.folder = folder
         self.processes = processes
@@ -63,7 +64,8 @@ class Family:
             for name in ("smtp", "submission", "submissions", "imap", "imaps", "http", "https")
         }
         if not self.config.exists():
-            command("init", str(folder), "--hostname", hostname, "--domain", domain)
+            place = ("--metadata", metadata) if metadata else ()
+            command("init", str(folder), "--hostname", hostname, "--domain", domain, *place)
             for account in ACCOUNTS:
                 command(
                     "account",

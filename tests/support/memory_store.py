@@ -63,12 +63,17 @@ class _MemoryTransaction:
     async def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(sql, rows)
 
+    async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
+        """One operation runs at a time."""
+
     def announce(self, account: AccountId, modseq: int) -> None:
         """Tells nobody."""
 
 
 class MemoryDatabase:
-    """`store.types.Database` over one SQLite connection in memory."""
+    """`store.types.Database` over one SQLite connection in memory, as far as its users go."""
+
+    kind: Final = "sqlite"
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -90,10 +95,18 @@ class MemoryDatabase:
         self.connection.execute("COMMIT")
         return result
 
+    async def join(self, _name: str, first: Callable[[Transaction], Awaitable[T]]) -> T:
+        """There is one process."""
+        return await self.write(first)
+
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation, at once."""
         self.reads += 1
         return _run(work, self.connection)
+
+    async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The same."""
+        return await self.read(work)
 
 
 def _run(work: Callable[[Transaction], Awaitable[T]], connection: sqlite3.Connection) -> T:
@@ -109,11 +122,11 @@ def _run(work: Callable[[Transaction], Awaitable[T]], connection: sqlite3.Connec
 class MemoryStore(Store):
     """What directory, delivery and queue ask of the store."""
 
-    database: Database  # type: ignore[assignment]
+    database: Database
 
     def __init__(self) -> None:
         self.memory = MemoryDatabase()
-        self.database = self.memory
+        self.database = cast(Database, self.memory)
         self._numbers = itertools.count(1)
 
     async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:

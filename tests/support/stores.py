@@ -1,11 +1,18 @@
 """A real store in a folder of a test, with an account and messages to put into it."""
 
+import contextlib
+import functools
 import itertools
 import random
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final, TypedDict
+
+import trio
+from tests.support.postgres import cluster
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint, MailboxId, TenantId
 from pymailcore.store.files import Files
@@ -14,7 +21,7 @@ from pymailcore.store.opening import open_store
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, Mailbox, Target, Transaction
-from pymailcore.store.verify import verify_counts
+from pymailcore.store.verifying.counts import verify_counts
 
 RECEIVED_MS = 1_700_000_000_000
 
@@ -25,7 +32,7 @@ def counted_ids(seed: int) -> IdMint:
     return IdMint(lambda: next(clock), random.Random(seed).getrandbits)  # noqa: S311
 
 
-def small_settings(data: Path, **changes: float) -> StoreSettings:
+def small_settings(data: Path, **changes: float | str | Path | None) -> StoreSettings:
     """Settings that spend little."""
     settings = StoreSettings(data=data, reserve_octets=0, watermark_octets=0, cache_octets=4 * 1024 * 1024)
     return replace(settings, **changes)  # type: ignore[arg-type]
@@ -113,7 +120,7 @@ async def opened_store(
     files: Files | None = None,
     maintain: bool = False,
     ids: IdMint | None = None,
-    **changes: float,
+    **changes: float | str | Path | None,
 ) -> AsyncIterator[Opened]:
     """Open a store; the account is made when the store is new."""
     told: list[tuple[AccountId, int]] = []
@@ -129,3 +136,71 @@ async def opened_store(
             await add_account(store, account, "bob@example.org")
         there = {mailbox.path: mailbox for mailbox in await store.mailboxes(account)}
         yield Opened(store, account, told, there)
+
+
+_EMPTY: Final = """
+DO $$
+DECLARE name text;
+BEGIN
+    FOR name IN SELECT tablename FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'schema_versions' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+END $$
+"""
+_KEEP: Final = """
+DO $$
+DECLARE name text;
+BEGIN
+    CREATE SCHEMA kept;
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('CREATE TABLE kept.%I AS TABLE public.%I', name, name);
+    END LOOP;
+END $$
+"""
+_BRING_BACK: Final = """
+INSERT INTO accounts TABLE kept.accounts;
+INSERT INTO secrets TABLE kept.secrets;
+INSERT INTO mailboxes TABLE kept.mailboxes
+"""
+
+
+@functools.cache
+def template() -> str:
+    """The name of a database with tables and the first account, made once; some tests get copies of it."""
+    server = cluster()
+    name = server.new_database()
+
+    async def fill(data: Path) -> None:
+        async with opened_store(data, metadata=server.url(name)):
+            pass
+
+    with tempfile.TemporaryDirectory() as folder:
+        trio.run(fill, Path(folder) / "data")
+    return name
+
+
+class EnginePlace(TypedDict, total=False):
+    """What `opened_store` is given for an engine."""
+
+    metadata: str
+
+
+@contextlib.contextmanager
+def engine_settings(engine: str) -> Iterator[EnginePlace]:
+    """What `opened_store` is to be given for an engine: on PostgreSQL a database of its own."""
+    if engine == "sqlite":
+        yield {}
+    else:
+        name = shared()
+        cluster().ask(_EMPTY, name)
+        cluster().ask(_BRING_BACK, name)
+        yield {"metadata": cluster().url(name)}
+
+
+@functools.cache
+def shared() -> str:
+    """The name of a copy that tests share one after the other, each finding it as it was at first."""
+    name = cluster().new_database(template())
+    cluster().ask(_KEEP, name)
+    return name

@@ -20,6 +20,7 @@ from pymailcore.runtime.lock import FolderLock, LockHeld
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics_http import serve_metrics
 from pymailcore.runtime.serve import serve_sockets
+from pymailcore.store.housekeeping.keeper import Keeper
 
 _LOCK_SECONDS: Final = 0.2
 
@@ -27,7 +28,7 @@ log = get_logger()
 
 
 class BackApp:
-    """Relays what is queued, and answers `/metrics`.
+    """Relays what is queued, keeps house for the store, and answers `/metrics`.
 
     Args:
         core: opened by somebody else, who keeps it open; None to open one.
@@ -39,6 +40,7 @@ class BackApp:
         self._ready = False
         self._draining = False
         self._runner: QueueRunner | None = None
+        self._housekeeping = trio.CancelScope()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until the acceptor drains; a delivery under way is finished first."""
@@ -76,10 +78,12 @@ class BackApp:
                     )
                 )
             nursery.start_soon(self._relay, core)
+            nursery.start_soon(self._keep_house, core)
             self._ready = True
             task_status.started()
             await context.acceptor.draining.wait()
             self._draining = True
+            self._housekeeping.cancel()
             if self._runner is not None:
                 self._runner.stop()
 
@@ -102,6 +106,11 @@ class BackApp:
                 hostname=configuration.hostname,
             )
             await self._runner.run()
+
+    async def _keep_house(self, core: Core) -> None:
+        """Keep house for the store until it is time to end; a slice under way is finished first."""
+        with self._housekeeping:
+            await Keeper(core.store.engine, core.metrics).run()
 
     async def _lock(self, data: Path) -> FolderLock | None:
         """Wait until this is the only runner of the queue; None when it is time to end.

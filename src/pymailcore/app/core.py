@@ -20,7 +20,7 @@ from pymailcore.delivery.delivery import Delivery
 from pymailcore.directory.directory import Directory
 from pymailcore.queue.queue import Queue
 from pymailcore.runtime.clock import now_ms
-from pymailcore.runtime.hub import DIRECTORY, ChangeHub
+from pymailcore.runtime.hub import DIRECTORY, QUEUE, ChangeHub
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
@@ -32,6 +32,24 @@ _RECHECK_SLICE: Final = 500
 _MODSEQS: Final = "SELECT id, modseq FROM accounts WHERE id IN (SELECT value FROM json_each(?1))"
 
 
+class _Missed:
+    """Wakes who looks again by himself, because notices may have been missed."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def tell(self) -> None:
+        """Notices may have been missed."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for that, at most so long; gives whether it was."""
+        with trio.move_on_after(seconds):
+            await self._event.wait()
+        missed, self._event = self._event.is_set(), trio.Event()
+        return missed
+
+
 class Core:
     """What protocols, queue and command line stand on.
 
@@ -40,8 +58,15 @@ class Core:
     """
 
     def __init__(
-        self, configuration: Configuration, store: Store, ids: IdMint, hub: ChangeHub, metrics: Metrics
+        self,
+        configuration: Configuration,
+        store: Store,
+        ids: IdMint,
+        hub: ChangeHub,
+        metrics: Metrics,
+        missed: _Missed,
     ) -> None:
+        self._missed = missed
         self.store = store
         self.ids = ids
         self.hub = hub
@@ -52,8 +77,8 @@ class Core:
         """Make everything above the store anew."""
         self.configuration = configuration
         database = self.store.database
-        self.directory = Directory(database, self.store, self.ids, self.hub.publish, configuration.directory)
-        self.queue = Queue(database, self.store, self.hub.publish, configuration.queue)
+        self.directory = Directory(database, self.store, self.ids, self.publish, configuration.directory)
+        self.queue = Queue(database, self.store, self.publish, configuration.queue)
         self.operations = Operations(self.directory, self.queue)
         self.delivery = Delivery(self.store, self.directory, self.queue, self.ids)
         self.submission = Submission(
@@ -63,6 +88,12 @@ class Core:
             hostname=configuration.hostname,
             ids=self.ids,
         )
+
+    def publish(self, channel: int, value: int) -> None:
+        """Tell all processes of the site; what the store has committed it tells other nodes itself."""
+        self.hub.publish(channel, value)
+        if channel < 0:
+            self.store.database.tell(channel, value)
 
     async def follow(self) -> None:
         """Forget what the directory remembers whenever another process changed it; until cancelled."""
@@ -77,7 +108,9 @@ class Core:
         A notice may be lost: its process may be killed after the commit and before it has told anybody.
         """
         while True:
-            await trio.sleep(_RECHECK_SECONDS)
+            if await self._missed.wait(_RECHECK_SECONDS):
+                for channel in (DIRECTORY, QUEUE):
+                    self.hub.receive(channel, 0)
             with contextlib.suppress(TemporaryFailure):
                 await self.recheck_once()
 
@@ -107,11 +140,19 @@ async def open_core(
         MailError: the store cannot be opened.
     """
     ids = IdMint(now_ms, secrets.randbits)
+    missed = _Missed()
     async with (
-        open_store(configuration.store, notify=hub.publish, ids=ids, maintain=maintain) as store,
+        open_store(
+            configuration.store,
+            notify=hub.publish,
+            ids=ids,
+            maintain=maintain,
+            heard=hub.receive,
+            missed=missed.tell,
+        ) as store,
         trio.open_nursery() as nursery,
     ):
-        core = Core(configuration, store, ids, hub, metrics)
+        core = Core(configuration, store, ids, hub, metrics, missed)
         nursery.start_soon(core.follow)
         nursery.start_soon(core.recheck)
         yield core

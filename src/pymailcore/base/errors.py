@@ -5,6 +5,7 @@ its replies, and a test walks all subclasses and fails on one without an entry.
 
     MailError
     ├── TemporaryFailure          the service cannot now; the same call may succeed later
+    │   └── InsufficientStorage   there is no room for what is to be kept
     └── PermanentFailure          the same call will fail again
         ├── NotFound              no such account, Mailbox, Email, blob, domain, address
         ├── AlreadyExists         the name or id is taken
@@ -24,6 +25,10 @@ class MailError(Exception):
 
 class TemporaryFailure(MailError):
     """The service cannot do this now; trying again later may succeed."""
+
+
+class InsufficientStorage(TemporaryFailure):
+    """There is no room now for what is to be kept: a full disk, or object storage that is away."""
 
 
 class PermanentFailure(MailError):

@@ -19,6 +19,8 @@ from pymailcore.cli.common import (
     show,
 )
 from pymailcore.cli.installation import open_installation, run
+from pymailcore.cli.quotas import quota_changes, quota_options, show_quotas
+from pymailcore.cli.transferring import account_of
 
 
 def new_password() -> str:
@@ -86,24 +88,72 @@ def list_(config: Path, *, as_json: bool) -> None:
     epilog=examples(
         "pymailcore account set anna@example.org --password-stdin < password.txt",
         "pymailcore account set anna@example.org --admin",
+        "pymailcore account set anna@example.org --quota 5G --quota-emails none",
     ),
 )
 @click.argument("address", type=ADDRESS)
 @password_option
 @click.option("--admin/--no-admin", default=None, help="May administer the server, or no longer.")
+@quota_options
 @config_option
-def set_(address: Address, config: Path, *, password_stdin: bool, admin: bool | None) -> None:
-    """Change an account: its password, or whether it administers the server."""
-    if not password_stdin and admin is None:
-        raise click.UsageError("Nothing to change: give --password-stdin, --admin or --no-admin.")
+def set_(
+    address: Address,
+    config: Path,
+    *,
+    password_stdin: bool,
+    admin: bool | None,
+    octets: str | None,
+    emails: str | None,
+    mailboxes: str | None,
+) -> None:
+    """Change an account: its password, whether it administers the server, how much it may hold."""
+    quota = quota_changes(octets, emails, mailboxes)
+    if not password_stdin and admin is None and not quota:
+        raise click.UsageError("Nothing to change: give --password-stdin, --admin, --no-admin or a quota.")
     password = read_password() if password_stdin else None
 
     async def work() -> None:
         async with open_installation(config) as core:
             await core.operations.set_account(str(address), password=password, admin=admin)
+            if quota:
+                await core.store.quotas.change("account", address.key, quota)
 
     run(work)
     click.echo(f"changed {address}")
+
+
+@account.command("quota", epilog=examples("pymailcore account quota --json"))
+@json_option
+@config_option
+def quota_(config: Path, *, as_json: bool) -> None:
+    """List what all accounts hold and how much they may."""
+    show_quotas(config, "account", as_json=as_json)
+
+
+@account.command(
+    epilog=examples("pymailcore account purge anna@example.org --yes", "pymailcore account purge --all --yes")
+)
+@click.argument("address", type=ADDRESS, required=False)
+@click.option("--all", "everyone", is_flag=True, help="Of all accounts.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def purge(address: Address | None, config: Path, *, everyone: bool, yes: bool) -> None:
+    """Let expunged mail go now; without this it can be restored for some days.
+
+    What it took on the disk is free once the store's packs have been rewritten.
+    """
+    if (address is None) != everyone:
+        raise click.UsageError("Give an address, or --all.")
+    whose = "all accounts" if address is None else str(address)
+    if not yes and sys.stdin.isatty() and not click.confirm(f"Let the expunged mail of {whose} go for good?"):
+        raise Failure("nothing was let go")
+
+    async def work() -> int:
+        async with open_installation(config) as core:
+            owner = None if address is None else (await account_of(core, address)).id
+            return await core.store.undelete.purge(owner, everything=True)
+
+    click.echo(f"let go {run(work)}")
 
 
 @account.command(epilog=examples("pymailcore account remove anna@example.org --yes"))
@@ -111,7 +161,7 @@ def set_(address: Address, config: Path, *, password_stdin: bool, admin: bool | 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def remove(address: Address, config: Path, *, yes: bool) -> None:
-    """Remove an account with all its mail."""
+    """Remove an account with all its mail, for good: nothing of it is kept for undelete."""
     if not yes and sys.stdin.isatty() and not click.confirm(f"Remove {address} and all its mail?"):
         raise Failure("nothing was removed")
 

@@ -1,4 +1,4 @@
-"""`pymailcore check`: what would go wrong at the next start."""
+"""`pymailcore check`: what would go wrong at the next start, and what goes wrong now."""
 
 import datetime
 import os
@@ -8,18 +8,26 @@ from typing import Final
 
 import click
 
+from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.cli.common import Failure, config_option, examples, json_option, show
+from pymailcore.cli.installation import open_core_of, run
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.read import read_file
 from pymailcore.runtime.certificates import BadCertificate, load_material
 from pymailcore.runtime.clock import now
 from pymailcore.runtime.lock import FolderLock, LockHeld
-from pymailcore.runtime.privileges import find_user
+from pymailcore.runtime.privileges import drop_privileges, find_user
 from pymailcore.runtime.self_signed import end_of
 from pymailcore.runtime.settings import parse_bind
 from pymailcore.runtime.sockets import CannotBind, bind_listener
+from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping.glance import glance
+from pymailcore.store.keyfile import UnfitKeyFile, read_key_file
+from pymailcore.store.objects.packs import open_objects
+from pymailcore.store.objects.settings import UnfitCredentials
 
 _SOON: Final = datetime.timedelta(days=14)
+_NOTES: Final = (alarms.RESERVE, alarms.LOG, alarms.JOB, alarms.INDEX)
 
 Finding = tuple[str, str, str]  # what was looked at; ok, note or fault; why
 
@@ -37,6 +45,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
         yield "ports", "note", "not tried: the server that runs has them"
     else:
         yield from _ports(configuration)
+    yield from _store(configuration, running=running)
 
 
 def _user(configuration: Configuration) -> Iterator[Finding]:
@@ -99,11 +108,74 @@ def _ports(configuration: Configuration) -> Iterator[Finding]:
             yield name, "ok", ""
 
 
+def _rows(configuration: Configuration) -> list[alarms.Alarm]:
+    """The alarms that are rows on PostgreSQL; where a server runs, the schema is that of its version."""
+
+    async def work() -> list[alarms.Alarm]:
+        async with open_core_of(configuration) as core:
+            return await core.store.database.read(alarms.read)
+
+    return run(work)
+
+
+def _store(configuration: Configuration, *, running: bool) -> Iterator[Finding]:
+    """What the store says of itself; the last, because it takes the server's user for good."""
+    if not configuration.data.is_dir():
+        return
+    if configuration.user and os.geteuid() == 0:
+        try:
+            drop_privileges(configuration.user)
+        except LookupError:
+            return  # said already
+    yield from _key_file(configuration)
+    yield from _bucket(configuration)
+    try:
+        found = glance(configuration.store, running=running)
+        if configuration.store.metadata and running:
+            found += _rows(configuration)
+    except MailError as fault:
+        yield "store", "fault", str(fault)
+        return
+    for alarm in found:
+        name = f"{alarm.kind} {alarm.subject}".strip()
+        yield name, "note" if alarm.kind in _NOTES else "fault", alarm.detail
+    if not found:
+        yield "store", "ok", ""
+
+
+def _key_file(configuration: Configuration) -> Iterator[Finding]:
+    path = configuration.store.encryption_key_file
+    if path is None:
+        return
+    try:
+        keys = read_key_file(path)
+    except UnfitKeyFile as fault:
+        yield "key file", "fault", str(fault)
+    else:
+        yield "key file", "ok", f"{path}: {len(keys)} master keys"
+
+
+def _bucket(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.store.objects
+    if settings is None:
+        return
+    try:
+        next(open_objects(settings, lambda: 0, cache_octets=0).listed(), None)
+    except (TemporaryFailure, UnfitCredentials) as fault:
+        yield "bucket", "fault", str(fault)
+    else:
+        yield "bucket", "ok", configuration.store.blobs
+
+
 @click.command(epilog=examples("pymailcore check --config /srv/mail/pymailcore.toml"))
 @json_option
 @config_option
 def check(config: Path, *, as_json: bool) -> None:
-    """Check the configuration, the data folder, the certificate and the ports."""
+    """Check the configuration, the data folder, the certificate, the ports, and the store's alarms.
+
+    Beside a running server it tells what that server has found: a disk that is nearly full, damaged blobs,
+    wrong counters, housekeeping that fails. Ends with 1 when there is a fault.
+    """
     found = list(findings(read_file(config)))
     rows = [{"check": what, "state": state, "detail": detail} for what, state, detail in found]
     show(rows, ("state", "check", "detail"), as_json=as_json)

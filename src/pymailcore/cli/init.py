@@ -16,6 +16,7 @@ from pymailcore.config.read import read_text
 from pymailcore.config.reference import toml_value
 from pymailcore.runtime.privileges import find_user
 from pymailcore.runtime.self_signed import make_self_signed, write_private
+from pymailcore.store.keyfile import create_key_file, read_key_file
 
 NAME: Final = "pymailcore.toml"
 
@@ -66,6 +67,22 @@ data = {data}
     "--admin", type=ADDRESS, metavar="A", help="Make this account; it gets postmaster's and abuse's mail."
 )
 @password_option
+@click.option(
+    "--encryption-key-file",
+    "key_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Encrypt blobs on disk, with a master key in FILE, which is made unless it is there.",
+)
+@click.option(
+    "--metadata",
+    default="",
+    metavar="URL",
+    help="Keep all rows in this PostgreSQL database , not in a SQLite file; see docs/operate/postgresql.md.",
+)
+@click.option(
+    "--blobs", default="", metavar="PLACE", help="Keep blobs in this folder, or in s3://bucket/prefix."
+)
 @click.option("--user", default="", metavar="U", help="User that workers become, and who gets the folder.")
 @click.option(
     "--loopback", is_flag=True, help="Listen on loopback and unprivileged ports only, to try things out."
@@ -79,6 +96,9 @@ def init(
     *,
     password_stdin: bool,
     loopback: bool,
+    key_file: Path | None,
+    metadata: str,
+    blobs: str,
 ) -> None:
     """Make DIR/pymailcore.toml, keys, an empty store and the first domain.
 
@@ -91,10 +111,15 @@ def init(
         raise click.BadParameter(f"{domain!r} is no domain", param_hint="--domain")
     owner = _owner(user)
     password = read_password() if password_stdin else new_password()
-    text = first_configuration(folder.absolute() / "data", hostname, user=user, loopback=loopback)
+    text = first_configuration(
+        folder.absolute() / "data", hostname, user=user, loopback=loopback, key_file=key_file,
+        metadata=metadata, blobs=blobs,
+    )  # fmt: skip
     configuration = read_text(text, folder)
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     configuration.data.mkdir(mode=0o700, exist_ok=True)
+    if key_file is not None:
+        _make_keys(key_file, owner)
     make_self_signed(configuration.tls_folder, configuration.hostname)
     _fill(dataclasses.replace(configuration, user=""), domain, admin, password)
     if owner is not None:
@@ -107,13 +132,28 @@ def init(
             click.echo(f"password {password}")
 
 
-def first_configuration(data: Path, hostname: str, *, user: str, loopback: bool) -> str:
+def first_configuration(
+    data: Path,
+    hostname: str,
+    *,
+    user: str,
+    loopback: bool,
+    key_file: Path | None = None,
+    metadata: str = "",
+    blobs: str = "",
+) -> str:
     """The text of a first configuration, its listener tables last."""
     text = _TEXT.format(
         hostname=toml_value(hostname),
         data=toml_value(data),
-        user=f"user = {toml_value(user)}\n" if user else "",
+        user="".join(
+            f"{key} = {toml_value(value)}\n"
+            for key, value in (("metadata", metadata), ("blobs", blobs), ("user", user))
+            if value
+        ),
     )
+    if key_file is not None:
+        text += f"[store]\nencryption_key_file = {toml_value(key_file.absolute())}\n\n"
     tables = [
         f'[[listener]]\nprotocol = "{protocol}"\nbind = "{bind}"\ntls = "{tls}"\n'
         + ("plaintext_login = true\n" if tls == "none" else "")
@@ -132,6 +172,16 @@ def _owner(user: str) -> tuple[int, int] | None:
     if os.geteuid() != 0:
         raise Failure("--user: only root can give a folder to another user")
     return found.uid, found.gid
+
+
+def _make_keys(path: Path, owner: tuple[int, int] | None) -> None:
+    """Make the file of master keys, or look whether the one that is there can be used."""
+    if path.exists():
+        read_key_file(path)
+    else:
+        create_key_file(path)
+    if owner is not None:
+        os.chown(path, *owner)
 
 
 def _give(folder: Path, owner: tuple[int, int]) -> None:

@@ -19,14 +19,25 @@ from pymailcore.config.read import BadConfiguration
 COMMANDS: Final = {
     "init": "Make a new server: its folder, configuration, keys and first domain.",
     "serve": "Run the server.",
-    "domain": "Add, list and remove domains.",
+    "domain": "Add, list, change and remove domains.",
     "account": "Add, list, change and remove accounts.",
     "alias": "Add, list and remove aliases.",
     "queue": "See and move outbound mail that waits.",
-    "check": "Check the configuration, ports, folders and certificate.",
-    "verify": "Check the store: counters, rows and blobs.",
+    "import": "Bring mail from Maildir, mbox or another server into an account.",
+    "export": "Write an account's mail as Maildir or mbox.",
+    "migrate": "Bring the database to the schema of this version, or try it on a copy.",
+    "move-engine": "Move the store to another database engine.",
+    "keys": "Make, list and change the keys that blobs are encrypted with.",
+    "check": "Check the configuration, ports, folders, certificate and alarms.",
+    "stats": "Show what the store holds, and what sharing and compression save.",
+    "verify": "Check the store, and repair it.",
+    "backup": "Copy the whole store elsewhere while it serves; list and prune the copies.",
+    "restore": "Bring back expunged mail, or mail and whole stores from backups.",
 }
 """The commands and what their line in the overview says; each is `COMMAND` in `pymailcore.cli.NAME`."""
+
+_MODULES: Final = {"import": "import_", "move-engine": "move_engine"}
+"""Modules that cannot have the name of their command."""
 
 
 class LazyGroup(click.Group):
@@ -40,7 +51,8 @@ class LazyGroup(click.Group):
         """Import one command."""
         if name not in COMMANDS:
             return None
-        command = importlib.import_module(f"pymailcore.cli.{name}").COMMAND
+        module = _MODULES.get(name, name)
+        command = importlib.import_module(f"pymailcore.cli.{module}").COMMAND
         assert isinstance(command, click.Command)  # noqa: S101 - for the type checker
         return command
 

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,8 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
 }
 """Tables of the file and the classes that they become, in the order of the reference."""
 
+_STORE: Final = {entry.name: entry for entry in fields(StoreSettings)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
@@ -65,6 +67,8 @@ class Configuration:
             "example": "/var/lib/pymailcore",
         }
     )
+    metadata: str = field(default="", repr=False, metadata=dict(_STORE["metadata"].metadata))
+    blobs: str = field(default="", metadata=dict(_STORE["blobs"].metadata))
     user: str = field(
         default="",
         metadata={

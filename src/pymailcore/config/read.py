@@ -68,6 +68,7 @@ def read_text(text: str, folder: Path) -> Configuration:
     roots = {
         "data": folder / data if isinstance(data, str) else folder,
         "hostname": tables.get("hostname", ""),
+        **_places(tables, folder),
     }
     for key, settings in SECTIONS.items():
         own = {field.name for field in dataclasses.fields(settings)}
@@ -102,6 +103,16 @@ def read_text(text: str, folder: Path) -> Configuration:
     if faults.found or made is None:
         raise BadConfiguration(faults.found)
     return made
+
+
+def _places(tables: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Where rows and blobs lie, as the store takes it; a wrong type is a fault of the top table."""
+    metadata, blobs = (
+        value if isinstance(value, str) else "" for value in (tables.get("metadata"), tables.get("blobs"))
+    )
+    if blobs and "://" not in blobs:
+        blobs = str(folder / blobs)
+    return {"metadata": metadata, "blobs": blobs}
 
 
 def _read_list(value: object, key: str, kind: type[Any], faults: Faults, folder: Path) -> tuple[Any, ...]:

@@ -11,8 +11,8 @@ from pymailcore.config.listener import Listener
 from pymailcore.queue.settings import Route
 
 _WIDTH: Final = 100
-_ROOT: Final = ("hostname", "data", "user", "processes")
-_GIVEN: Final = ("hostname", "data", "routes")
+_ROOT: Final = ("hostname", "data", "metadata", "blobs", "user", "processes")
+_GIVEN: Final = ("hostname", "data", "metadata", "blobs", "routes")
 _HEAD: Final = """\
 # Every setting of pymailcore with its default; made by `make conf` from the settings classes.
 # A line that begins with "#" and a key shows the default, or an example where there is none.
@@ -23,7 +23,7 @@ _PAGE_HEAD: Final = """\
 `pymailcore.toml` holds everything that an operator can set. `pymailcore init` writes a first one;
 `pymailcore check` reports every fault of a file at once. A running server takes a changed file on SIGHUP
 (`systemctl reload pymailcore`): it is read as a whole, and when it has a fault the old one stays in force.
-Listeners, `data`, `user` and `processes` are taken at the next start.
+Listeners, `data`, `metadata`, `blobs`, `user` and `processes` are taken at the next start.
 
 The command line finds the file by `--config FILE`, or by `PYMAILCORE_CONFIG` in the environment.
 

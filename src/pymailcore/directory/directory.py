@@ -100,8 +100,13 @@ class Directory:
                 self.invalidate()
 
     async def _change(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Write, then forget what was read before, here and elsewhere."""
-        result = await self._database.write(work)
+        """Write, one change at a time; then forget what was read before, here and elsewhere."""
+
+        async def alone(tx: Transaction) -> T:
+            await tx.lock("directory")
+            return await work(tx)
+
+        result = await self._database.write(alone)
         self.invalidate()
         self._publish(DIRECTORY, self._ids.new())
         return result

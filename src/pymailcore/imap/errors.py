@@ -11,6 +11,7 @@ from typing import Final
 from pymailcore.base.errors import (
     AlreadyExists,
     Forbidden,
+    InsufficientStorage,
     InvalidValue,
     MailError,
     NotEmpty,
@@ -32,6 +33,7 @@ CANNOT: Final = no("That can never be done", b"CANNOT")
 TABLE: Final[dict[type[MailError], Status]] = {
     MailError: no("Not possible", b"SERVERBUG"),
     TemporaryFailure: UNAVAILABLE,
+    InsufficientStorage: no("No room to store that now, please try again later", b"UNAVAILABLE"),
     PermanentFailure: no("Not possible", b"CANNOT"),
     NotFound: NONEXISTENT,
     AlreadyExists: no("There is one of that name", b"ALREADYEXISTS"),

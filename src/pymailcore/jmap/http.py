@@ -13,6 +13,7 @@ import trio
 from pymailcore.base import ids
 from pymailcore.base.errors import (
     Forbidden,
+    InsufficientStorage,
     MailError,
     NotFound,
     OverQuota,
@@ -39,6 +40,8 @@ from pymailcore.runtime.threads import run_in_thread
 
 MAX_CREATED_IDS: Final = 1_000
 _THREAD_OCTETS: Final = 262_144  # requests above are decoded off the loop
+_NOT_NOW: Final = (503, "Not now; try again soon.", b"5")
+_FULL: Final = (507, "There is no room to keep that now.", b"60")
 _BASIC: Final = (b"www-authenticate", b'Basic realm="mail", charset="UTF-8"')
 # A browser shows a password box of its own for Basic; the web UI has a page for it.
 _BROWSER: Final = (b"www-authenticate", b'Session realm="mail"')
@@ -108,9 +111,9 @@ class JmapHttp:
             await asgi.answer_problem(send, problems.plain(413, "Too large."))
         except TemporaryFailure as trouble:
             log.warning("cannot serve now", path=request.path[:64], error=repr(trouble))
-            await asgi.answer_problem(
-                send, problems.plain(503, "Not now; try again soon."), headers=[(b"retry-after", b"5")]
-            )
+            full = isinstance(trouble, InsufficientStorage)
+            status, said, wait = _FULL if full else _NOT_NOW
+            await asgi.answer_problem(send, problems.plain(status, said), headers=[(b"retry-after", wait)])
         except MailError as error:
             log.warning("refused", path=request.path[:64], error=repr(error))
             await asgi.answer_problem(send, problems.plain(400, "Refused."))

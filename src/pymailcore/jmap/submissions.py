@@ -81,7 +81,9 @@ async def by_ids(
     return [SubmissionRow(*row) for row in rows]
 
 
-async def delete(tx: Transaction, account: AccountId, numbers: Sequence[int], modseq: int) -> list[int]:
+async def delete(
+    tx: Transaction, account: AccountId, numbers: Sequence[int], modseq: int, now_ms: int
+) -> list[int]:
     """Remove rows and note it in the change log; gives those that were there."""
     gone = []
     for number in numbers:
@@ -92,12 +94,14 @@ async def delete(tx: Transaction, account: AccountId, numbers: Sequence[int], mo
             continue
         await tx.run("DELETE FROM submissions WHERE account = ?1 AND id = ?2", account, number)
         await tx.run(
-            "INSERT INTO removed (account, kind, id, modseq, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO removed (account, kind, id, modseq, created, gone_ms)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             account,
             KIND,
             number,
             modseq,
             row[0],
+            now_ms,
         )
         gone.append(number)
     return gone

@@ -143,13 +143,13 @@ class Queue:
         return await self._database.read(tables.count)
 
     async def release_leases(self) -> int:
-        """Make everything due that is leased; only for the one runner of a store, before it begins."""
+        """Make everything due that is leased, before a runner begins, unless others run on other nodes."""
         now_ms = self._now_ms()
 
         async def work(tx: Transaction) -> int:
             return await tables.release_leases(tx, now_ms)
 
-        return await self._database.write(work)
+        return await self._database.join("queue runners", work) or 0
 
     async def finish(self, lease: Lease, results: Sequence[Result]) -> list[Result]:
         """Write down what became of a lease, in one transaction.
@@ -211,6 +211,7 @@ class Queue:
         await self._database.write(work)
 
     async def _clear(self, tx: Transaction, number: int) -> None:
+        await tx.lock("queue_messages", (number,))
         if await tables.is_empty(tx, number):
             await tables.remove_message(tx, number)
             await self._store.release_blobs(tx, number)

@@ -95,7 +95,7 @@ async def due_groups(
         busy = [domain for domain, count in places.items() if count >= per_domain]
         rows = await tx.rows(
             "SELECT message, domain FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2"
-            " AND domain NOT IN (SELECT value FROM json_each(?3)) ORDER BY next_try_ms LIMIT ?4",
+            " AND domain NOT IN (SELECT value FROM json_each(?3 /*text*/)) ORDER BY next_try_ms LIMIT ?4",
             WAITING,
             now_ms,
             json.dumps(busy),
@@ -126,6 +126,7 @@ async def lease(
             continue
         rows = await tx.rows(
             "UPDATE queue_recipients SET next_try_ms = ?5, lease_until_ms = ?5 WHERE message = ?1"
+            " AND state = ?3 AND next_try_ms <= ?4"  # again: another runner may have been faster
             " AND address IN (SELECT address FROM queue_recipients WHERE message = ?1 AND domain = ?2"
             " AND state = ?3 AND next_try_ms <= ?4 ORDER BY address LIMIT ?6) RETURNING address",
             number,
@@ -179,7 +180,7 @@ async def next_due_ms(tx: Transaction, busy: Sequence[str]) -> int | None:
     """When the next recipient or report comes due, those of busy domains left out."""
     waiting = await tx.row(
         "SELECT next_try_ms FROM queue_recipients WHERE state = ?1"
-        " AND domain NOT IN (SELECT value FROM json_each(?2)) ORDER BY next_try_ms LIMIT 1",
+        " AND domain NOT IN (SELECT value FROM json_each(?2 /*text*/)) ORDER BY next_try_ms LIMIT 1",
         WAITING,
         json.dumps(list(busy)),
     )

@@ -43,6 +43,17 @@ class Metrics:
         queue_entries: recipients that wait in the outbound queue.
         relayed: outcome of relaying, by outcome (`sent`, `later`, `failed`).
         tls_handshakes: by listener and outcome (`ok`, `failed`).
+        store_logical_octets, store_stored_octets, store_saved_octets: by tenant; these and all below
+            are set by the process that keeps house (store.housekeeping).
+        store_blobs, store_shared_blobs: by tenant.
+        store_packs, store_pack_octets, store_garbage_octets, store_loose_blobs: what the collector works on.
+        store_kept_emails, store_kept_octets: expunged mail that can be restored.
+        store_free_octets, store_reserve, store_log_octets: disk, reserve file (1 or 0), write-ahead log.
+        store_alarms: by kind.
+        store_collected, store_rewritten_octets, store_packs_removed, store_purged: what went.
+        store_scrubbed_octets, store_scrub_findings, store_audit_findings: what was checked, what was found.
+        house_runs: jobs of housekeeping, by job and outcome (`ok`, `failed`).
+        house_seconds: time that they took, rests included, by job.
     """
 
     def __init__(self) -> None:
@@ -71,6 +82,31 @@ class Metrics:
         self.queue_entries = gauge("queue_entries", "Recipients that wait in the outbound queue.")
         self.relayed = counter("relayed", "Outcome of relaying to one recipient.", "outcome")
         self.tls_handshakes = counter("tls_handshakes", "TLS handshakes.", "listener", "outcome")
+        octets = "Octets of messages and uploads, each wherever it lies."
+        self.store_logical_octets = gauge("store_logical_octets", octets, "tenant")
+        self.store_stored_octets = gauge("store_stored_octets", "Octets that blobs take on disk.", "tenant")
+        self.store_saved_octets = gauge("store_saved_octets", "Logical less stored octets.", "tenant")
+        self.store_blobs = gauge("store_blobs", "Blobs.", "tenant")
+        self.store_shared_blobs = gauge("store_shared_blobs", "Copies that sharing saved.", "tenant")
+        self.store_packs = gauge("store_packs", "Pack files in use.")
+        self.store_pack_octets = gauge("store_pack_octets", "Octets of all pack files.")
+        self.store_garbage_octets = gauge("store_garbage_octets", "Octets of packs that nothing names.")
+        self.store_loose_blobs = gauge("store_loose_blobs", "Blobs that the collector has to look at.")
+        self.store_kept_emails = gauge("store_kept_emails", "Expunged Emails that can be restored.")
+        self.store_kept_octets = gauge("store_kept_octets", "Octets of expunged Emails that can be restored.")
+        self.store_free_octets = gauge("store_free_octets", "Free octets on the disk of the store.")
+        self.store_reserve = gauge("store_reserve", "1 while the reserve file is there.")
+        self.store_log_octets = gauge("store_log_octets", "Octets of the write-ahead log.")
+        self.store_alarms = gauge("store_alarms", "Alarms.", "kind")
+        self.store_collected = counter("store_collected_blobs", "Blobs that the collector removed.")
+        self.store_rewritten_octets = counter("store_rewritten_octets", "Octets of packs written anew.")
+        self.store_packs_removed = counter("store_packs_removed", "Pack files removed.")
+        self.store_purged = counter("store_purged_emails", "Expunged Emails let go for good.")
+        self.store_scrubbed_octets = counter("store_scrubbed_octets", "Octets that the scrub has read.")
+        self.store_scrub_findings = counter("store_scrub_findings", "Damaged blobs that the scrub found.")
+        self.store_audit_findings = counter("store_audit_findings", "Things put right or reported.", "kind")
+        self.house_runs = counter("house_runs", "Jobs of housekeeping that ended.", "job", "outcome")
+        self.house_seconds = counter("house_seconds", "Time that jobs took, rests included.", "job")
 
     def snapshot(self) -> bytes:
         """Give all samples of this process, packed."""

@@ -10,6 +10,7 @@ from typing import Final
 from pymailcore.base.errors import (
     AlreadyExists,
     Forbidden,
+    InsufficientStorage,
     InvalidValue,
     MailError,
     NotEmpty,
@@ -26,6 +27,7 @@ from pymailcore.smtp.protocol.reply import Reply
 REPLIES: Final[Mapping[type[MailError], Reply]] = MappingProxyType(
     {
         TemporaryFailure: Reply(451, "4.3.0", "Temporary failure, try again later"),
+        InsufficientStorage: Reply(452, "4.3.1", "Insufficient system storage, try again later"),
         PermanentFailure: Reply(554, "5.0.0", "Refused"),
         NotFound: Reply(550, "5.1.1", "No such recipient here"),
         AlreadyExists: Reply(554, "5.0.0", "Refused"),

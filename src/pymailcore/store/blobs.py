@@ -19,12 +19,15 @@ from typing import Any, Final, NamedTuple
 import apsw
 import trio
 
-from pymailcore.base.errors import TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, TemporaryFailure
 from pymailcore.base.ids import TenantId
 from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.connection import ENVIRONMENT
+from pymailcore.store.encoding import Encoder
 from pymailcore.store.files import Files
-from pymailcore.store.packs import Encoder, Location, OpenPack
+from pymailcore.store.packs import Location, OpenPack
+from pymailcore.store.sealing import Sealer
+from pymailcore.store.space import is_full
 from pymailcore.store.types import Transaction
 from pymailcore.store.writer import Job
 
@@ -56,7 +59,7 @@ def address_of(tenant_key: bytes, octets: bytes) -> bytes:
 class BlobJob(Job):
     """An operation that names blobs."""
 
-    __slots__ = ("force", "locations", "octets", "pieces", "staged", "tenant")
+    __slots__ = ("force", "locations", "octets", "pieces", "sealer", "staged", "tenant")
 
     def __init__(
         self,
@@ -67,8 +70,10 @@ class BlobJob(Job):
         locations: dict[bytes, Location],
         *,
         force: bool,
+        sealer: Sealer | None = None,
     ) -> None:
         super().__init__(work, task)
+        self.sealer = sealer
         self.tenant = tenant
         self.pieces = pieces
         self.locations = locations
@@ -116,6 +121,8 @@ class Appender:
                     if not job.force and self._knows(connection, tenant, key):
                         continue
                     encoding, stored = self._encoder.encode(octets, start)
+                    if job.sealer is not None:
+                        encoding, stored = job.sealer.seal(tenant, key, encoding, stored)
                     location = self._open_pack().add(tenant, key, len(octets), encoding, stored)
                     recent[tenant, key] = location
                 job.locations[key] = location
@@ -236,7 +243,8 @@ def stage_with(appender: Appender) -> Callable[[apsw.Connection, list[Job]], lis
 
 def _failure_of(error: Exception) -> BaseException:
     if isinstance(error, (OSError, *ENVIRONMENT)):
-        failure = TemporaryFailure(f"the octets cannot be stored now: {error}")
+        kind = InsufficientStorage if is_full(error) else TemporaryFailure
+        failure = kind(f"the octets cannot be stored now: {error}")
         failure.__cause__ = error
         return failure
     return error

@@ -9,7 +9,7 @@ from typing import Final
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.engine import Engine
 from pymailcore.store.keywords import Keywords
-from pymailcore.store.ops import accounts, emails, fetch, mailboxes, selected
+from pymailcore.store.ops import accounts, emails, fetch, kept, mailboxes, selected
 from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
 
 SLICE_EMAILS: Final = 300
@@ -30,13 +30,13 @@ async def _uids(engine: Engine, account: AccountId, mailbox: MailboxId, ranges: 
         return await fetch.uids_in(tx, mailbox, ranges)
 
     if fetch.width(ranges) <= SHORT:
-        return engine.database.peek(work)
+        return await engine.look(work)
     return await engine.database.read(work)
 
 
-def _plain(engine: Engine, account: AccountId, mailbox: MailboxId) -> bool:
+async def _plain(engine: Engine, account: AccountId, mailbox: MailboxId) -> bool:
     """Whether a MOVE out of a Mailbox is one for set statements, as far as the Mailbox tells."""
-    found = engine.database.peek(lambda tx: mailboxes.get(tx, account, mailbox))
+    found = await engine.look(lambda tx: mailboxes.get(tx, account, mailbox))
     return not found.deleted and found.role != "trash"
 
 
@@ -52,12 +52,21 @@ async def set_flags(
     unchanged_since: int | None,
 ) -> tuple[list[FetchRow], list[int]]:
     """STORE; see `Store.set_flags`."""
+    now_ms = engine.now_ms()
     done = await engine.slices(
         await _uids(engine, account, mailbox, ranges),
         lambda uids, tx: selected.set_flags(
-            tx, account, mailbox, uids, how, keywords, deleted=deleted, unchanged_since=unchanged_since
+            tx,
+            account,
+            mailbox,
+            uids,
+            how,
+            keywords,
+            deleted=deleted,
+            unchanged_since=unchanged_since,
+            now_ms=now_ms,
         ),
-        SLICE_EMAILS if deleted else SLICE_SET,
+        SLICE_SET,
     )
     return [row for rows, _ in done for row in rows], [uid for _, late in done for uid in late]
 
@@ -66,10 +75,11 @@ async def move(
     engine: Engine, account: AccountId, mailbox: MailboxId, ranges: Ranges, to: MailboxId
 ) -> Copied:
     """MOVE; see `Store.move`."""
+    now_ms = engine.now_ms()
     done = await engine.slices(
         await _uids(engine, account, mailbox, ranges),
-        lambda uids, tx: selected.move(tx, account, mailbox, uids, to),
-        SLICE_SET if _plain(engine, account, mailbox) else SLICE_EMAILS,
+        lambda uids, tx: selected.move(tx, account, mailbox, uids, to, now_ms),
+        SLICE_SET if await _plain(engine, account, mailbox) else SLICE_EMAILS,
     )
     if not done:
         done = [await engine.database.read(lambda tx: selected.copied_nothing(tx, account, to))]
@@ -82,9 +92,10 @@ async def move(
 
 async def expunge(engine: Engine, account: AccountId, mailbox: MailboxId, ranges: Ranges | None) -> list[int]:
     """EXPUNGE; see `Store.expunge`."""
+    now_ms = engine.now_ms()
     uids = await engine.database.read(lambda tx: fetch.marked_uids(tx, account, mailbox, ranges))
     done = await engine.slices(
-        uids, lambda some, tx: selected.expunge(tx, account, mailbox, some), SLICE_EMAILS
+        uids, lambda some, tx: selected.expunge(tx, account, mailbox, some, now_ms), SLICE_SET
     )
     return [uid for some in done for uid in some]
 
@@ -103,28 +114,37 @@ async def remove_mailbox(
         found = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
         uids = await fetch.uids_in(tx, mailbox, None)  # those that came meanwhile
         if uids:
-            await selected.expunge(tx, account, mailbox, uids, marked_only=False)
+            await selected.expunge(tx, account, mailbox, uids, now_ms, marked_only=False)
         await mailboxes.remove_row(tx, account, found, now_ms)
 
     await engine.slices(
         await engine.database.read(look),
-        lambda uids, tx: selected.expunge(tx, account, mailbox, uids, marked_only=False),
-        SLICE_EMAILS,
+        lambda uids, tx: selected.expunge(tx, account, mailbox, uids, now_ms, marked_only=False),
+        SLICE_SET,
     )
     await engine.database.write(work)
 
 
 async def remove_account(engine: Engine, account: AccountId) -> None:
-    """Remove all mail of an account; see `Store.remove_account`."""
+    """Remove all mail of an account, what is kept for undelete, too; see `Store.remove_account`."""
 
     async def some(tx: Transaction) -> list[int]:
         return await accounts.some_emails(tx, account, SLICE_EMAILS)
 
-    while ids := await engine.database.read(some):
-        gone = list(ids)
+    done = False
+    while not done:  # what was on its way when the removal began may still come
+        now_ms = engine.now_ms()
+        while ids := await engine.database.read(some):
+            gone = list(ids)
 
-        async def destroy(tx: Transaction, gone: list[int] = gone) -> None:
-            await emails.destroy(tx, account, gone, None, visible_only=False)
+            async def destroy(tx: Transaction, gone: list[int] = gone, now_ms: int = now_ms) -> None:
+                await emails.destroy(tx, account, gone, None, now_ms, visible_only=False)
 
-        await engine.database.write(destroy)
-    await engine.database.write(lambda tx: accounts.clear(tx, account))
+            await engine.database.write(destroy)
+
+        async def let_go(tx: Transaction, before_ms: int = now_ms + 1) -> int:
+            return await kept.purge(tx, account, before_ms, SLICE_EMAILS)
+
+        while await engine.database.write(let_go):
+            pass
+        done = await engine.database.write(lambda tx: accounts.clear(tx, account, SLICE_SET))

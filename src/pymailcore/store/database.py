@@ -1,7 +1,11 @@
 """The database on SQLite: one writer, few readers, and reads by key on the loop."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+import fcntl
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar, cast
 
 import outcome
 import trio
@@ -10,7 +14,7 @@ from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.store.readers import Readers, ReadSide
 from pymailcore.store.types import Transaction
-from pymailcore.store.writer import Job, Writer, failure_of
+from pymailcore.store.writer import FROZEN, Job, Writer, failure_of
 
 T = TypeVar("T")
 J = TypeVar("J", bound=Job)
@@ -22,10 +26,14 @@ class SqliteDatabase:
     Args:
         notify: told on the loop, once it is on disk, that an account is at a modseq.
         local: connection and packs for short reads on the loop.
+        locks: folder of lock files.
     """
 
-    def __init__(self, notify: Callable[[AccountId, int], None], local: ReadSide) -> None:
+    kind: Final = "sqlite"
+
+    def __init__(self, notify: Callable[[AccountId, int], None], local: ReadSide, locks: Path) -> None:
         self._notify = notify
+        self._locks = locks
         self._local = local
         self._token = trio.lowlevel.current_trio_token()
         self._writer: Writer | None = None
@@ -70,6 +78,10 @@ class SqliteDatabase:
         """Run a reading operation on one snapshot, in a thread."""
         return await self.call(lambda side: side.snapshot(work))
 
+    async def read_long(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation that may take minutes on one snapshot, in a thread."""
+        return await self.read(work)
+
     async def call(self, call: Callable[[ReadSide], T]) -> T:
         """Run a function in a reading thread."""
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -79,16 +91,52 @@ class SqliteDatabase:
         self._readers.put(job, call)
         return cast("T", await _wait())
 
-    def peek(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a reading operation that is certain to be short, here and now, on one snapshot."""
-        return self.here(lambda side: side.snapshot(work))
-
-    def here(self, call: Callable[[ReadSide], T]) -> T:
-        """Run a function that is certain to be short with the loop's own connection."""
+    async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation that is certain to be short on one snapshot; here and now, on the loop."""
         try:
-            return call(self._local)
+            return self._local.snapshot(work)
         except Exception as error:
             raise failure_of(error) from error
+
+    async def settle(self) -> None:
+        """Writes come in turn: one that runs now has ended when the next one is run."""
+
+    @asynccontextmanager
+    async def try_lock(self, name: str) -> AsyncIterator[bool]:
+        """Hold a lock that one process can have; see `types.Database.try_lock`."""
+        descriptor = os.open(self._locks / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                ours = False
+            else:
+                ours = True
+            yield ours
+        finally:
+            os.close(descriptor)
+
+    @asynccontextmanager
+    async def freeze(self) -> AsyncIterator[Callable[[str], Awaitable[None]]]:
+        """Keep all processes from writing; see `types.Database.freeze`."""
+        descriptor = os.open(self._locks / FROZEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+        async def retire(reason: str) -> None:
+            os.pwrite(descriptor, reason.encode(), 0)
+            os.fsync(descriptor)
+
+        try:
+            await trio.to_thread.run_sync(fcntl.flock, descriptor, fcntl.LOCK_EX)
+            yield retire
+        finally:
+            os.close(descriptor)
+
+    async def join(self, name: str, first: Callable[[Transaction], Awaitable[T]]) -> T:  # noqa: ARG002
+        """Whoever does something is the only one that does it: one family of processes has the store."""
+        return await self.write(first)
+
+    def tell(self, channel: int, value: int) -> None:
+        """There are no other nodes."""
 
     @property
     def writer(self) -> Writer:

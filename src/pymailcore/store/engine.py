@@ -2,18 +2,21 @@
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import IdMint, TenantId
 from pymailcore.store import reading
-from pymailcore.store.blobs import BlobGone, BlobJob, PackWriter, Piece
-from pymailcore.store.database import SqliteDatabase
+from pymailcore.store.backend import Backend
+from pymailcore.store.blobs import BlobGone, Piece
+from pymailcore.store.data_keys import DataKeys
+from pymailcore.store.objects.packs import ObjectPacks
 from pymailcore.store.packs import Location
-from pymailcore.store.readers import ReadSide
+from pymailcore.store.places import BlobReader
+from pymailcore.store.quotas import Quotas
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
-from pymailcore.store.types import Transaction
+from pymailcore.store.types import Database, Reading, Transaction
 
 T = TypeVar("T")
 
@@ -28,25 +31,35 @@ class Engine:
 
     def __init__(
         self,
-        database: SqliteDatabase,
-        packs: PackWriter,
+        database: Database,
+        backend: Backend,
         space: Space,
         settings: StoreSettings,
         *,
+        data_keys: DataKeys,
+        objects: ObjectPacks | None = None,
         ids: IdMint,
         writer_ids: IdMint,
         now_ms: Callable[[], int],
     ) -> None:
         self.database = database
-        self.packs = packs
+        self.backend = backend
         self.space = space
         self.settings = settings
+        self.data_keys = data_keys
+        self.sealing = data_keys.sealing
+        self.objects = objects
         self.ids = ids
         self.writer_ids = writer_ids
         self.now_ms = now_ms
+        self.quotas = Quotas(database, now_ms)
         self._tenant_keys: dict[TenantId, bytes] = {}
 
-    def tenant_key(self, tenant: TenantId) -> bytes:
+    async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation that is certain to be short; see `types.Database.look`."""
+        return await self.database.look(work)
+
+    async def tenant_key(self, tenant: TenantId) -> bytes:
         """The key under which a tenant's blobs are addressed; kept once read.
 
         Raises:
@@ -54,7 +67,7 @@ class Engine:
         """
         key = self._tenant_keys.get(tenant)
         if key is None:
-            key = self.database.peek(lambda tx: reading.tenant_key(tx, tenant))
+            key = await self.database.look(lambda tx: reading.tenant_key(tx, tenant))
             self._tenant_keys[tenant] = key
         return key
 
@@ -67,20 +80,36 @@ class Engine:
     ) -> T:
         """Put blobs on disk and run an operation that names them, again if one that was known is gone."""
         force = False
+        sealer = await self.data_keys.sealer(tenant)
         while True:
             try:
-                make = functools.partial(
-                    BlobJob, work, tenant=tenant, pieces=pieces, locations=locations, force=force
+                return await self.backend.write_blobs(
+                    tenant, pieces, locations, work, sealer=sealer, force=force
                 )
-                return cast("T", await self.database.submit(self.packs.put, make))
             except BlobGone:
                 if force:
                     raise TemporaryFailure("a blob that was just written is gone") from None
                 force = True
 
-    async def read_octets(self, work: Callable[[Transaction, ReadSide], Awaitable[T]]) -> T:
-        """Run a reading operation that looks into packs on one snapshot, in a thread."""
-        return await self.database.call(lambda side: side.snapshot(lambda tx: work(tx, side)))
+    async def reading(self, plan: Callable[[BlobReader], Reading[T]]) -> T:
+        """Run a reading (`store.reading`): operations that read rows, and octets between them.
+
+        On SQLite all of it is one visit to a reading thread. What is damaged is looked for once more, by
+        the same reading on new snapshots.
+
+        Raises:
+            DamagedBlob: octets are not what was stored.
+        """
+        return await self.backend.reading(plan)
+
+    async def read_blob(self, tenant: TenantId, key: bytes) -> bytes:
+        """Give the octets of an address.
+
+        Raises:
+            NotFound: nothing has it.
+            DamagedBlob: they are not what was stored.
+        """
+        return await self.reading(lambda blobs: reading.blob(blobs, tenant, key))
 
     async def slices(
         self,

@@ -2,14 +2,13 @@
 
 Theory: a filter becomes one SQL statement. What SQL cannot see, the text of a message, makes it two steps:
 SQL gives candidates (text nodes taken as "perhaps") together with the truth of each of its own nodes, and
-then each candidate's text is looked at, in slices of a snapshot each, in a reading thread.
+then each candidate's text is looked at, some at a time, each lot on a snapshot of its own.
 
 Standards: RFC 9051 section 6.4.4, RFC 8620 section 5.5, RFC 8621 section 4.4.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -18,13 +17,13 @@ import orjson
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import query as q
+from pymailcore.store import texts
 from pymailcore.store.folding import fold
+from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import mailboxes
-from pymailcore.store.readers import ReadSide
-from pymailcore.store.texts import TextSource
-from pymailcore.store.types import Row, Transaction
+from pymailcore.store.places import BlobReader
+from pymailcore.store.types import Reading, Row, Transaction
 
-SLICE_SECONDS: Final = 0.5
 _INLINE_RANGES: Final = 32
 
 _COLUMN: Final = {
@@ -89,13 +88,13 @@ class _Compiler:
         """SQL that is true at least (upper) or at most (lower) where the node is."""
         if isinstance(node, q.And | q.Or):
             if not node.filters:
-                return "1" if isinstance(node, q.And) else "0"
+                return "TRUE" if isinstance(node, q.And) else "FALSE"
             word = " AND " if isinstance(node, q.And) else " OR "
             return "(" + word.join(self.bound(part, upper=upper) for part in node.filters) + ")"
         if isinstance(node, q.Not):
             return f"NOT {self.bound(node.filter, upper=not upper)}"
         if is_textual(node):
-            return "1" if upper else "0"
+            return "TRUE" if upper else "FALSE"
         return self.leaf(node)
 
     def collect(self, node: q.Filter) -> None:
@@ -120,14 +119,13 @@ class _Compiler:
             case q.NotOnlyIn(ids):
                 return f"EXISTS ({placements} AND x.mailbox NOT IN {self.listed(ids)})"
             case q.HasKeywords(keywords):
-                terms = [f"(e.flags & {keywords.flags}) = {keywords.flags}"] if keywords.flags else []
-                terms += [
-                    f"instr(' ' || e.extra || ' ', {self.arg(f' {name} ')}) > 0"
-                    for name in keywords.extra.split()
-                ]
-                return f"({' AND '.join(terms) or '1'})"
+                return self.has(keywords)
+            case q.ThreadHasKeywords(how, keywords):
+                return self.in_thread(how, keywords)
+            case q.Saved(since, before):
+                return self._range("p.saved_ms", since, before) if self.placed else "FALSE"
             case q.Deleted():
-                return "(p.deleted = 1)" if self.placed else "0"
+                return "(p.deleted = 1)" if self.placed else "FALSE"
             case q.Uids(ranges):
                 return self._uids(ranges)
             case q.Emails(ids):
@@ -149,17 +147,48 @@ class _Compiler:
             case _:
                 raise TypeError(f"no filter: {node!r}")
 
+    def has(self, keywords: Keywords, email: str = "e") -> str:
+        """Whether an Email has all of these."""
+        terms = [f"({email}.flags & {keywords.flags}) = {keywords.flags}"] if keywords.flags else []
+        terms += [
+            f"instr(' ' || {email}.extra || ' ', {self.arg(f' {name} ')}) > 0"
+            for name in keywords.extra.split()
+        ]
+        return f"({' AND '.join(terms) or 'TRUE'})"
+
+    def in_thread(self, how: q.InThread, keywords: Keywords) -> str:
+        """Whether so many visible Emails of the Thread have all of these."""
+        has = self.has(keywords, "y")
+        if how is q.InThread.ALL:
+            has = f"NOT {has}"
+        found = f"EXISTS (SELECT 1 FROM emails y WHERE y.thread = e.thread AND y.visible = 1 AND {has})"
+        return found if how is q.InThread.SOME else f"(NOT {found})"
+
+    def order(self, sort: q.Sort) -> str:
+        """What a key sorts by."""
+        match sort.key:
+            case q.SortKey.HAS_KEYWORD:
+                condition = self.has(sort.keywords)
+            case q.SortKey.ALL_IN_THREAD:
+                condition = self.in_thread(q.InThread.ALL, sort.keywords)
+            case q.SortKey.SOME_IN_THREAD:
+                condition = self.in_thread(q.InThread.SOME, sort.keywords)
+            case key:
+                self.headers = self.headers or _ORDER[key].startswith("h.")
+                return f"{_ORDER[key]} {'ASC' if sort.ascending else 'DESC'}"
+        return f"CASE WHEN {condition} THEN 1 ELSE 0 END {'ASC' if sort.ascending else 'DESC'}"
+
     def _range(self, column: str, low: int | None, high: int | None) -> str:
         terms = []
         if low is not None:
             terms.append(f"{column} >= {self.arg(low)}")
         if high is not None:
             terms.append(f"{column} < {self.arg(high)}")
-        return f"({' AND '.join(terms) or '1'})"
+        return f"({' AND '.join(terms) or 'TRUE'})"
 
     def _uids(self, ranges: tuple[tuple[int, int], ...]) -> str:
         if not self.placed or not ranges:
-            return "0"
+            return "FALSE"
         if len(ranges) <= _INLINE_RANGES:
             return (
                 "(" + " OR ".join(f"p.uid BETWEEN {int(low)} AND {int(high)}" for low, high in ranges) + ")"
@@ -192,77 +221,68 @@ def _select(
     columns: str,
     tables: str,
     where: str,
-    order: str,
+    sort: Sequence[q.Sort],
+    last: str,
     *,
     placed: bool,
-    headers: bool,
 ) -> tuple[str, list[Any], _Compiler]:
     compiler = _Compiler(args, placed=placed)
     condition = compiler.bound(node, upper=True)
     textual = is_textual(node)
     if textual:
         compiler.collect(node)
-    if headers or compiler.headers:
+    order = ", ".join([*(compiler.order(one) for one in sort), last])
+    if compiler.headers:
         tables += " JOIN email_headers h ON h.email = e.id"
     listed = ", ".join([columns, *compiler.truths])
     return f"SELECT {listed} FROM {tables} WHERE {where} AND {condition} ORDER BY {order}", args, compiler
 
 
-def _scan(side: ReadSide, node: q.Filter, rows: list[Row], first: int, nodes: dict[int, int]) -> list[Row]:
+def _scan(
+    blobs: BlobReader, node: q.Filter, rows: list[Row], first: int, nodes: dict[int, int]
+) -> Reading[list[Row]]:
     """Keep the candidates whose text matches; column 0 is the Email."""
     found = []
-    source = TextSource(side)
-    at = 0
-
-    async def some(tx: Transaction) -> int:
-        until = time.monotonic() + SLICE_SECONDS
-        done = at
-        while done < len(rows) and (done == at or time.monotonic() < until):
-            row = rows[done]
-            done += 1
-            message = await source.open(tx, row[0])
+    while rows:
+        done, messages = yield from texts.opened(blobs, [row[0] for row in rows[: texts.MOST_MESSAGES]])
+        for row in rows[:done]:
+            message = messages.pop(row[0], None)
             if message is not None and _truth(node, row, first, nodes, message.matches):
                 found.append(row)
-        return done
-
-    while at < len(rows):
-        at = side.snapshot(some)
+        rows = rows[done:]
     return found
 
 
-def search(side: ReadSide, account: AccountId, mailbox: MailboxId, node: q.Filter) -> list[int]:
-    """UIDs of one Mailbox that a filter takes, ascending; runs in a reading thread.
+def search(blobs: BlobReader, account: AccountId, mailbox: MailboxId, node: q.Filter) -> Reading[list[int]]:
+    """UIDs of one Mailbox that a filter takes, ascending.
 
     Raises:
         NotFound: no such Mailbox.
     """
     sql, args, compiler = _select(
         node, [mailbox], "e.id, p.uid", "placements p JOIN emails e ON e.id = p.email", "p.mailbox = ?1",
-        "p.uid", placed=True, headers=False,
+        (), "p.uid", placed=True,
     )  # fmt: skip
 
     async def candidates(tx: Transaction) -> list[Row]:
         await mailboxes.get(tx, account, mailbox)
         return await tx.rows(sql, *args)
 
-    rows = side.snapshot(candidates)
+    rows: list[Row] = yield candidates
     if is_textual(node):
-        rows = _scan(side, node, rows, 2, compiler.nodes)
+        rows = yield from _scan(blobs, node, rows, 2, compiler.nodes)
     return [row[1] for row in rows]
 
 
 def query(
-    side: ReadSide, account: AccountId, node: q.Filter, sort: Sequence[q.Sort]
-) -> tuple[list[tuple[int, int]], int]:
+    blobs: BlobReader, account: AccountId, node: q.Filter, sort: Sequence[q.Sort]
+) -> Reading[tuple[list[tuple[int, int]], int]]:
     """All matching Emails as (id, Thread) in order, and the email state they belong to."""
-    order = [f"{_ORDER[one.key]} {'ASC' if one.ascending else 'DESC'}" for one in sort]
-    last = sort[-1].ascending if sort else True
-    order.append(f"e.id {'ASC' if last else 'DESC'}")
-    headers = any(_ORDER[one.key].startswith("h.") for one in sort)
+    last = "ASC" if not sort or sort[-1].ascending else "DESC"
     own = "+e.account = ?1" if _names_emails(node) else "e.account = ?1"
     sql, args, compiler = _select(
-        node, [account], "e.id, e.thread", "emails e", f"{own} AND e.visible = 1", ", ".join(order),
-        placed=False, headers=headers,
+        node, [account], "e.id, e.thread", "emails e", f"{own} AND e.visible = 1", sort, f"e.id {last}",
+        placed=False,
     )  # fmt: skip
 
     async def candidates(tx: Transaction) -> tuple[list[Row], int]:
@@ -271,9 +291,9 @@ def query(
             raise NotFound("no such account")
         return await tx.rows(sql, *args), state[0]
 
-    rows, state = side.snapshot(candidates)
+    rows, state = yield candidates
     if is_textual(node):
-        rows = _scan(side, node, rows, 2, compiler.nodes)
+        rows = yield from _scan(blobs, node, rows, 2, compiler.nodes)
     return [(row[0], row[1]) for row in rows], state
 
 

@@ -12,7 +12,9 @@ _MAX_NORMALISED: Final = 65_536
 
 
 def fold(text: str) -> str:
-    """Give the form in which needle and text are compared."""
+    """Give the form in which needle and text are compared; without NUL, which PostgreSQL cannot keep."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text.lower()
     if len(text) <= _MAX_NORMALISED:

@@ -17,11 +17,16 @@ import apsw
 
 from pymailcore.base.errors import PermanentFailure
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The schema that this code knows."""
 
-FLOOR: Final = 1
+FLOOR: Final = 2
 """The oldest schema version whose code can still use a database of `VERSION`."""
+
+VERSIONS: Final = (
+    "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, floor INTEGER NOT NULL)"
+)
+NEWEST: Final = "SELECT coalesce(max(version), 0), coalesce(max(floor), 0) FROM schema_versions"
 
 _NAME: Final = re.compile(r"(\d{4})_\w+\.sql\Z")
 
@@ -54,24 +59,35 @@ def alone(lock: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def migrate(connection: apsw.Connection) -> None:
-    """Run the migrations that a database lacks; the caller is `alone`.
+def missing(version: int, floor: int) -> list[tuple[int, str]]:
+    """The migrations that a database of a version lacks.
+
+    Args:
+        floor: the oldest version whose code may use it, as the database says.
 
     Raises:
-        NewerDatabase: the floor of the database is above `VERSION`.
+        NewerDatabase: that is above `VERSION`.
     """
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, floor INTEGER NOT NULL)"
-    )
-    row = connection.execute("SELECT max(version), max(floor) FROM schema_versions").fetchone()
-    version, floor = row if row is not None and row[0] is not None else (0, 0)
     if floor > VERSION:
         raise NewerDatabase(
             f"the database has schema {version} and needs a version of pymailcore that knows schema {floor}; "
             f"this one knows {VERSION}"
         )
-    for number, sql in migrations():
-        if number > version:
-            with connection:
-                connection.execute(sql)
-                connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, min(number, FLOOR)))
+    return [(number, sql) for number, sql in migrations() if number > version]
+
+
+def migrate(connection: apsw.Connection) -> list[int]:
+    """Run the migrations that a database lacks, and give their numbers; the caller is `alone`.
+
+    Raises:
+        NewerDatabase: the floor of the database is above `VERSION`.
+    """
+    connection.execute(VERSIONS)
+    row = connection.execute(NEWEST).fetchone()
+    done = []
+    for number, sql in missing(*(row or (0, 0))):
+        with connection:
+            connection.execute(sql)
+            connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, min(number, FLOOR)))
+        done.append(number)
+    return done

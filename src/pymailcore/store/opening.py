@@ -1,16 +1,24 @@
 """Opens a store: folder, migrations, threads."""
 
+import importlib
 import secrets
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Final
 
 import apsw
 import trio
 
+from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
+from pymailcore.store.backend import LocalBackend
 from pymailcore.store.blobs import Appender, PackWriter, stage_with
-from pymailcore.store.connection import open_connection
+from pymailcore.store.connection import BUSY_MS, ENVIRONMENT, open_connection
+from pymailcore.store.data_keys import DataKeys
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.engine import Engine
 from pymailcore.store.files import Files
@@ -18,16 +26,26 @@ from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
 from pymailcore.store.migrate import alone, migrate
 from pymailcore.store.ops.accounts import ensure_tenant
+from pymailcore.store.ops.sealing_keys import KEYS_OF_TENANT
 from pymailcore.store.packs import PackReader
+from pymailcore.store.places import BlobReader
 from pymailcore.store.readers import Readers, ReadSide
+from pymailcore.store.sealing import Sealing, WrappedKey
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
 from pymailcore.store.store import Store
 from pymailcore.store.writer import Writer
 
+COPY_PAGES: Final = 10_000
+
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _postgres() -> ModuleType:
+    """The other engine; loaded only where it is used, since its driver costs each process 5 MB."""
+    return importlib.import_module("pymailcore.store.postgres.opening")
 
 
 @asynccontextmanager
@@ -38,6 +56,8 @@ async def open_store(
     ids: IdMint,
     maintain: bool,
     files: Files | None = None,
+    heard: Callable[[int, int], object] | None = None,
+    missed: Callable[[], None] | None = None,
 ) -> AsyncIterator[Store]:
     """Open the store, making it where there is none; on leaving, what was begun is finished first.
 
@@ -46,19 +66,98 @@ async def open_store(
         ids: of this process; used on the loop only.
         maintain: this process does the checkpoints; one of a family.
         files: how packs are written, for tests.
+        heard: told on the loop what `Database.tell` and the commits of other nodes have told; where this is
+            None, `notify` is told of accounts.
+        missed: told on the loop that notices of other nodes may have been missed.
 
     Raises:
         UnfitFileSystem: the folder is on a network file system.
         NewerDatabase: a newer version has changed the database.
+        UnfitKeyFile: the key file is not the one of this store.
+        NotDurable, UnfitServer: the database server is not fit for mail; with what to do about it.
         TemporaryFailure: it cannot be opened now, or not durably.
     """
+    if settings.metadata:
+
+        def heard_account(channel: int, value: int) -> None:
+            if channel > 0:
+                notify(AccountId(channel), value)
+
+        async with _postgres().open_postgres(
+            settings, notify=notify, heard=heard or heard_account, missed=missed or _nothing, ids=ids,
+            maintain=maintain, files=files,
+        ) as store:  # fmt: skip
+            yield store
+    else:
+        async with _open_sqlite(settings, notify=notify, ids=ids, maintain=maintain, files=files) as store:
+            yield store
+
+
+async def dry_run(settings: StoreSettings) -> list[int]:
+    """Run the migrations that a store lacks on a copy of its rows, which is thrown away; gives their numbers.
+
+    On PostgreSQL the copy is a transaction that is taken back; it keeps writers waiting while it lasts.
+
+    Raises:
+        NewerDatabase: a newer version has changed the database.
+        TemporaryFailure: there is no room for the copy, or the database cannot be reached now.
+    """
+    if settings.metadata:
+        numbers: list[int] = await _postgres().dry_run_postgres(settings)
+        return numbers
+    return await trio.to_thread.run_sync(_dry_run_sqlite, settings)
+
+
+def _dry_run_sqlite(settings: StoreSettings) -> list[int]:
+    layout = Layout(settings.data)
+    with tempfile.TemporaryDirectory(prefix="migrate", dir=layout.data) as folder:
+        copy = apsw.Connection(str(Path(folder) / "copy.sqlite"))
+        try:
+            if layout.database.exists():
+                source = apsw.Connection(str(layout.database), flags=apsw.SQLITE_OPEN_READONLY)
+                try:
+                    source.set_busy_timeout(BUSY_MS)
+                    with copy.backup("main", source, "main") as backup:
+                        while not backup.done:
+                            backup.step(COPY_PAGES)
+                finally:
+                    source.close()
+            return migrate(copy)
+        except ENVIRONMENT as error:
+            raise TemporaryFailure(f"the database cannot be copied now: {error}") from error
+        finally:
+            copy.close()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+@asynccontextmanager
+async def _open_sqlite(
+    settings: StoreSettings,
+    *,
+    notify: Callable[[AccountId, int], None],
+    ids: IdMint,
+    maintain: bool,
+    files: Files | None,
+) -> AsyncIterator[Store]:
     layout = Layout(settings.data)
 
     def connect(*, read_only: bool = False) -> apsw.Connection:
         return open_connection(layout.database, cache_octets=settings.cache_octets, read_only=read_only)
 
     def read_side() -> ReadSide:
-        return ReadSide(connect(read_only=True), PackReader(layout.packs))
+        return ReadSide(connect(read_only=True), BlobReader(PackReader(layout.packs), sealing))
+
+    def load_keys(tenant: int) -> list[WrappedKey]:
+        connection = connect(read_only=True)
+        try:
+            return [WrappedKey(*row) for row in connection.execute(KEYS_OF_TENANT, (tenant,))]
+        finally:
+            connection.close()
+
+    sealing = Sealing(settings.encryption_key_file, load_keys)
 
     def prepare_folder() -> None:
         layout.make()
@@ -77,7 +176,7 @@ async def open_store(
         watermark_octets=settings.watermark_octets,
     )
     writer_ids = IdMint(_now_ms, secrets.randbits)
-    database = SqliteDatabase(notify, read_side())
+    database = SqliteDatabase(notify, read_side(), layout.locks)
     written = files or Files()
     small, large = (
         Appender(
@@ -94,12 +193,17 @@ async def open_store(
     pack_writer = PackWriter(
         lambda: connect(read_only=True), large, forward=writer.put, deliver=database.deliver
     )
-    engine = Engine(database, pack_writer, space, settings, ids=ids, writer_ids=writer_ids, now_ms=_now_ms)
+    data_keys = DataKeys(database, sealing, _now_ms)
+    engine = Engine(
+        database, LocalBackend(database, pack_writer), space, settings,
+        data_keys=data_keys, ids=ids, writer_ids=writer_ids, now_ms=_now_ms,
+    )  # fmt: skip
     store = Store(engine)
     maintenance = None
     if maintain:
         maintenance = Maintenance(connect, layout, space, settings)
     try:
+        await data_keys.prepare()
         await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
         yield store
     finally:

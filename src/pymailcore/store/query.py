@@ -9,8 +9,11 @@ compilers.
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from pymailcore.store.keywords import Keywords
+
+_NONE: Final = Keywords()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,22 @@ class HasKeywords:
     keywords: Keywords
 
 
+class InThread(enum.Enum):
+    """How many of the visible Emails of a Thread."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadHasKeywords:
+    """So many Emails of its Thread, itself counted, have all of these keywords."""
+
+    how: InThread
+    keywords: Keywords
+
+
 @dataclass(frozen=True, slots=True)
 class Deleted:
     r"""The placement has `\Deleted`; only where one Mailbox is searched."""
@@ -85,6 +104,14 @@ class Received:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """The Date field in [since, before), milliseconds of its local day taken as UTC (RFC 9051 6.4.4)."""
+
+    since_ms: int | None = None
+    before_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """When it came into the Mailbox, in [since, before) (RFC 8514); only where one Mailbox is searched."""
 
     since_ms: int | None = None
     before_ms: int | None = None
@@ -145,11 +172,13 @@ Filter = (
     | InMailbox
     | NotOnlyIn
     | HasKeywords
+    | ThreadHasKeywords
     | Deleted
     | Uids
     | Emails
     | Received
     | Sent
+    | Saved
     | Size
     | ModifiedSince
     | HasAttachment
@@ -167,11 +196,15 @@ class SortKey(enum.Enum):
     SUBJECT = "subject"  # base subject, RFC 5256 section 2.1
     FROM = "from"
     TO = "to"
+    HAS_KEYWORD = "hasKeyword"  # those without come first
+    ALL_IN_THREAD = "allInThreadHaveKeyword"
+    SOME_IN_THREAD = "someInThreadHaveKeyword"
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """One key of an order."""
+    """One key of an order; `keywords` are what the last three keys ask for."""
 
     key: SortKey
     ascending: bool = True
+    keywords: Keywords = _NONE

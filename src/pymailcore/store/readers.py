@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import apsw
 import trio
 
-from pymailcore.store.packs import PackReader
+from pymailcore.store.places import BlobReader
 from pymailcore.store.transaction import SqliteTransaction, drive
 from pymailcore.store.types import Transaction
 from pymailcore.store.writer import Job, failure_of
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class ReadSide:
     """What a reading thread works with: snapshots of the database, and the packs."""
 
-    def __init__(self, connection: apsw.Connection, packs: PackReader) -> None:
+    def __init__(self, connection: apsw.Connection, packs: BlobReader) -> None:
         self.connection = connection
         self.packs = packs
         self._tx = SqliteTransaction(connection)

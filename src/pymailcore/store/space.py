@@ -1,14 +1,23 @@
 """Free space: a watermark below which nothing is taken in, and a reserve to delete with."""
 
+import errno
 import os
 import threading
 import time
 from pathlib import Path
 from typing import Final
 
-from pymailcore.base.errors import TemporaryFailure
+import apsw
+
+from pymailcore.base.errors import InsufficientStorage
 
 _LOOK_SECONDS: Final = 1.0
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error of the file system or of SQLite says that there is no room."""
+    return isinstance(error, apsw.FullError) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
 class Space:
@@ -40,10 +49,10 @@ class Space:
         """Refuse to take anything in while space is short.
 
         Raises:
-            TemporaryFailure: less is free than the watermark.
+            InsufficientStorage: less is free than the watermark.
         """
         if self.free_octets() < self._watermark_octets:
-            raise TemporaryFailure("the disk is nearly full")
+            raise InsufficientStorage("the disk is nearly full")
 
     def release_reserve(self) -> bool:
         """Give up the reserve; True when there was one."""

@@ -15,10 +15,20 @@ from pymailcore.store.blobids import parse_blob
 from pymailcore.store.bulk import SHORT
 from pymailcore.store.engine import Engine
 from pymailcore.store.keywords import Keywords
-from pymailcore.store.ops import accounts, blob_rows, changes, emails, fetch, mailboxes, selected, threads
+from pymailcore.store.ops import (
+    accounts,
+    blob_rows,
+    changes,
+    emails,
+    fetch,
+    mailboxes,
+    selected,
+    threads,
+)
+from pymailcore.store.places import BlobReader
 from pymailcore.store.query import Filter, Sort
-from pymailcore.store.readers import ReadSide
 from pymailcore.store.recipes import unpack_recipe
+from pymailcore.store.sharing import Sharing
 from pymailcore.store.types import (
     Appended,
     Changes,
@@ -27,8 +37,11 @@ from pymailcore.store.types import (
     EmailUpdate,
     FetchRow,
     FlagChange,
+    Incoming,
     Mailbox,
     MailboxDelta,
+    Reading,
+    Replaced,
     Snapshot,
     States,
     StoredMessage,
@@ -36,6 +49,7 @@ from pymailcore.store.types import (
     Transaction,
     Want,
 )
+from pymailcore.store.undelete import Undelete
 
 
 class Store:
@@ -47,7 +61,11 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.database = engine.database
-        self._engine = engine
+        self.data_keys = engine.data_keys
+        self.engine = self._engine = engine
+        self.undelete = Undelete(engine)
+        self.quotas = engine.quotas
+        self.sharing = Sharing(engine)
 
     # --- accounts -------------------------------------------------------------------------------
 
@@ -57,12 +75,12 @@ class Store:
         await accounts.create(tx, account, tenant, engine.writer_ids.new, engine.now_ms())
 
     async def remove_account(self, account: AccountId) -> None:
-        """Remove all mail of an account, in slices."""
+        """Remove all mail of an account, what is kept for undelete, too, in slices."""
         await bulk.remove_account(self._engine, account)
 
     async def states(self, account: AccountId) -> States:
         """The account's counters. Short: read on the loop."""
-        return self.database.peek(lambda tx: changes.states(tx, account))
+        return await self.database.look(lambda tx: changes.states(tx, account))
 
     async def bump(self, tx: Transaction, account: AccountId, kind: str) -> int:
         """Take a modseq for a change of data that other packages keep ("identity", "submission")."""
@@ -99,7 +117,56 @@ class Store:
             OverQuota: an account cannot take it.
             TemporaryFailure: the disk is full or the database busy.
         """
-        return await delivering.deliver(self._engine, prepared, targets, tenant, received_ms, also)
+        (filed,) = await delivering.deliver(
+            self._engine, [Incoming(prepared, targets, received_ms)], tenant, also
+        )
+        return filed
+
+    async def append_many(
+        self,
+        messages: Sequence[Incoming],
+        *,
+        tenant: TenantId,
+        note: Callable[[Transaction, list[list[Appended]]], Awaitable[None]] | None = None,
+    ) -> list[list[Appended]]:
+        """File many messages into Mailboxes of one or many accounts in one operation: all, or none.
+
+        Standards: RFC 3502 (MULTIAPPEND). All Emails of an account get one modseq; the blobs of all are
+        brought to disk together. The caller bounds the octets, all of which are in memory here.
+
+        Args:
+            note: writes further rows in the same transaction (what an import remembers); may run again.
+
+        Returns:
+            For each message what its targets gave it, in the order of `messages`.
+
+        Raises:
+            NotFound, OverQuota, TemporaryFailure: see `deliver`; nothing was filed.
+        """
+        return await delivering.deliver(self._engine, messages, tenant, note=note)
+
+    async def replace(
+        self,
+        account: AccountId,
+        mailbox: MailboxId,
+        uid: int,
+        message: Incoming,
+        *,
+        tenant: TenantId,
+    ) -> list[Appended]:
+        """File a message and take another one out of its Mailbox, both or neither (RFC 8508 section 3).
+
+        What the old one leaves free counts as free for the new one. The new one joins the old one's Thread
+        where their subjects and references say so.
+
+        Raises:
+            NotFound: the Mailbox has no such UID, or as for `deliver`.
+            OverQuota, TemporaryFailure: see `deliver`; the old one is still there.
+        """
+        (filed,) = await delivering.deliver(
+            self._engine, [message], tenant, replaced=Replaced(account, mailbox, uid)
+        )
+        return filed
 
     async def hold_blobs(self, tx: Transaction, message: StoredMessage, owner: int) -> None:
         """Keep a message's blobs for a row of another package (the queue), whose id is `owner`."""
@@ -113,9 +180,8 @@ class Store:
 
     async def rebuild(self, tenant: TenantId, recipe: bytes) -> bytes:
         """Give the exact octets of a stored message."""
-        return await self._engine.read_octets(
-            lambda tx, side: reading.rebuild(tx, side.packs, tenant, unpack_recipe(recipe))
-        )
+        unpacked = unpack_recipe(recipe)
+        return await self._engine.reading(lambda blobs: reading.rebuild(blobs, tenant, unpacked))
 
     # --- blobs ----------------------------------------------------------------------------------
 
@@ -134,9 +200,7 @@ class Store:
             NotFound: no such blob, or the account has no claim to it; the two look the same.
         """
         claimed = parse_blob(blob)
-        return await self._engine.read_octets(
-            lambda tx, side: reading.read_claimed(tx, side.packs, account, claimed)
-        )
+        return await self._engine.reading(lambda blobs: reading.claimed(blobs, account, claimed))
 
     async def message(self, account: AccountId, email: EmailId) -> bytes:
         """Give the exact octets of an Email.
@@ -144,20 +208,18 @@ class Store:
         Raises:
             NotFound: the account has no such Email.
         """
-        octets, _ = await self._engine.read_octets(
-            lambda tx, side: reading.read_message(tx, side.packs, email, account)
-        )
+        octets, _ = await self._engine.reading(lambda blobs: reading.message(blobs, email, account))
         return octets
 
     # --- Mailboxes ------------------------------------------------------------------------------
 
     async def mailboxes(self, account: AccountId) -> list[Mailbox]:
         """All Mailboxes of an account, ordered by sort order and path."""
-        return self.database.peek(lambda tx: mailboxes.list_all(tx, account))
+        return await self.database.look(lambda tx: mailboxes.list_all(tx, account))
 
     async def mailbox_named(self, account: AccountId, path: str) -> Mailbox | None:
         """Find a Mailbox by its path; `INBOX` in any case is the one with the role inbox."""
-        return self.database.peek(lambda tx: mailboxes.named(tx, account, path))
+        return await self.database.look(lambda tx: mailboxes.named(tx, account, path))
 
     async def create_mailbox(
         self,
@@ -179,11 +241,12 @@ class Store:
         engine = self._engine
         ids = [engine.ids.new() for _ in path.split("/")]
         now_ms = engine.now_ms()
+        limits = await engine.quotas.limits()
 
         async def work(tx: Transaction) -> Mailbox:
             return await mailboxes.create(
                 tx, account, path, ids, role=role, subscribed=subscribed, sort_order=sort_order,
-                now_ms=now_ms, most=engine.settings.mailboxes_per_account,
+                now_ms=now_ms, most=engine.settings.mailboxes_per_account, limits=limits,
             )  # fmt: skip
 
         return await self.database.write(work)
@@ -209,11 +272,13 @@ class Store:
             path = mailboxes.checked_path(path)
         parent_ids = [self._engine.ids.new() for _ in range((path or "").count("/"))]
         now_ms = self._engine.now_ms()
+        limits = await self._engine.quotas.limits()
 
         async def work(tx: Transaction) -> None:
             await mailboxes.update(
                 tx, account, mailbox, path=path, parent_ids=parent_ids, role=role, sort_order=sort_order,
-                subscribed=subscribed, now_ms=now_ms,
+                subscribed=subscribed, now_ms=now_ms, most=self._engine.settings.mailboxes_per_account,
+                limits=limits,
             )  # fmt: skip
 
         await self.database.write(work)
@@ -257,7 +322,7 @@ class Store:
             return await fetch.fetch(tx, account, mailbox, ranges, want, limit)
 
         if limit <= SHORT or sum(high - low + 1 for low, high in fetch.merged(ranges)) <= SHORT:
-            return self.database.peek(work)
+            return await self.database.look(work)
         return await self.database.read(work)
 
     async def set_flags(
@@ -292,7 +357,8 @@ class Store:
         Raises:
             NotFound: the destination is gone.
         """
-        return await self.database.write(lambda tx: selected.copy(tx, account, mailbox, ranges, to))
+        now_ms = self._engine.now_ms()
+        return await self.database.write(lambda tx: selected.copy(tx, account, mailbox, ranges, to, now_ms))
 
     async def move(
         self, account: AccountId, mailbox: MailboxId, ranges: Sequence[tuple[int, int]], to: MailboxId
@@ -313,7 +379,7 @@ class Store:
         filter: Filter,
     ) -> list[int]:
         """UIDs of the messages of one Mailbox that a filter takes, ascending."""
-        return await self.database.call(lambda side: evaluate.search(side, account, mailbox, filter))
+        return await self._engine.reading(lambda blobs: evaluate.search(blobs, account, mailbox, filter))
 
     # --- Emails and Threads (JMAP) ---------------------------------------------------------------
 
@@ -325,7 +391,7 @@ class Store:
         async def work(tx: Transaction) -> list[EmailRow]:
             return await emails.read(tx, account, ids, facts=facts, parts=parts)
 
-        return self.database.peek(work) if len(ids) <= SHORT else await self.database.read(work)
+        return await self.database.look(work) if len(ids) <= SHORT else await self.database.read(work)
 
     async def query(
         self,
@@ -358,15 +424,15 @@ class Store:
             )  # fmt: skip
             return ids, position, count if total else None, state
 
-        def call(side: ReadSide) -> tuple[list[int], int, int | None, int]:
-            found, state = evaluate.query(side, account, filter, sort)
+        def call(blobs: BlobReader) -> Reading[tuple[list[int], int, int | None, int]]:
+            found, state = yield from evaluate.query(blobs, account, filter, sort)
             ids, first, count = evaluate.page(
                 found, collapse_threads=collapse_threads, position=position, limit=limit, anchor=anchor,
                 anchor_offset=anchor_offset,
             )  # fmt: skip
             return ids, first, count if total else None, state
 
-        return await self.database.call(call)
+        return await self._engine.reading(call)
 
     async def threads(self, account: AccountId, ids: Sequence[int]) -> list[tuple[ThreadId, tuple[int, ...]]]:
         """Threads by id with their Emails, oldest first (RFC 8621 section 3); unknown ids are left out."""
@@ -374,7 +440,7 @@ class Store:
         async def work(tx: Transaction) -> list[tuple[ThreadId, tuple[int, ...]]]:
             return await threads.read_threads(tx, account, ids)
 
-        return self.database.peek(work) if len(ids) <= SHORT else await self.database.read(work)
+        return await self.database.look(work) if len(ids) <= SHORT else await self.database.read(work)
 
     async def update_emails(
         self, account: AccountId, updates: Sequence[EmailUpdate], *, if_modseq: int | None = None
@@ -388,13 +454,15 @@ class Store:
         Raises:
             StateMismatch: the email state is not `if_modseq`.
         """
-        return await self.database.write(lambda tx: emails.update(tx, account, updates, if_modseq))
+        now_ms = self._engine.now_ms()
+        return await self.database.write(lambda tx: emails.update(tx, account, updates, if_modseq, now_ms))
 
     async def destroy_emails(
         self, account: AccountId, ids: Sequence[int], *, if_modseq: int | None = None
     ) -> list[int]:
-        """Remove Emails from all Mailboxes, for good; gives those that were there."""
-        return await self.database.write(lambda tx: emails.destroy(tx, account, ids, if_modseq))
+        """Remove Emails from all Mailboxes; gives those that were there. They are kept for undelete."""
+        now_ms = self._engine.now_ms()
+        return await self.database.write(lambda tx: emails.destroy(tx, account, ids, if_modseq, now_ms))
 
     async def changes(self, account: AccountId, kind: str, since: int, limit: int) -> Changes | None:
         """Ids of a type ("email", "mailbox", "thread") that changed since a state; None: cannot tell."""
@@ -405,9 +473,7 @@ class Store:
 
         A section ends with its empty line. Emails that the account does not have are left out.
         """
-        return await self._engine.read_octets(
-            lambda tx, side: reading.read_headers(tx, side.packs, account, ids)
-        )
+        return await self._engine.reading(lambda blobs: reading.headers(blobs, account, ids))
 
     async def messages(
         self, account: AccountId, ids: Sequence[int], *, most_octets: int = 4 * 1024 * 1024
@@ -417,8 +483,4 @@ class Store:
         Emails that the account does not have are left out. Stops after the one with which `most_octets` is
         reached, so the caller asks again for what is missing.
         """
-
-        def call(side: ReadSide) -> list[tuple[int, bytes]]:
-            return side.snapshot(lambda tx: reading.read_messages(tx, side.packs, account, ids, most_octets))
-
-        return await self.database.call(call)
+        return await self._engine.reading(lambda blobs: reading.messages(blobs, account, ids, most_octets))

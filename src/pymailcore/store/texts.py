@@ -3,6 +3,8 @@
 Standards: RFC 9051 section 6.4.4 (BODY, TEXT, HEADER), RFC 8621 section 4.4.1.
 """
 
+import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 from pymailcore.base.errors import NotFound
@@ -12,11 +14,13 @@ from pymailcore.message.text import searchable_text
 from pymailcore.store import query as q
 from pymailcore.store.folding import fold
 from pymailcore.store.packs import DamagedBlob
-from pymailcore.store.readers import ReadSide
-from pymailcore.store.reading import read_message
-from pymailcore.store.types import Transaction
+from pymailcore.store.places import BlobReader
+from pymailcore.store.reading import StoredRows, stored_rows
+from pymailcore.store.types import Reading
 
 MAX_TEXT_OCTETS: Final = 4 * 1024 * 1024  # of one message that are looked through
+MOST_MESSAGES: Final = 64  # that are opened at a time
+MOST_OCTETS: Final = 8 * 1024 * 1024
 
 
 class SearchedMessage:
@@ -54,16 +58,25 @@ class SearchedMessage:
         return self._body
 
 
-class TextSource:
-    """Opens messages by Email."""
+def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int, SearchedMessage]]]:
+    """Read some of the first of these Emails, those that are gone or damaged left out.
 
-    def __init__(self, side: ReadSide) -> None:
-        self._side = side
-
-    async def open(self, tx: Transaction, email: int) -> SearchedMessage | None:
-        """Read a message; None when it is gone or damaged."""
+    Returns:
+        How many of `ids` are done with, at least one, and their messages.
+    """
+    some = ids[:MOST_MESSAGES]
+    rows: dict[int, StoredRows] = yield lambda tx: stored_rows(tx, some, None, MOST_OCTETS)
+    done = some.index(next(reversed(rows))) + 1 if len(rows) < len(some) and rows else len(some)
+    found: dict[int, SearchedMessage] = {}
+    damaged = []
+    for email, stored in rows.items():
         try:
-            octets, parts = await read_message(tx, self._side.packs, email)
+            found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts)
         except (NotFound, DamagedBlob):
-            return None
-        return SearchedMessage(octets, parts)
+            damaged.append(email)
+    if damaged:  # their blobs may have moved since
+        rows = yield lambda tx: stored_rows(tx, damaged)
+        for email, stored in rows.items():
+            with contextlib.suppress(NotFound, DamagedBlob):
+                found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts)
+    return done, found

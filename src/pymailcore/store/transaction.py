@@ -58,6 +58,9 @@ class SqliteTransaction:
         except apsw.ConstraintError as error:
             raise AlreadyExists(str(error)) from error
 
+    async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
+        """There is one writer: everything is locked."""
+
     def announce(self, account: AccountId, modseq: int) -> None:
         """Once this is on disk, tell the listeners that the account is at this modseq."""
         self.moved[account] = modseq

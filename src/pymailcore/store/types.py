@@ -5,10 +5,12 @@ sizes are octets; a modseq is the account's counter (RFC 7162 section 3.1; RFC 8
 """
 
 import enum
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
+from pymailcore.message.prepare import Prepared
 from pymailcore.store.keywords import Keywords
 
 T = TypeVar("T")
@@ -41,13 +43,33 @@ class Transaction(Protocol):
         """Run one statement for each row of arguments."""
         ...
 
+    async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
+        """Keep other operations from changing rows, found by their ids, until this one has ended.
+
+        Where several operations run at a time this comes before the first reading of what is to be changed.
+        Without ids the lock is the name itself. Nothing on SQLite, which runs one operation at a time.
+        """
+        ...
+
     def announce(self, account: AccountId, modseq: int) -> None:
         """Once this is on disk, tell the listeners that the account is at this modseq."""
         ...
 
 
+ReadWork = Callable[[Transaction], Awaitable[Any]]
+"""A reading operation: rows only."""
+
+Reading = Generator[ReadWork, Any, T]
+"""Yields operations and is sent what they give; reads octets in between. See `store.reading`."""
+
+
 class Database(Protocol):
     """One database under all of the product's tables."""
+
+    @property
+    def kind(self) -> str:
+        """Which engine it is: "sqlite" or "postgresql"."""
+        ...
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run an operation and return once it is on disk.
@@ -62,8 +84,54 @@ class Database(Protocol):
         """
         ...
 
+    async def write_each(self, works: Sequence[Callable[[Transaction], Awaitable[T]]]) -> list[T]:
+        """Run several operations in order, each a transaction of its own; slices of one long piece of work.
+
+        The first failure is raised when all have ended; those that did not fail stay done.
+        """
+        ...
+
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a reading operation on one snapshot, in a thread of the store's own."""
+        """Run a reading operation on one snapshot, outside of the trio loop."""
+        ...
+
+    async def read_long(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """The same for one that may last minutes (a backup, a check of everything)."""
+        ...
+
+    async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a reading operation that is certain to be short on one snapshot.
+
+        SQLite does it on the loop without a checkpoint; elsewhere it is as `read`.
+        """
+        ...
+
+    async def settle(self) -> None:
+        """Wait until every write that has begun by now has ended; on SQLite they take turns."""
+        ...
+
+    def freeze(self) -> AbstractAsyncContextManager[Callable[[str], Awaitable[None]]]:
+        """Keep all processes from writing: once entered, nothing is being written, and reading goes on.
+
+        Writers get TemporaryFailure, at once or after some seconds. It ends with the process that does it,
+        unless what it gives was called, with a reason: then it stays until somebody undoes it by hand.
+        """
+        ...
+
+    def try_lock(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a lock that one process of the whole site can have; gives whether it is ours."""
+        ...
+
+    async def join(self, name: str, first: Callable[[Transaction], Awaitable[T]]) -> T | None:
+        """Be counted among the processes of the whole site that do something, until the store is closed.
+
+        Args:
+            first: an operation that is run only when no other process does it; gives its result, else None.
+        """
+        ...
+
+    def tell(self, channel: int, value: int) -> None:
+        """Pass a notice on to the processes of other nodes, where there are any; never blocks."""
         ...
 
 
@@ -100,6 +168,23 @@ class Target(NamedTuple):
     account: AccountId
     mailbox: MailboxId | str  # an id, or the role of one of the account's Mailboxes ("inbox")
     keywords: Keywords = Keywords()
+    deleted: bool = False  # the placement has \\Deleted from the first
+
+
+class Incoming(NamedTuple):
+    """A message on its way in, with its places."""
+
+    prepared: Prepared
+    targets: Sequence[Target]
+    received_ms: int
+
+
+class Replaced(NamedTuple):
+    """A message of a selected Mailbox that goes when another comes."""
+
+    account: AccountId
+    mailbox: MailboxId
+    uid: int
 
 
 class Appended(NamedTuple):
@@ -139,6 +224,7 @@ class Want(enum.IntFlag):
     BODY = 4
     BODYSTRUCTURE = 8
     PARTS = 16  # the packed part tree: message.structure.unpack
+    SAVED = 32  # saved_ms
 
 
 class FetchRow(NamedTuple):
@@ -157,6 +243,7 @@ class FetchRow(NamedTuple):
     body: bytes | None = None
     bodystructure: bytes | None = None
     parts: bytes | None = None
+    saved_ms: int = 0  # when it came into this Mailbox (RFC 8514, SAVEDATE)
 
 
 class Snapshot(NamedTuple):
@@ -205,6 +292,43 @@ class EmailRow(NamedTuple):
     mailboxes: tuple[int, ...]  # without placements that have \\Deleted
     facts: bytes | None = None
     parts: bytes | None = None
+
+
+class Quota(NamedTuple):
+    """Limits, or what is held; a limit of None is none."""
+
+    octets: int | None = None
+    emails: int | None = None
+    mailboxes: int | None = None
+
+
+class Kept(NamedTuple):
+    """An expunged Email that can be brought back; `facts` is packed, see message.facts.unpack."""
+
+    email: int
+    path: str | None  # of the Mailbox that it left last; None when nobody knows that any more
+    size_octets: int
+    received_ms: int
+    gone_ms: int
+    flags: int
+    extra: str
+    facts: bytes
+
+
+class RestoredMailbox(NamedTuple):
+    """What came back to one Mailbox."""
+
+    path: str
+    messages: int
+    made: bool  # the Mailbox was gone
+
+
+class Restored(NamedTuple):
+    """What an undelete brought back, or would."""
+
+    emails: int  # that were in no Mailbox
+    octets: int  # of these
+    mailboxes: tuple[RestoredMailbox, ...]
 
 
 class Changes(NamedTuple):

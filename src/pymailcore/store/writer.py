@@ -21,15 +21,17 @@ import apsw
 import outcome
 import trio
 
-from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, MailError, TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.store.connection import ENVIRONMENT
-from pymailcore.store.space import Space
+from pymailcore.store.space import Space, is_full
 from pymailcore.store.transaction import SqliteTransaction, drive
 from pymailcore.store.types import Transaction
 
 MAX_BATCH: Final = 256
 MAX_BATCH_SECONDS: Final = 0.005
+FROZEN: Final = "frozen"
+"""Lock file of those that write, and of those that keep them from it; text in it does so for good."""
 
 
 class Job:
@@ -56,7 +58,8 @@ class Job:
 def failure_of(error: BaseException) -> BaseException:
     """Give what a caller gets for an error of the database."""
     if isinstance(error, ENVIRONMENT):
-        failure = TemporaryFailure(f"the database cannot be used now: {error}")
+        kind = InsufficientStorage if is_full(error) else TemporaryFailure
+        failure = kind(f"the database cannot be used now: {error}")
         failure.__cause__ = error
         return failure
     return error
@@ -90,6 +93,7 @@ class Writer:
         self._deliver = deliver
         self._queue: queue.SimpleQueue[Iterable[Job] | None] = queue.SimpleQueue()
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._frozen = os.open(lock.with_name(FROZEN), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._connection = connect()
         self._tx = SqliteTransaction(self._connection)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -105,6 +109,7 @@ class Writer:
         self._thread.join()
         self._connection.close()
         os.close(self._lock)
+        os.close(self._frozen)
 
     def _run(self) -> None:
         waiting: deque[Job] = deque()
@@ -139,6 +144,9 @@ class Writer:
         """Run and commit some of the jobs that wait; gives them with their outcomes."""
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         try:
+            refused = self._refused()
+            if refused:
+                return self._refuse(waiting, refused)
             done = self._try(waiting, MAX_BATCH)
             if done is not None:
                 return done
@@ -148,7 +156,25 @@ class Writer:
                 alone += self._try(deque([job]), 1) or [job]
             return alone
         finally:
+            fcntl.flock(self._frozen, fcntl.LOCK_UN)
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _refused(self) -> str:
+        """Why nothing may be written, as the store is being moved or was; else that cannot begin now."""
+        try:
+            fcntl.flock(self._frozen, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return "the store is being moved to another place"
+        if not os.fstat(self._frozen).st_size:
+            return ""
+        return os.pread(self._frozen, 4096, 0).decode("utf-8", "replace").strip()
+
+    def _refuse(self, waiting: deque[Job], reason: str) -> list[Job]:
+        refused = list(waiting)
+        waiting.clear()
+        for job in refused:
+            job.failure, job.moved = TemporaryFailure(reason), {}
+        return refused
 
     def _try(self, waiting: deque[Job], limit: int) -> list[Job] | None:
         """Run jobs in one transaction; None: it was lost, and the jobs are in `_unfinished`."""

@@ -39,6 +39,13 @@ async def three(world: JmapWorld) -> dict[str, str]:
         ({"hasKeyword": "work"}, "two"),
         ({"notKeyword": "$flagged"}, "one three"),
         ({"hasKeyword": "no keyword"}, ""),
+        ({"someInThreadHaveKeyword": "$flagged"}, "one two"),
+        ({"allInThreadHaveKeyword": "$flagged"}, ""),
+        ({"noneInThreadHaveKeyword": "WORK"}, "three"),
+        ({"noneInThreadHaveKeyword": "no keyword"}, "one two three"),
+        ({"someInThreadHaveKeyword": "no keyword"}, ""),
+        ({"operator": "NOT", "conditions": [{"someInThreadHaveKeyword": "$flagged"}]}, "three"),
+        ({"someInThreadHaveKeyword": "$flagged", "body": "alpha"}, "one"),
         ({"minSize": 2000}, "three"),
         ({"maxSize": 2000}, "one two"),
         ({"hasAttachment": False}, "one two three"),
@@ -74,7 +81,7 @@ async def test_dates_are_half_open(world: JmapWorld, three: dict[str, str]) -> N
     ("condition", "error"),
     [
         ({"none": 1}, "unsupportedFilter"),
-        ({"someInThreadHaveKeyword": "$seen"}, "unsupportedFilter"),
+        ({"someInThreadHaveKeyword": 1}, "invalidArguments"),
         ({"text": "x" * 1001}, "unsupportedFilter"),
         ({"text": 1}, "invalidArguments"),
         ({"inMailbox": 1}, "invalidArguments"),
@@ -137,7 +144,9 @@ async def test_windows_anchors_and_totals(world: JmapWorld, three: dict[str, str
 @pytest.mark.parametrize(
     ("sort", "error"),
     [
-        ([{"property": "hasKeyword", "keyword": "$seen"}], "unsupportedSort"),
+        ([{"property": "hasKeyword", "keyword": "$seen", "more": 1}], "unsupportedSort"),
+        ([{"property": "hasKeyword"}], "invalidArguments"),
+        ([{"property": "someInThreadHaveKeyword", "keyword": 1}], "invalidArguments"),
         ([{"property": "size", "keyword": "$seen"}], "unsupportedSort"),
         ([{"property": "size", "collation": "i;octet"}], "unsupportedSort"),
         ([{"property": "none"}], "unsupportedSort"),
@@ -145,6 +154,27 @@ async def test_windows_anchors_and_totals(world: JmapWorld, three: dict[str, str
 )
 async def test_sorts_that_cannot_be_served(world: JmapWorld, sort: list[dict[str, Any]], error: str) -> None:
     assert await world.error("Email/query", sort=sort) == error
+
+
+@pytest.mark.parametrize(
+    ("key", "keyword", "ascending", "expected"),
+    [
+        ("hasKeyword", "$flagged", True, "one three two"),
+        ("hasKeyword", "$flagged", False, "two one three"),
+        ("hasKeyword", "work", False, "two one three"),
+        ("someInThreadHaveKeyword", "$flagged", True, "three one two"),
+        ("someInThreadHaveKeyword", "$flagged", False, "one two three"),
+        ("allInThreadHaveKeyword", "$flagged", False, "one two three"),
+        ("hasKeyword", "no keyword", False, "one two three"),
+    ],
+)
+async def test_keywords_sort(
+    world: JmapWorld, three: dict[str, str], key: str, keyword: str, ascending: bool, expected: str
+) -> None:
+    """RFC 8621 section 4.4.2: an Email that has it is "true"."""
+    by = {"property": key, "keyword": keyword, "isAscending": ascending}
+    found = await world.call("Email/query", sort=[by, {"property": "receivedAt"}])
+    assert found["ids"] == [three[name] for name in expected.split()]
 
 
 @pytest.mark.parametrize(

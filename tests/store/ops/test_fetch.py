@@ -7,6 +7,7 @@ from tests.support.stores import Opened, a_message
 
 from pymailcore.message.prepare import prepare
 from pymailcore.store.ops.fetch import MAX_UID, merged, runs, width
+from pymailcore.store.query import Saved
 from pymailcore.store.types import Want
 
 RANGES = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), max_size=8)
@@ -43,3 +44,30 @@ async def test_body_is_made_of_the_parts(opened: Opened, want: Want) -> None:
     assert row.body == (prepared.body if want & Want.BODY else None)
     assert row.parts == (prepared.parts if want & Want.PARTS else None)
     assert row.bodystructure == (prepared.bodystructure if want & Want.BODYSTRUCTURE else None)
+
+
+async def test_a_message_knows_when_it_came_into_its_mailbox(opened: Opened) -> None:
+    """RFC 8514 section 4: a copy is saved when it is made, not when the message was."""
+    clock = itertools.count(1_800_000_000_000, 1_000)
+    opened.store.engine.now_ms = clock.__next__
+    store, account, inbox, archive = (
+        opened.store,
+        opened.account,
+        opened.mailbox("INBOX"),
+        opened.mailbox("Archive"),
+    )
+    for _ in range(3):
+        await opened.deliver()
+    await store.copy(account, inbox, [(1, 1)], archive)
+    await store.move(account, inbox, [(2, 2)], archive)
+    rows = await store.fetch(account, archive, [(1, 9)], Want.SAVED)
+    here = await store.fetch(account, inbox, [(1, 9)], Want.SAVED | Want.ENVELOPE)
+    times = [row.saved_ms for row in (*here, *rows)]
+    assert times == sorted(set(times))
+    assert times[0] >= 1_800_000_000_000
+    assert (await store.fetch(account, inbox, [(1, 1)], Want.FACTS))[0].saved_ms == 0
+    assert await store.search(account, archive, Saved(since_ms=times[3])) == [2]
+    assert await store.search(account, archive, Saved(before_ms=times[3])) == [1]
+    assert await store.search(account, archive, Saved(times[2], times[3] + 1)) == [1, 2]
+    # Only a placement was saved: JMAP has none.
+    assert (await store.query(account, Saved(), []))[0] == []

@@ -14,7 +14,7 @@ async def test_a_revision_that_touches_nothing_takes_no_modseq(opened: Opened) -
     before = await opened.store.states(opened.account)
 
     async def work(tx: Transaction) -> int | None:
-        revision = await Revision.begin(tx, opened.account)
+        revision = await Revision.begin(tx, opened.account, 1)
         await revision.load([filed.email, 5])
         assert list(revision.messages) == [filed.email]
         message = revision.messages[filed.email]
@@ -31,7 +31,7 @@ async def test_all_that_a_revision_changes_has_one_modseq(opened: Opened) -> Non
     archive = opened.mailbox("Archive")
 
     async def work(tx: Transaction) -> int | None:
-        revision = await Revision.begin(tx, opened.account)
+        revision = await Revision.begin(tx, opened.account, 1)
         await revision.mailbox(archive)
         await revision.load([one.email for one in filed])
         one, two, three = (revision.messages[there.email] for there in filed)
@@ -50,10 +50,10 @@ async def test_all_that_a_revision_changes_has_one_modseq(opened: Opened) -> Non
 
 async def test_a_revision_needs_an_account_and_its_mailboxes(opened: Opened) -> None:
     async def nobody(tx: Transaction) -> None:
-        await Revision.begin(tx, AccountId(9))
+        await Revision.begin(tx, AccountId(9), 1)
 
     async def nowhere(tx: Transaction) -> None:
-        await (await Revision.begin(tx, opened.account)).mailbox(77)
+        await (await Revision.begin(tx, opened.account, 1)).mailbox(77)
 
     for work in (nobody, nowhere):
         with pytest.raises(NotFound):

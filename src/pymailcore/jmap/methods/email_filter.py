@@ -19,10 +19,7 @@ from pymailcore.store.query import Filter, Sort, SortKey
 
 MAX_NEEDLE: Final = 1_000
 _NOTHING: Final = query.Or(())
-
-_THREAD_CONDITIONS: Final = frozenset(
-    {"allInThreadHaveKeyword", "someInThreadHaveKeyword", "noneInThreadHaveKeyword"}
-)
+_KEYWORD_SORTS: Final = frozenset({SortKey.HAS_KEYWORD, SortKey.ALL_IN_THREAD, SortKey.SOME_IN_THREAD})
 
 
 def _mailbox(value: object) -> Filter:
@@ -67,6 +64,18 @@ def _keyword(name: str, value: object) -> Filter:
         return query.HasKeywords(keyword_set([value]))
     except SetError:
         return _NOTHING  # no Email can have what is no keyword
+
+
+def _in_thread(how: query.InThread) -> Callable[[object], Filter]:
+    """Of a Thread's Emails (RFC 8621 section 4.4.1); what is no keyword, none of them has."""
+
+    def make(value: object) -> Filter:
+        has = _keyword(f"{how.value}InThreadHaveKeyword", value)
+        if isinstance(has, query.HasKeywords):
+            return query.ThreadHasKeywords(how, has.keywords)
+        return query.And(()) if how is query.InThread.NONE else _NOTHING
+
+    return make
 
 
 def _attachment(value: object) -> Filter:
@@ -138,6 +147,9 @@ _CONDITIONS: Final[dict[str, Callable[[object], Filter]]] = {
     "maxSize": lambda value: query.Size(below=_size("maxSize", value)),
     "hasKeyword": lambda value: _keyword("hasKeyword", value),
     "notKeyword": lambda value: query.Not(_keyword("notKeyword", value)),
+    "allInThreadHaveKeyword": _in_thread(query.InThread.ALL),
+    "someInThreadHaveKeyword": _in_thread(query.InThread.SOME),
+    "noneInThreadHaveKeyword": _in_thread(query.InThread.NONE),
     "hasAttachment": _attachment,
     "header": _header,
     "text": _contains(query.Field.TEXT),
@@ -177,8 +189,7 @@ class FilterCompiler:
                 raise MethodError("unsupportedFilter", "too many conditions")
             make = _CONDITIONS.get(name)
             if make is None:
-                kind = "cannot be searched by here" if name in _THREAD_CONDITIONS else "is not known"
-                raise MethodError("unsupportedFilter", f"{name[:64]} {kind}")
+                raise MethodError("unsupportedFilter", f"{name[:64]} is not known")
             made = make(value)
             # Each word of a search string is a condition of its own.
             self._left -= len(made.filters) - 1 if isinstance(made, query.And) and made.filters else 0
@@ -219,11 +230,17 @@ def compile_sort(comparators: list[Comparator]) -> list[Sort]:
     sort = []
     for comparator in comparators:
         key = keys.get(comparator.property)
-        if key is None or comparator.extra:
+        allowed = {"keyword"} if key in _KEYWORD_SORTS else set()
+        if key is None or not set(comparator.extra) <= allowed:
             raise MethodError("unsupportedSort", f"by {comparator.property[:64]}")
         if comparator.collation not in {None, "i;unicode-casemap"}:
             raise MethodError("unsupportedSort", "collation")
-        sort.append(Sort(key, comparator.ascending))
+        if key not in _KEYWORD_SORTS:
+            sort.append(Sort(key, comparator.ascending))
+            continue
+        has = _keyword("keyword", comparator.extra.get("keyword"))
+        if isinstance(has, query.HasKeywords):  # what is no keyword orders nothing
+            sort.append(Sort(key, comparator.ascending, has.keywords))
     if len(sort) > len(keys):
         raise MethodError("unsupportedSort", "too many keys")
     return sort or [Sort(SortKey.RECEIVED, ascending=False)]

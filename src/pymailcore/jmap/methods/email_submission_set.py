@@ -283,11 +283,12 @@ async def _destroy_all(
     known = [number for number in numbers.values() if number is not None]
     there = await _rows(context, known) if known else {}
     store = context.services.store
+    now_ms = context.services.now_ms()
     if there:
 
         async def work(tx: Transaction) -> int:
             modseq = await store.bump(tx, context.account, submissions.KIND)
-            await submissions.delete(tx, context.account, sorted(there), modseq)
+            await submissions.delete(tx, context.account, sorted(there), modseq, now_ms)
             return modseq
 
         context.services.publish(context.account, await store.database.write(work))

@@ -10,6 +10,7 @@ from typing import Final
 from pymailcore.base.errors import (
     AlreadyExists,
     Forbidden,
+    InsufficientStorage,
     InvalidValue,
     MailError,
     NotEmpty,
@@ -24,6 +25,7 @@ from pymailcore.jmap.protocol.errors import MethodError, SetError
 
 METHOD: Final[dict[type[MailError], str]] = {
     TemporaryFailure: "serverUnavailable",
+    InsufficientStorage: "serverUnavailable",
     NotFound: "notFound",
     AlreadyExists: "alreadyExists",
     Forbidden: "forbidden",
@@ -39,6 +41,7 @@ METHOD: Final[dict[type[MailError], str]] = {
 
 SET: Final[dict[type[MailError], str]] = {
     TemporaryFailure: "serverUnavailable",
+    InsufficientStorage: "serverUnavailable",
     NotFound: "notFound",
     AlreadyExists: "alreadyExists",
     Forbidden: "forbidden",

@@ -55,7 +55,17 @@ def mail_capability(*, max_mailbox_depth: int, max_mailbox_name: int, max_attach
         "maxMailboxDepth": max_mailbox_depth,
         "maxSizeMailboxName": max_mailbox_name,
         "maxSizeAttachmentsPerEmail": max_attachments,
-        "emailQuerySortOptions": ["receivedAt", "sentAt", "size", "subject", "from", "to"],
+        "emailQuerySortOptions": [
+            "receivedAt",
+            "sentAt",
+            "size",
+            "subject",
+            "from",
+            "to",
+            "hasKeyword",
+            "allInThreadHaveKeyword",
+            "someInThreadHaveKeyword",
+        ],
         "mayCreateTopLevelMailbox": True,
     }
 

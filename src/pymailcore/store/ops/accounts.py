@@ -4,7 +4,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, TenantId
@@ -12,7 +12,17 @@ from pymailcore.store.ops import blob_rows, mailboxes
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.types import Transaction
 
-_KEY_OCTETS = 32
+_KEY_OCTETS: Final = 32
+_TABLES: Final = ("mailboxes", "threads", "uploads", "kept_mailboxes", "annotations", "imports")
+_MANY: Final = (
+    ("expunged", "mailbox, modseq, uid", "mailbox IN (SELECT id FROM mailboxes WHERE account = ?1)"),
+    ("expunged", "mailbox, modseq, uid", "mailbox IN (SELECT id FROM kept_mailboxes WHERE account = ?1)"),
+    ("removed", "account, kind, modseq, id", "account = ?1"),
+    ("thread_keys", "account, key", "account = ?1"),
+    ("restored_emails", "email", "account = ?1"),
+    ("imported", "import, item", "import IN (SELECT id FROM imports WHERE account = ?1)"),
+)
+"""What an account may have very many of: table, key, which are its own."""
 
 
 async def ensure_tenant(tx: Transaction, tenant: TenantId) -> None:
@@ -58,14 +68,29 @@ async def some_emails(tx: Transaction, account: AccountId, most: int) -> list[in
     ]
 
 
-async def clear(tx: Transaction, account: AccountId) -> None:
-    """Remove what an account without Emails still has in the store; its own row is the directory's."""
-    await tx.run(
-        "DELETE FROM expunged WHERE mailbox IN (SELECT id FROM mailboxes WHERE account = ?1)", account
-    )
-    await tx.run("DELETE FROM blob_refs WHERE owner IN (SELECT id FROM uploads WHERE account = ?1)", account)
-    for table in ("mailboxes", "threads", "thread_keys", "uploads", "removed"):
+async def clear(tx: Transaction, account: AccountId, most: int) -> bool:
+    """Remove what an account without Emails, there or kept, still has in the store; False: call it again.
+
+    One call takes about `most` rows. Its own row is the directory's.
+    """
+    await tx.lock("accounts", (account,))
+    for table in ("emails", "kept_emails"):
+        if await tx.row(f"SELECT 1 FROM {table} WHERE account = ?1 LIMIT 1", account) is not None:
+            return False  # it came meanwhile
+    for table, key, mine in _MANY:
+        some = f"(SELECT {key} FROM {table} WHERE {mine} LIMIT ?2)"
+        if await tx.run(f"DELETE FROM {table} WHERE {mine} AND ({key}) IN {some}", account, most) >= most:
+            return False
+    for names in ("mailboxes", "kept_mailboxes"):
+        mine = f"(SELECT id FROM {names} WHERE account = ?1)"
+        await tx.run(f"DELETE FROM rights WHERE mailbox IN {mine}", account)
+    await tx.run("DELETE FROM rights WHERE account = ?1", account)
+    uploads = await tx.rows("SELECT id FROM uploads WHERE account = ?1", account)
+    await blob_rows.let_go(tx, [row[0] for row in uploads])
+    for table in _TABLES:
         await tx.run(f"DELETE FROM {table} WHERE account = ?1", account)
+    await tx.run("UPDATE accounts SET used_mailboxes = 0 WHERE id = ?1", account)
+    return True
 
 
 class Upload(NamedTuple):
@@ -85,6 +110,7 @@ async def add_upload(tx: Transaction, upload: Upload, blobs: Sequence[int], sett
     Raises:
         OverQuota: the account holds too many.
     """
+    await tx.lock("accounts", (upload.account,))
     await blob_rows.expire_uploads(tx, upload.account, upload.now_ms)
     expires_ms = upload.now_ms + int(settings.upload_hours * 3_600_000)
     again = await tx.run(

@@ -1,15 +1,14 @@
-"""Filing a message: the rows of one new Email with its placements."""
+"""Filing messages: the rows of new Emails with their placements, one account at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, EmailId, MailboxId, ModSeq, ThreadId, Uid
 from pymailcore.message.prepare import Prepared
 from pymailcore.store.blobids import email_blob
 from pymailcore.store.folding import HeaderValues
 from pymailcore.store.keywords import Keywords
-from pymailcore.store.ops import blob_rows
+from pymailcore.store.ops import quota
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.ops.threads import choose_thread
@@ -23,77 +22,102 @@ _HEADERS: Final = (
     "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
     " from_sort, to_sort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 )
+_REFER: Final = (
+    "INSERT INTO blob_refs (owner, blob, tenant, account) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT (owner, blob) DO NOTHING"
+)
+
+
+class Stored(NamedTuple):
+    """A message whose blobs are known; what its rows need."""
+
+    prepared: Prepared
+    header: HeaderValues
+    recipe: bytes
+    keys: list[int]  # for Threads
+    blobs: tuple[bytes, ...]  # their addresses
+    received_ms: int
 
 
 class NewEmail(NamedTuple):
     """A message on its way into one account; the ids were minted outside of the transaction."""
 
-    account: AccountId
+    message: Stored
     email: int
     thread: int  # if it joins no other
     targets: tuple[Target, ...]
-    keys: list[int]  # for Threads
 
 
 async def append(
     tx: Transaction,
-    new: NewEmail,
-    prepared: Prepared,
-    header: HeaderValues,
-    recipe: bytes,
-    blobs: Sequence[int],
-    received_ms: int,
-) -> list[Appended]:
-    """File a message into Mailboxes of one account, as one Email.
+    account: AccountId,
+    new: Sequence[NewEmail],
+    blobs: Mapping[bytes, int],
+    limits: quota.Limits,
+    now_ms: int,
+    *,
+    credit: tuple[int, int] = (0, 0),
+) -> list[list[Appended]]:
+    """File messages into Mailboxes of one account, each as one Email, all under one modseq.
+
+    Args:
+        blobs: the number of each blob.
+        credit: octets and Emails that the account will lose in the same transaction.
 
     Raises:
         NotFound: the account or a Mailbox is gone.
-        OverQuota: the account is full.
+        OverQuota: a limit of the account, its domain or its tenant is reached.
     """
-    revision = await Revision.begin(tx, new.account)
-    size = prepared.size_octets
-    if revision.quota_octets is not None and revision.used_octets + size > revision.quota_octets:
-        raise OverQuota("the account is full")
-    mailboxes = [await _resolve(tx, revision, target) for target in new.targets]
-    thread = await choose_thread(tx, new.account, new.keys, new.thread)
-    keywords = Keywords()
-    for target in new.targets:
-        keywords |= target.keywords
-    message = Message(new.email, thread, size, received_ms, keywords.flags, keywords.extra, 0, 0, 0)
-    revision.add(message, (prepared.sent_ms, header.sent_local_ms, int(prepared.has_attachment)))
-    uids = []
-    for mailbox in mailboxes:
-        there = await revision.mailbox(mailbox)
-        uids.append((there.uid_validity, revision.place(message, mailbox).uid))
+    revision = await Revision.begin(tx, account, now_ms)
+    octets = sum(one.message.prepared.size_octets for one in new)
+    quota.require(revision, limits, octets - credit[0], len(new) - credit[1])
+    filed = []
+    for one in new:
+        stored = one.message
+        thread = await choose_thread(tx, account, stored.keys, one.thread, revision.begun)
+        if thread == one.thread:
+            revision.begun.add(thread)
+        keywords = Keywords()
+        for target in one.targets:
+            keywords |= target.keywords
+        prepared = stored.prepared
+        message = Message(one.email, thread, prepared.size_octets, stored.received_ms, *keywords, 0, 0, 0)
+        revision.add(message, (prepared.sent_ms, stored.header.sent_local_ms, int(prepared.has_attachment)))
+        filed.append([await _place(revision, message, target) for target in one.targets])
     await revision.finish()
-    await tx.run(
-        _DATA, new.email, prepared.envelope, prepared.bodystructure, prepared.parts,
-        prepared.facts, recipe,
+    await tx.run_many(
+        _DATA,
+        [
+            (
+                one.email, one.message.prepared.envelope, one.message.prepared.bodystructure,
+                one.message.prepared.parts, one.message.prepared.facts, one.message.recipe,
+            )
+            for one in new
+        ],
     )  # fmt: skip
-    await tx.run(_HEADERS, new.email, *header.columns)
-    await blob_rows.refer(tx, new.email, revision.tenant, new.account, blobs)
-    return [
-        Appended(
-            new.account,
-            EmailId(new.email),
-            ThreadId(thread),
-            email_blob(new.email),
-            MailboxId(mailbox),
-            uid_validity,
-            Uid(uid),
-            ModSeq(revision.modseq),
-            size,
-        )
-        for mailbox, (uid_validity, uid) in zip(mailboxes, uids, strict=True)
-    ]
-
-
-async def _resolve(tx: Transaction, revision: Revision, target: Target) -> int:
-    if not isinstance(target.mailbox, str):
-        return target.mailbox
-    row = await tx.row(
-        "SELECT id FROM mailboxes WHERE account = ?1 AND role = ?2", revision.account, target.mailbox
+    await tx.run_many(_HEADERS, [(one.email, *one.message.header.columns) for one in new])
+    tenant = revision.tenant
+    await tx.run_many(
+        _REFER, [(one.email, blobs[key], tenant, account) for one in new for key in one.message.blobs]
     )
-    if row is None:
-        raise NotFound("no Mailbox has this role")
-    return int(row[0])
+    return filed
+
+
+async def _place(revision: Revision, message: Message, target: Target) -> Appended:
+    if isinstance(target.mailbox, str):
+        mailbox = await revision.mailbox_with_role(target.mailbox)
+    else:
+        mailbox = target.mailbox
+    there = await revision.mailbox(mailbox)
+    uid = revision.place(message, mailbox, int(target.deleted)).uid
+    return Appended(
+        revision.account,
+        EmailId(message.id),
+        ThreadId(message.thread),
+        email_blob(message.id),
+        MailboxId(mailbox),
+        there.uid_validity,
+        Uid(uid),
+        ModSeq(revision.modseq),
+        message.size_octets,
+    )

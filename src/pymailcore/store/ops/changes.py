@@ -9,7 +9,7 @@ of one modseq are never parted, and when those alone are more than the limit the
 
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
-from typing import Final
+from typing import Final, cast
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId
@@ -71,11 +71,12 @@ async def changes(tx: Transaction, account: AccountId, kind: str, since: int, li
     if since < floor or since > modseq:
         return None
     live = await tx.rows(live_sql, account, since)
+    removed = await tx.rows(_REMOVED, account, kind, since)
     # What the client knew at `since`: it had come by then and went later.
-    went = {
-        id_: modseq for id_, modseq, came in await tx.rows(_REMOVED, account, kind, since) if came <= since
-    }
-    events = _events(live, went, since)
+    went = {id_: modseq for id_, modseq, came in removed if came <= since}
+    # What came, went, and came again stands where it came first: the page after that one calls it updated.
+    first = {id_: came for id_, _, came in sorted(removed, key=_came, reverse=True) if came > since}
+    events = _events(live, went, first, since)
     end = _page_end(events, limit)
     if end is None:
         return None
@@ -100,12 +101,25 @@ async def changes(tx: Transaction, account: AccountId, kind: str, since: int, li
     )
 
 
-def _events(live: list[Row], went: dict[int, int], since: int) -> list[tuple[int, int, str]]:
-    """What a client has to be told, as (modseq, id, what), in the order of modseqs."""
-    events = [
-        (created, id_, "created") if created > since and id_ not in went else (changed, id_, "updated")
-        for id_, created, changed, _ in live
-    ]
+def _came(row: Row) -> int:
+    return cast("int", row[2])
+
+
+def _events(
+    live: list[Row], went: dict[int, int], first: dict[int, int], since: int
+) -> list[tuple[int, int, str]]:
+    """What a client has to be told, as (modseq, id, what), in the order of modseqs.
+
+    A Mailbox stands where its properties changed, though its counters may have changed later: else a page
+    could end between the two, and the next one would say that nothing but counters changed.
+    """
+    events: list[tuple[int, int, str]] = []
+    for id_, created, changed, properties in live:
+        if created > since and id_ not in went:
+            came = first.get(id_, int(created))
+            events.append((came, id_, "created"))
+        else:
+            events.append((properties if properties > since else changed, id_, "updated"))
     here = {row[0] for row in live}
     events += [(modseq, id_, "destroyed") for id_, modseq in went.items() if id_ not in here]
     events.sort()

@@ -19,18 +19,25 @@ from pymailcore.store.types import EmailRow, EmailUpdate, Transaction
 
 
 async def read(
-    tx: Transaction, account: AccountId, ids: Sequence[int], *, facts: bool, parts: bool
+    tx: Transaction,
+    account: AccountId,
+    ids: Sequence[int],
+    *,
+    facts: bool,
+    parts: bool,
+    hidden: bool = False,
 ) -> list[EmailRow]:
-    """Visible Emails by id, in the order asked for."""
+    """Visible Emails by id, in the order asked for; also those that JMAP does not see, if `hidden`."""
     listed = orjson.dumps(list(ids)).decode()
     columns = f"{'d.facts' if facts else 'NULL'}, {'d.parts' if parts else 'NULL'}"
     join = " JOIN email_data d ON d.email = e.id" if facts or parts else ""
     rows = await tx.rows(
         f"SELECT e.id, e.thread, e.size_octets, e.received_ms, e.flags, e.extra, {columns}"
         f" FROM emails e{join} WHERE e.id IN (SELECT value FROM json_each(?2))"
-        " AND +e.account = ?1 AND e.visible = 1",
+        " AND +e.account = ?1 AND e.visible >= ?3",
         account,
         listed,
+        int(not hidden),
     )
     places: dict[int, list[int]] = {}
     for email, mailbox in await tx.rows(
@@ -55,10 +62,14 @@ def _require_state(revision: Revision, if_modseq: int | None) -> None:
 
 
 async def update(
-    tx: Transaction, account: AccountId, updates: Sequence[EmailUpdate], if_modseq: int | None
+    tx: Transaction,
+    account: AccountId,
+    updates: Sequence[EmailUpdate],
+    if_modseq: int | None,
+    now_ms: int,
 ) -> dict[int, Exception]:
     """Change keywords and Mailboxes of Emails; see `Store.update_emails`."""
-    revision = await Revision.begin(tx, account)
+    revision = await Revision.begin(tx, account, now_ms)
     _require_state(revision, if_modseq)
     await revision.load([update.email for update in updates])
     refused: dict[int, Exception] = {}
@@ -107,11 +118,12 @@ async def destroy(
     account: AccountId,
     ids: Sequence[int],
     if_modseq: int | None,
+    now_ms: int,
     *,
     visible_only: bool = True,
 ) -> list[int]:
-    """Remove Emails with all their placements; gives those that were there."""
-    revision = await Revision.begin(tx, account)
+    """Remove Emails with all their placements, kept for undelete; gives those that were there."""
+    revision = await Revision.begin(tx, account, now_ms)
     _require_state(revision, if_modseq)
     await revision.load(list(dict.fromkeys(ids)))
     gone = []

@@ -51,9 +51,10 @@ def fetch_sql(want: int) -> str:
     """The statement for a set of columns; arguments: Mailbox, low, high, limit."""
     facts = "e.size_octets, e.received_ms, e.thread" if want & Want.FACTS else "0, 0, 0"
     blobs = ", ".join(column if want & bit else "NULL" for bit, column in _BLOBS)
-    data = " JOIN email_data d ON d.email = p.email" if want & ~int(Want.FACTS) else ""
+    data = " JOIN email_data d ON d.email = p.email" if want & ~int(Want.FACTS | Want.SAVED) else ""
+    saved = "p.saved_ms" if want & Want.SAVED else "0"
     return (
-        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, {facts}, {blobs}"
+        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, {facts}, {blobs}, {saved}"
         f" FROM placements p JOIN emails e ON e.id = p.email{data}"
         " WHERE p.mailbox = ?1 AND p.uid BETWEEN ?2 AND ?3 ORDER BY p.uid LIMIT ?4"
     )
@@ -88,13 +89,24 @@ async def uids_in(tx: Transaction, mailbox: int, ranges: Sequence[tuple[int, int
     for low, high in merged(ranges) if ranges is not None else ((1, MAX_UID),):
         row = await tx.row(
             "SELECT json_group_array(uid) FROM"
-            " (SELECT uid FROM placements WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid)",
+            " (SELECT uid FROM placements WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid) x",
             mailbox,
             low,
             high,
         )
         out += orjson.loads(row[0]) if row is not None else []
     return out
+
+
+async def emails_of(tx: Transaction, mailbox: int, uids: Sequence[int]) -> list[tuple[int, int]]:
+    """The Emails of UIDs, as (uid, email), by UID."""
+    rows = await tx.rows(
+        "SELECT uid, email FROM placements WHERE mailbox = ?1 AND uid IN (SELECT value FROM json_each(?2))"
+        " ORDER BY uid",
+        mailbox,
+        orjson.dumps(list(uids)).decode(),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def width(ranges: Sequence[tuple[int, int]]) -> int:

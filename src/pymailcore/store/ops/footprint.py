@@ -18,6 +18,7 @@ class Placement:
     deleted: int
     arrived: int
     modseq: int
+    saved_ms: int = 0
 
 
 class Share(NamedTuple):

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from pymailcore.base.errors import AlreadyExists, Forbidden, InvalidValue, NotEmpty, NotFound, OverQuota
 from pymailcore.base.ids import AccountId, MailboxId
-from pymailcore.store.types import ROLES, Mailbox, Transaction
+from pymailcore.store.ops import quota
+from pymailcore.store.ops.quota import Limits
+from pymailcore.store.types import ROLES, Mailbox, Quota, Transaction
 
 MAX_LEVEL_OCTETS: Final = 255
 MAX_LEVELS: Final = 32
@@ -85,9 +87,11 @@ async def create_defaults(
     tx: Transaction, account: AccountId, new_id: Callable[[], int], now_ms: int
 ) -> None:
     """Give a new account the Mailboxes with their roles."""
+    await tx.lock("accounts", (account,))
     for path, role, sort_order in DEFAULTS:
         modseq, validity = await _tick(tx, account, now_ms)
         await _insert(tx, account, new_id(), None, path, role, sort_order, True, validity, modseq)
+    await _count(tx, account, len(DEFAULTS))
 
 
 async def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:
@@ -129,6 +133,7 @@ async def create(
     sort_order: int,
     now_ms: int,
     most: int,
+    limits: Limits,
 ) -> Mailbox:
     """Make a Mailbox and the parents that it lacks.
 
@@ -138,10 +143,12 @@ async def create(
         most: Mailboxes that the account may have.
     """
     _check_role(role)
+    await tx.lock("accounts", (account,))
     modseq, validity = await _tick(tx, account, now_ms)
     levels = path.split("/")
     parent: int | None = None
     created: int | None = None
+    number = 0
     for depth, id_ in zip(range(1, len(levels) + 1), ids, strict=True):
         here = "/".join(levels[:depth])
         row = await tx.row("SELECT id FROM mailboxes WHERE account = ?1 AND path = ?2", account, here)
@@ -156,9 +163,8 @@ async def create(
             subscribed or not last, validity, modseq,
         )  # fmt: skip
         parent = created = id_
-    count = await tx.row("SELECT count(*) FROM mailboxes WHERE account = ?1", account)
-    if count is None or count[0] > most:
-        raise OverQuota("the account has as many Mailboxes as it may")
+        number += 1
+    await _count(tx, account, number, most, limits)
     if created is None:
         raise InvalidValue("the name is empty")
     tx.announce(account, modseq)
@@ -176,8 +182,11 @@ async def update(
     sort_order: int | None,
     subscribed: bool | None,
     now_ms: int,
+    most: int,
+    limits: Limits,
 ) -> None:
     """Change properties; see `Store.update_mailbox`. `path` was checked."""
+    await tx.lock("accounts", (account,))
     before = await get(tx, account, mailbox)
     new_role = before.role if role is None else role or None
     moved = path is not None and path != before.path
@@ -197,7 +206,7 @@ async def update(
             raise AlreadyExists("the role is taken")
     modseq, _ = await _tick(tx, account, now_ms)
     if moved and path is not None:
-        await _move(tx, account, before, path, parent_ids, modseq, now_ms)
+        await _move(tx, account, before, path, parent_ids, modseq, now_ms, most, limits)
     await tx.run(
         "UPDATE mailboxes SET role = ?2, sort_order = ?3, subscribed = ?4, changed_modseq = ?5 WHERE id = ?1",
         mailbox,
@@ -219,6 +228,8 @@ async def _move(
     ids: Sequence[int],
     modseq: int,
     now_ms: int,
+    most: int,
+    limits: Limits,
 ) -> None:
     """Give a Mailbox and all below it new paths, making the parents that are missing."""
     if path.startswith(before.path + "/"):
@@ -227,7 +238,7 @@ async def _move(
     if taken is not None:
         raise AlreadyExists("the name is taken")
     deepest = await tx.row(
-        "SELECT max(length(path) - length(replace(path, '/', ''))), max(length(CAST(path AS BLOB)))"
+        "SELECT max(length(path) - length(replace(path, '/', ''))), max(octet_length(path))"
         " FROM mailboxes WHERE account = ?1 AND substr(path, 1, ?3) = ?2",
         account,
         before.path + "/",
@@ -240,6 +251,7 @@ async def _move(
             raise InvalidValue("a name below it would be too deep or too long")
     parent: int | None = None
     levels = path.split("/")
+    number = 0
     for depth in range(1, len(levels)):
         here = "/".join(levels[:depth])
         row = await tx.row("SELECT id FROM mailboxes WHERE account = ?1 AND path = ?2", account, here)
@@ -247,8 +259,11 @@ async def _move(
             _, validity = await _tick(tx, account, now_ms, again=True)
             await _insert(tx, account, ids[depth - 1], parent, here, None, 10, True, validity, modseq)
             parent = ids[depth - 1]
+            number += 1
         else:
             parent = row[0]
+    if number:
+        await _count(tx, account, number, most, limits)
     await tx.run(
         "UPDATE mailboxes SET path = ?4 || substr(path, ?3), changed_modseq = ?5"
         " WHERE account = ?1 AND (path = ?2 OR substr(path, 1, ?3) = ?2 || '/')",
@@ -262,20 +277,30 @@ async def _move(
 
 
 async def remove_row(tx: Transaction, account: AccountId, mailbox: Mailbox, now_ms: int) -> None:
-    """Remove an empty Mailbox."""
+    """Remove an empty Mailbox; its name and what was in it are remembered for undelete."""
     row = await tx.row("SELECT created_modseq FROM mailboxes WHERE id = ?1", mailbox.id)
     if row is None:
         raise NotFound("no such Mailbox")
     modseq, _ = await _tick(tx, account, now_ms)
-    await tx.run("DELETE FROM mailboxes WHERE id = ?1", mailbox.id)
-    await tx.run("DELETE FROM expunged WHERE mailbox = ?1", mailbox.id)
     await tx.run(
-        "INSERT INTO removed (account, kind, id, modseq, created) VALUES (?1, 'mailbox', ?2, ?3, ?4)",
+        "INSERT INTO kept_mailboxes (id, account, path, role, subscribed, gone_ms)"
+        " SELECT id, account, path, role, subscribed, ?2 FROM mailboxes WHERE id = ?1",
+        mailbox.id,
+        now_ms,
+    )
+    await tx.run("DELETE FROM mailboxes WHERE id = ?1", mailbox.id)
+    for table in ("rights", "annotations"):
+        await tx.run(f"DELETE FROM {table} WHERE mailbox = ?1", mailbox.id)
+    await tx.run(
+        "INSERT INTO removed (account, kind, id, modseq, created, gone_ms)"
+        " VALUES (?1, 'mailbox', ?2, ?3, ?4, ?5)",
         account,
         mailbox.id,
         modseq,
         row[0],
+        now_ms,
     )
+    await _count(tx, account, -1)
     if mailbox.role == "trash":
         await _recount_threads(tx, account, modseq)
     tx.announce(account, modseq)
@@ -287,6 +312,7 @@ async def removable(tx: Transaction, account: AccountId, mailbox: MailboxId, *, 
     Raises:
         NotFound, NotEmpty, Forbidden: see `Store.remove_mailbox`.
     """
+    await tx.lock("accounts", (account,))
     found = await get(tx, account, mailbox)
     if found.role == "inbox":
         raise Forbidden("the Inbox cannot be removed")
@@ -315,6 +341,32 @@ async def _tick(tx: Transaction, account: AccountId, now_ms: int, *, again: bool
     if row is None:
         raise NotFound("no such account")
     return row[0], row[1]
+
+
+async def _count(
+    tx: Transaction,
+    account: AccountId,
+    number: int,
+    most: int | None = None,
+    limits: Limits = quota.NO_LIMITS,
+) -> None:
+    """Count Mailboxes that came or went.
+
+    Raises:
+        OverQuota: there are more than `most` now, or than a quota.
+    """
+    row = await tx.row(
+        "UPDATE accounts SET used_mailboxes = used_mailboxes + ?2 WHERE id = ?1"
+        " RETURNING used_mailboxes, quota_mailboxes, name, tenant",
+        account,
+        number,
+    )
+    if row is None or most is None:
+        return
+    used, allowed, name, tenant = row
+    if used > most or (allowed is not None and used > allowed):
+        raise OverQuota("over the account's quota of Mailboxes")
+    quota.require_shared(limits, name, tenant, Quota(0, 0, number))
 
 
 async def _insert(

@@ -10,10 +10,12 @@ writes nothing and takes no modseq.
 An Email is visible when one of its placements lacks `\Deleted`; only visible Emails exist for JMAP
 (RFC 8621 section 4.1.1). Becoming visible is a creation there, ceasing to be is a removal.
 
-Standards: RFC 7162 section 3.1 (mod-sequences), RFC 8620 section 5.2, RFC 8621 sections 2 to 4.
-"""
+An Email that loses its last placement is kept for undelete: its row moves to `kept_emails`, and its other
+rows and its blobs stay as they are (ops.kept brings it back or lets it go).
 
-# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
+Standards: RFC 7162 section 3.1 (mod-sequences), RFC 8514 (a placement knows when it was made), RFC 8620
+section 5.2, RFC 8621 sections 2 to 4.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -43,10 +45,24 @@ _LOAD_EMAILS: Final = (
     " WHERE +account = ?1 AND id IN (SELECT value FROM json_each(?2))"
 )
 _LOAD_PLACEMENTS: Final = (
-    "SELECT email, mailbox, uid, deleted, arrived_modseq, modseq FROM placements"
+    "SELECT email, mailbox, uid, deleted, arrived_modseq, modseq, saved_ms FROM placements"
     " WHERE email IN (SELECT value FROM json_each(?1)) ORDER BY mailbox, uid"
 )
-_IN: Final = "(SELECT value FROM json_each(?1))"
+_BEGIN: Final = (
+    "SELECT modseq, tenant, email_modseq, used_octets, quota_octets,"
+    " (SELECT id FROM mailboxes WHERE account = ?1 AND role = 'trash'), used_emails, quota_emails, name"
+    " FROM accounts WHERE id = ?1"
+)
+_KEEP: Final = (
+    "INSERT INTO kept_emails (id, account, mailbox, thread, flags, extra, size_octets, received_ms, sent_ms,"
+    " sent_local_ms, has_attachment, gone_ms) SELECT id, account, ?2, thread, flags, extra, size_octets,"
+    " received_ms, sent_ms, sent_local_ms, has_attachment, ?3 FROM emails"
+    " WHERE id IN (SELECT value FROM json_each(?1))"
+)
+_LOG: Final = (
+    "INSERT INTO removed (account, kind, id, modseq, created, thread, gone_ms)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+)
 
 
 @dataclass(slots=True)
@@ -62,42 +78,49 @@ class MailboxDelta:
 class Revision:
     """Changes of one account under one modseq; see the module's text."""
 
-    def __init__(self, tx: Transaction, account: AccountId, row: tuple[Any, ...]) -> None:
+    def __init__(self, tx: Transaction, account: AccountId, row: tuple[Any, ...], now_ms: int) -> None:
         self._tx = tx
         self.account = account
+        self.now_ms = now_ms
         self.modseq: int = row[0] + 1
         self.tenant = TenantId(row[1])
         self.email_modseq: int = row[2]
         self.used_octets: int = row[3]
         self.quota_octets: int | None = row[4]
         self.trash: int | None = row[5]
+        self.used_emails: int = row[6]
+        self.quota_emails: int | None = row[7]
+        self.name: str = row[8]
         self.messages: dict[int, Message] = {}
         self._touched: list[Message] = []
         self._mailboxes: dict[int, MailboxDelta] = {}
         self._fresh: list[tuple[Message, tuple[int | None, int | None, int]]] = []
         self._placed: list[tuple[Message, Placement]] = []
-        self._unplaced: list[Placement] = []
+        self._unplaced: list[tuple[Message, Placement]] = []
         self._marked: list[Placement] = []
         self._removed: list[Message] = []
         self._threads: dict[int, ThreadDelta] = {}
-        self._octets = 0
+        self.begun: set[int] = set()  # Threads that this revision begins
+        self.octets = 0  # what is added to the counters of the account
+        self.emails = 0
+        self.kept_octets = 0
         self._logged: list[tuple[int, str, int, int, int, int | None]] = []
 
     @classmethod
-    async def begin(cls, tx: Transaction, account: AccountId) -> Self:
+    async def begin(cls, tx: Transaction, account: AccountId, now_ms: int) -> Self:
         """Look the account up; on an engine with several writers this is where its row is locked.
+
+        Args:
+            now_ms: when the operation began: what it saves or takes away says so.
 
         Raises:
             NotFound: no such account.
         """
-        row = await tx.row(
-            "SELECT modseq, tenant, email_modseq, used_octets, quota_octets,"
-            " (SELECT id FROM mailboxes WHERE account = ?1 AND role = 'trash') FROM accounts WHERE id = ?1",
-            account,
-        )
+        await tx.lock("accounts", (account,))
+        row = await tx.row(_BEGIN, account)
         if row is None:
             raise NotFound("no such account")
-        return cls(tx, account, row)
+        return cls(tx, account, row, now_ms)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -130,6 +153,23 @@ class Revision:
             found = self._mailboxes[mailbox] = MailboxDelta(*row)
         return found
 
+    async def mailbox_with_role(self, role: str) -> int:
+        """Load the Mailbox that has a role; gives its id.
+
+        Raises:
+            NotFound: no Mailbox of the account has it.
+        """
+        row = await self._tx.row(
+            "SELECT id, uid_validity, uid_next FROM mailboxes WHERE account = ?1 AND role = ?2",
+            self.account,
+            role,
+        )
+        if row is None:
+            raise NotFound("no Mailbox has this role")
+        if row[0] not in self._mailboxes:
+            self._mailboxes[row[0]] = MailboxDelta(row[1], row[2])
+        return int(row[0])
+
     # --- changing -------------------------------------------------------------------------------
 
     def _touch(self, message: Message) -> None:
@@ -149,11 +189,11 @@ class Revision:
         self._touched.append(message)
         self._fresh.append((message, fixed))
 
-    def place(self, message: Message, mailbox: int) -> Placement:
+    def place(self, message: Message, mailbox: int, deleted: int = 0) -> Placement:
         """Add a placement in a Mailbox that was loaded; it gets the next UID."""
         self._touch(message)
         there = self._mailboxes[mailbox]
-        placement = Placement(mailbox, there.uid_next, 0, self.modseq, self.modseq)
+        placement = Placement(mailbox, there.uid_next, deleted, self.modseq, self.modseq, self.now_ms)
         there.uid_next += 1
         there.touched = True
         message.placements.append(placement)
@@ -161,10 +201,10 @@ class Revision:
         return placement
 
     def unplace(self, message: Message, placement: Placement) -> None:
-        """Take a placement away; an Email without any is removed."""
+        """Take a placement away; an Email without any is removed, and kept for undelete."""
         self._touch(message)
         message.placements.remove(placement)
-        self._unplaced.append(placement)
+        self._unplaced.append((message, placement))
 
     def mark(self, message: Message, placement: Placement, deleted: int) -> None:
         r"""Set or clear `\Deleted` of a placement."""
@@ -193,18 +233,14 @@ class Revision:
         await self._write_emails()
         await self._write_placements()
         thread_counts = ThreadCounts(self._tx, self.account, self.modseq, self.trash)
-        await thread_counts.write(self._threads)
+        await thread_counts.write(self._threads, self.begun)
         for mailbox, (total, unread) in thread_counts.mailboxes.items():
             sums = self.counted(mailbox).counts
             sums[TOTAL_THREADS] += total
             sums[UNREAD_THREADS] += unread
         self._logged += thread_counts.logged
         if self._logged:
-            await self._tx.run_many(
-                "INSERT INTO removed (account, kind, id, modseq, created, thread)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                self._logged,
-            )
+            await self._tx.run_many(_LOG, [(*row, self.now_ms) for row in self._logged])
         await self.settle(listed=any(thread.list_changed for thread in self._threads.values()))
         return self.modseq
 
@@ -215,15 +251,21 @@ class Revision:
             listed: the Emails of some Thread are others now.
         """
         counted = await self._write_mailboxes()
-        await self._tx.run(
-            "UPDATE accounts SET modseq = ?2, email_modseq = ?2, used_octets = used_octets + ?3,"
-            " mailbox_modseq = CASE WHEN ?4 THEN ?2 ELSE mailbox_modseq END,"
-            " thread_modseq = CASE WHEN ?5 THEN ?2 ELSE thread_modseq END WHERE id = ?1",
+        row = (
             self.account,
             self.modseq,
-            self._octets,
+            self.octets,
+            self.emails,
+            self.kept_octets,
             int(counted),
             int(listed),
+        )
+        await self._tx.run_many(
+            "UPDATE accounts SET modseq = ?2, email_modseq = ?2, used_octets = used_octets + ?3,"
+            " used_emails = used_emails + ?4, kept_octets = kept_octets + ?5,"
+            " mailbox_modseq = CASE WHEN ?6 <> 0 THEN ?2 ELSE mailbox_modseq END,"
+            " thread_modseq = CASE WHEN ?7 <> 0 THEN ?2 ELSE thread_modseq END WHERE id = ?1",
+            (row,),
         )
         self._tx.announce(self.account, self.modseq)
 
@@ -236,10 +278,13 @@ class Revision:
             thread = self._threads[message.thread] = ThreadDelta()
         if before is NOTHING:
             thread.members += 1
-            self._octets += message.size_octets
+            self.octets += message.size_octets
+            self.emails += 1
         if not message.placements:
             thread.members -= 1
-            self._octets -= message.size_octets
+            self.octets -= message.size_octets
+            self.emails -= 1
+            self.kept_octets += message.size_octets
             self._removed.append(message)
         thread.emails += after.visible - before.visible
         thread.unread += after.unread - before.unread
@@ -313,21 +358,31 @@ class Revision:
                 ],
             )
         if self._removed:
-            ids = orjson.dumps([m.id for m in self._removed]).decode()
-            await self._tx.run(f"DELETE FROM emails WHERE id IN {_IN}", ids)
-            await self._tx.run(f"DELETE FROM email_data WHERE email IN {_IN}", ids)
-            await self._tx.run(f"DELETE FROM email_headers WHERE email IN {_IN}", ids)
-            await self._tx.run(f"DELETE FROM blob_refs WHERE owner IN {_IN}", ids)
+            await self._keep()
+
+    async def _keep(self) -> None:
+        """Move the rows of Emails that are in no Mailbox any more to where undelete finds them."""
+        left = {message.id: placement.mailbox for message, placement in self._unplaced}
+        by_mailbox: dict[int, list[int]] = {}
+        for message in self._removed:
+            by_mailbox.setdefault(left[message.id], []).append(message.id)
+        for mailbox, ids in by_mailbox.items():
+            listed = orjson.dumps(ids).decode()
+            await self._tx.run(_KEEP, listed, mailbox, self.now_ms)
+            await self._tx.run("DELETE FROM emails WHERE id IN (SELECT value FROM json_each(?1))", listed)
 
     async def _write_placements(self) -> None:
         run_many = self._tx.run_many
-        for mailbox in {p.mailbox for p in self._marked} | {p.mailbox for p in self._unplaced}:
+        for mailbox in {p.mailbox for p in self._marked} | {p.mailbox for _, p in self._unplaced}:
             self.counted(mailbox).touched = True
         if self._placed:
             await run_many(
-                "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq, received_ms)"
-                " VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5)",
-                [(p.mailbox, p.uid, m.id, self.modseq, m.received_ms) for m, p in self._placed],
+                "INSERT INTO placements (mailbox, uid, email, deleted, arrived_modseq, modseq, received_ms,"
+                " saved_ms) VALUES (?1, ?2, ?3, ?7, ?4, ?4, ?5, ?6)",
+                [
+                    (p.mailbox, p.uid, m.id, self.modseq, m.received_ms, p.saved_ms, p.deleted)
+                    for m, p in self._placed
+                ],
             )
         if self._marked:
             await run_many(
@@ -337,11 +392,15 @@ class Revision:
         if self._unplaced:
             await run_many(
                 "DELETE FROM placements WHERE mailbox = ?1 AND uid = ?2",
-                [(p.mailbox, p.uid) for p in self._unplaced],
+                [(p.mailbox, p.uid) for _, p in self._unplaced],
             )
             await run_many(
-                "INSERT INTO expunged (mailbox, modseq, uid, arrived) VALUES (?1, ?2, ?3, ?4)",
-                [(p.mailbox, self.modseq, p.uid, p.arrived) for p in self._unplaced],
+                "INSERT INTO expunged (mailbox, modseq, uid, arrived, email, saved_ms, gone_ms)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                [
+                    (p.mailbox, self.modseq, p.uid, p.arrived, m.id, p.saved_ms, self.now_ms)
+                    for m, p in self._unplaced
+                ],
             )
 
     async def _write_mailboxes(self) -> bool:
@@ -357,8 +416,8 @@ class Revision:
         if rows:
             await self._tx.run_many(
                 "UPDATE mailboxes SET uid_next = max(uid_next, ?2),"
-                " highest_modseq = CASE WHEN ?3 THEN ?5 ELSE highest_modseq END,"
-                " counts_modseq = CASE WHEN ?4 THEN ?5 ELSE counts_modseq END,"
+                " highest_modseq = CASE WHEN ?3 <> 0 THEN ?5 ELSE highest_modseq END,"
+                " counts_modseq = CASE WHEN ?4 <> 0 THEN ?5 ELSE counts_modseq END,"
                 " messages = messages + ?6, unseen = unseen + ?7, deleted = deleted + ?8,"
                 " size_octets = size_octets + ?9, total_emails = total_emails + ?10,"
                 " unread_emails = unread_emails + ?11, total_threads = total_threads + ?12,"

@@ -5,6 +5,7 @@ Standards: RFC 8621 sections 2 (totalThreads, unreadThreads) and 3.2 (Thread/cha
 
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -84,15 +85,20 @@ class ThreadCounts:
         self._pairs: list[tuple[int, int, int]] = []
         self._pairs_gone: list[tuple[int, int]] = []
 
-    async def write(self, deltas: dict[int, ThreadDelta]) -> None:
-        """Load the Threads concerned, add the changes up, write."""
+    async def write(self, deltas: dict[int, ThreadDelta], begun: Container[int] = ()) -> None:
+        """Load the Threads concerned, add the changes up, write.
+
+        Args:
+            begun: Threads that are new: nothing is to be loaded.
+        """
         moved = {
             id_: delta for id_, delta in deltas.items() if delta.row_changed or any(delta.pairs.values())
         }
         if not moved:
             return
-        ids = orjson.dumps(list(moved)).decode()
-        rows: dict[int, Any] = {row[0]: row for row in await self._tx.rows(_LOAD, ids)}
+        known = [id_ for id_ in moved if id_ not in begun]
+        ids = orjson.dumps(known).decode()
+        rows: dict[int, Any] = {row[0]: row for row in await self._tx.rows(_LOAD, ids)} if known else {}
         held: dict[int, dict[int, int]] = {}
         if rows:
             for id_, mailbox, emails in await self._tx.rows(_LOAD_PAIRS, ids):

@@ -5,14 +5,27 @@ In-Reply-To or References and have the same base subject, white space aside. An 
 joins the older one; a Thread once given never changes.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
+
 import hmac
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Container, Sequence
+from typing import Final, cast
 
 import orjson
 
 from pymailcore.base.ids import AccountId, ThreadId
+from pymailcore.message import facts as message_facts
+from pymailcore.message.limits import MAX_REFERENCES
 from pymailcore.store.types import Transaction
+
+_LOOK: Final = (
+    "SELECT k.key, k.thread, t.id FROM thread_keys k LEFT JOIN threads t ON t.id = k.thread"
+    " WHERE k.account = ?1 AND k.key IN "
+)
+_FEW: Final = tuple(
+    (number, f"{_LOOK}({', '.join(f'?{n}' for n in range(2, number + 2))})") for number in (1, 2, 4, 8, 16)
+)
+_MANY: Final = f"{_LOOK}(SELECT value FROM json_each(?2))"
 
 
 def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str) -> list[int]:
@@ -30,17 +43,38 @@ def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str
     ]
 
 
-async def choose_thread(tx: Transaction, account: AccountId, keys: list[int], fresh: int) -> int:
-    """Give the oldest Thread that has one of the keys, or `fresh`; keys that led nowhere lead there now."""
+def keys_of_facts(tenant_key: bytes, packed: bytes, base_subject: str) -> list[int]:
+    """The same keys for a stored Email, from its packed facts."""
+    facts = message_facts.unpack(packed)
+    references = [*(facts.references or ())[-MAX_REFERENCES:], *(facts.in_reply_to or ())[:MAX_REFERENCES]]
+    return thread_keys(tenant_key, (*(facts.message_id or ()), *references[-MAX_REFERENCES:]), base_subject)
+
+
+def _lookup(keys: list[int]) -> tuple[str, Sequence[object]]:
+    """A statement that looks keys up, and its arguments after the account; few keys are named one by one."""
+    for number, sql in _FEW:
+        if len(keys) <= number:
+            return sql, keys + keys[-1:] * (number - len(keys))
+    return _MANY, (orjson.dumps(keys).decode(),)
+
+
+async def choose_thread(
+    tx: Transaction, account: AccountId, keys: list[int], fresh: int, begun: Container[int] = ()
+) -> int:
+    """Give the oldest Thread that has one of the keys, or `fresh`; keys that led nowhere lead there now.
+
+    Args:
+        begun: Threads whose rows this transaction has yet to write.
+    """
     if not keys:
         return fresh
-    rows = await tx.rows(
-        "SELECT k.key, k.thread FROM thread_keys k JOIN threads t ON t.id = k.thread"
-        " WHERE k.account = ?1 AND k.key IN (SELECT value FROM json_each(?2))",
-        account,
-        orjson.dumps(keys).decode(),
-    )
-    known = dict(cast("list[tuple[int, int]]", rows))
+    sql, args = _lookup(keys)
+    rows = await tx.rows(sql, account, *args)
+    known = {
+        cast("int", key): cast("int", thread)
+        for key, thread, there in rows
+        if there is not None or thread in begun
+    }
     thread = min(known.values(), default=fresh)
     await tx.run_many(
         "INSERT INTO thread_keys (account, key, thread) VALUES (?1, ?2, ?3)"

@@ -1,0 +1,101 @@
+"""`pymailcore stats`: what the store holds, and what sharing and compression save."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from pymailcore.cli.common import config_option, examples, json_option, show
+from pymailcore.cli.installation import open_installation, run
+from pymailcore.runtime.metrics import Metrics
+from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping.census import census
+from pymailcore.store.housekeeping.house import House
+from pymailcore.store.housekeeping.statistics import Figures, TenantFigures, figures
+
+_UNITS: Final = ("octets", "KiB", "MiB", "GiB", "TiB", "PiB")
+_COLUMNS: Final = (
+    "tenant",
+    "accounts",
+    "emails",
+    "logical_octets",
+    "kept_octets",
+    "blobs",
+    "shared",
+    "stored_octets",
+    "saved_octets",
+    "saved_percent",
+    "counted",
+)
+
+
+@click.command(epilog=examples("pymailcore stats", "pymailcore stats --count", "pymailcore stats --json"))
+@click.option(
+    "--count", is_flag=True, help="Count blobs and packs now; housekeeping does it every hour or so."
+)
+@json_option
+@config_option
+def stats(config: Path, *, count: bool, as_json: bool) -> None:
+    """Show what the store holds, by tenant, and what sharing and compression save.
+
+    Logical octets are the sizes of all messages and uploads, each wherever it lies, with expunged mail that
+    can be restored (kept octets). Stored octets are what their blobs take on disk; shared is how many copies
+    were not stored. Blobs and packs are as they were counted last.
+    """
+
+    async def work() -> tuple[Figures, alarms.Condition]:
+        async with open_installation(config) as core:
+            house = House(core.store.engine, Metrics())
+            if count:
+                await census(house)
+            return await core.store.database.read(figures), alarms.look(house.layout, house.packs)
+
+    found, condition = run(work)
+    tenants = [_tenant(tenant) for tenant in found.tenants]
+    store = {
+        "packs": found.packs,
+        "pack_octets": found.pack_octets,
+        "garbage_octets": found.garbage_octets,
+        "packs_gone": found.packs_gone,
+        "loose_blobs": found.loose_blobs,
+        "kept_emails": found.kept_emails,
+        "log_octets": condition.log_octets,
+        "free_octets": condition.free_octets,
+    }
+    if as_json:
+        click.echo(json.dumps({"tenants": tenants, "store": store}, indent=2))
+        return
+    show([{key: _text(key, value) for key, value in row.items()} for row in tenants], _COLUMNS, as_json=False)
+    click.echo()
+    rows = [{"store": key.replace("_", " "), "": _text(key, value)} for key, value in store.items()]
+    show(rows, ("store", ""), as_json=False)
+
+
+def _tenant(found: TenantFigures) -> dict[str, Any]:
+    counted = datetime.fromtimestamp(found.counted_ms / 1000, UTC) if found.counted_ms else None
+    percent = 100 * found.saved_octets / found.logical_octets if found.logical_octets else 0.0
+    return {
+        **{name: value for name, value in found._asdict().items() if name != "counted_ms"},
+        "saved_octets": found.saved_octets,
+        "saved_percent": round(percent, 1) if found.counted_ms else None,
+        "counted": counted.isoformat(timespec="seconds") if counted else None,
+    }
+
+
+def _text(name: str, value: object) -> str:
+    """A figure for people."""
+    if value is None:
+        return "not yet"
+    if not name.endswith("_octets") or not isinstance(value, int):
+        return str(value)
+    number = float(value)
+    for unit in _UNITS:
+        if abs(number) < 1024 or unit == _UNITS[-1]:
+            break
+        number /= 1024
+    return f"{value} octets" if unit == _UNITS[0] else f"{number:.1f} {unit}"
+
+
+COMMAND = stats

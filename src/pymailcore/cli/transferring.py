@@ -1,0 +1,131 @@
+"""What import, export and move-engine share: the account, and showing how far they are."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from pymailcore.app.core import Core
+from pymailcore.base.address import Address
+from pymailcore.base.errors import NotFound
+from pymailcore.directory.types import Account
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def keep_config(command: F) -> F:
+    """Give a group `--config FILE`, for the commands in it."""
+
+    def keep(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            context.find_root().obj = value
+
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        callback=keep,
+        expose_value=False,
+        help="Configuration file; PYMAILCORE_CONFIG in the environment does the same.",
+    )(command)
+
+
+def named(account: Address | None) -> Address:
+    """The account that an option of the group names; the group's commands have help without it."""
+    if account is None:
+        raise click.UsageError("Whose mail? Give --account ADDRESS before the command.")
+    return account
+
+
+async def account_of(core: Core, address: Address) -> Account:
+    """Find an account by its address.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for account in await core.directory.list_accounts():
+        if account.name == address.key:
+            return account
+    raise NotFound(f"there is no account {address}")
+
+
+def printable(text: str) -> str:
+    """Give a text of somebody else a form that a terminal shows and does not obey."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def megabytes(octets: int) -> str:
+    """Write a size."""
+    return f"{octets / 1e6:.1f} MB"
+
+
+class Watcher:
+    """A bar on a terminal, one line for each folder elsewhere; on standard error.
+
+    Attributes:
+        seconds: since it was entered.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._terminal = sys.stderr.isatty() and not quiet
+        self._quiet = quiet
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[octets]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=not self._terminal,
+        )
+        self._task: TaskID | None = None
+        self._path = ""
+        self._count = 0
+        self._octets = 0
+        self._begun = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._begun
+
+    def __enter__(self) -> Self:
+        self._begun = time.monotonic()
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, path: str, total: int | None = None) -> None:
+        """A folder, or a table, begins."""
+        self._path, self._count, self._octets = printable(path), 0, 0
+        self._task = self._bar.add_task(self._path, total=total, octets="")
+
+    def seen(self, count: int, octets: int) -> None:
+        """So many more are dealt with."""
+        self._count += count
+        self._octets += octets
+        if self._task is not None and self._terminal:
+            self._bar.update(self._task, advance=count, octets=megabytes(self._octets))
+
+    def end(self) -> None:
+        """It is done."""
+        if self._task is not None:
+            self._bar.update(self._task, total=self._count, completed=self._count)
+        if not self._terminal and not self._quiet:
+            click.echo(f"{self._path}: {self._count}, {megabytes(self._octets)}", err=True)
+
+
+def as_record(summary: Any, seconds: float) -> dict[str, object]:  # noqa: ANN401 - some dataclass
+    """A summary for JSON."""
+    return {**asdict(summary), "seconds": round(seconds, 3)}

@@ -1,0 +1,120 @@
+"""Restores a whole backup into an open store that is empty: on PostgreSQL, or with blobs in S3.
+
+The accounts come last. What was broken off before that has none and can be begun anew; a store that has an
+account is somebody's and is left alone.
+"""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import trio
+
+from pymailcore.base.errors import AlreadyExists
+from pymailcore.store.backup.cut import scratch_folder
+from pymailcore.store.backup.dump import clear, load
+from pymailcore.store.backup.manifest import Manifest, checked
+from pymailcore.store.backup.rebuilding import rebuild_database
+from pymailcore.store.backup.renewal import renew
+from pymailcore.store.backup.restoring import Restored, restore_files, restore_packs
+from pymailcore.store.backup.tables import Table, schema_tables
+from pymailcore.store.backup.target import Target
+from pymailcore.store.engine import Engine
+from pymailcore.store.transaction import SqliteTransaction, drive
+from pymailcore.store.types import Row, Transaction
+from pymailcore.store.verifying.sweep import Progress
+
+_PAGE = 500
+_LAST = "accounts"
+
+
+async def refill_store(
+    engine: Engine, target: Target, manifest: Manifest, progress: Progress, *, scratch: Path
+) -> Restored:
+    """Fill an empty store from a backup.
+
+    Args:
+        scratch: a folder with room for the database.
+
+    Raises:
+        AlreadyExists: the store has an account.
+        UnfitBackup: the backup is damaged, or of a later version.
+    """
+
+    async def account(tx: Transaction) -> Row | None:
+        return await tx.row("SELECT name FROM accounts LIMIT 1")
+
+    found = await engine.database.read(account)
+    if found is not None:
+        raise AlreadyExists(
+            f"the database has accounts already ({found[0]}); give an empty one, or restore single accounts"
+            " with --account"
+        )
+    with scratch_folder(scratch) as folder:
+        await trio.to_thread.run_sync(_put_packs, engine, target, manifest, progress)
+        connection = await trio.to_thread.run_sync(
+            _rows, folder / "rows.sqlite", engine, target, manifest, progress
+        )
+        try:
+            await _load(engine, connection, progress)
+            counts = [
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - constants
+                for table in ("accounts", "emails", "queue_messages")
+            ]
+        finally:
+            connection.close(True)
+    restore_files(engine.settings.data, target, manifest)
+    accounts, emails, queued = [int(row[0]) if row is not None else 0 for row in counts]
+    return Restored(accounts, emails, queued, sum(pack.octets for pack in manifest.packs))
+
+
+def _put_packs(engine: Engine, target: Target, manifest: Manifest, progress: Progress) -> None:
+    """Packs become objects where the store has them, and files where it has none."""
+    objects = engine.objects
+    if objects is None:
+        restore_packs(engine.settings.pack_folder, target, manifest, progress)
+        return
+    progress.begin("packs")
+    there = {held.pack: held.octets for held in objects.listed()}
+    for number, pack in enumerate(manifest.packs):
+        if there.get(-abs(pack.pack)) != pack.octets:
+            octets = b"".join(checked(piece.file, target.whole(piece.file.name)) for piece in pack.pieces)
+            objects.put_pack(-abs(pack.pack), octets)
+        progress.at((number + 1) / len(manifest.packs))
+
+
+def _rows(
+    path: Path, engine: Engine, target: Target, manifest: Manifest, progress: Progress
+) -> apsw.Connection:
+    connection = rebuild_database(path, target, manifest, progress)
+    sign = "abs(pack)" if engine.objects is None else "-abs(pack)"
+    with connection:
+        connection.execute(f"UPDATE blobs SET pack = {sign} WHERE pack <> 0")  # noqa: S608 - constants
+        drive(
+            lambda tx: renew(tx, now_ms=engine.now_ms(), generation=secrets.token_bytes(16)),
+            SqliteTransaction(connection),
+        )
+    return connection
+
+
+async def _load(engine: Engine, connection: apsw.Connection, progress: Progress) -> None:
+    progress.begin("rows into the database")
+    tables = sorted(schema_tables(), key=lambda table: table.name == _LAST)
+    for number, table in enumerate(tables):
+        await engine.database.write(lambda tx, table=table: clear(tx, table))  # type: ignore[misc]
+        for page in _pages(connection, table):
+            await engine.database.write(lambda tx, t=table, p=page: load(tx, t, p))  # type: ignore[misc]
+        progress.at((number + 1) / len(tables))
+
+
+def _pages(connection: apsw.Connection, table: Table) -> Iterator[list[Row]]:
+    cursor = connection.execute(f"SELECT {', '.join(table.columns)} FROM {table.name}")  # noqa: S608
+    page: list[Row] = []
+    for row in cursor:
+        page.append(row)
+        if len(page) == _PAGE:
+            yield page
+            page = []
+    if page:
+        yield page

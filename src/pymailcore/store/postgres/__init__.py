@@ -1,0 +1,1 @@
+"""The store's tables on PostgreSQL 15 or later, through asyncpg."""

@@ -1,0 +1,61 @@
+"""Migrations on PostgreSQL: the same texts, one process of the site at a time."""
+
+from importlib import resources
+from typing import Final
+
+import asyncpg
+
+from pymailcore.store.dialect import translate_schema
+from pymailcore.store.migrate import FLOOR, NEWEST, VERSIONS, missing
+from pymailcore.store.postgres.connection import Connection
+
+_LOCK: Final = 0x70_79_6D_61_69_6C  # "pymail": any number that nobody else takes for an advisory lock
+_WAIT_SECONDS: Final = 300
+
+
+async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
+    """Run the migrations that the database lacks, and give their numbers.
+
+    Args:
+        dry: leave the database as it is, after all have been run in one transaction.
+
+    Raises:
+        NewerDatabase: a newer version has changed it.
+    """
+    if not dry and not await _missing(connection):
+        return []  # most starts: without waiting for anybody
+    await connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'; SET statement_timeout = 0")
+    done = []
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        await connection.execute(translate_schema(VERSIONS))
+        for number, sql in await _missing(connection):
+            if number == 1:
+                await connection.execute(_functions())
+            await connection.execute(translate_schema(sql))
+            await connection.execute(
+                "INSERT INTO schema_versions VALUES ($1::bigint, $2::bigint)", number, min(number, FLOOR)
+            )
+            done.append(number)
+    except BaseException:
+        await transaction.rollback()
+        raise
+    if dry:
+        await transaction.rollback()
+    else:
+        await transaction.commit()
+    return done
+
+
+async def _missing(connection: Connection) -> list[tuple[int, str]]:
+    try:
+        row = await connection.fetchrow(NEWEST)
+    except asyncpg.UndefinedTableError:
+        return missing(0, 0)
+    return missing(*(row or (0, 0)))
+
+
+def _functions() -> str:
+    return (resources.files("pymailcore.store.postgres") / "functions.sql").read_text(encoding="utf-8")

@@ -1,0 +1,302 @@
+"""Repairs of blobs: their rows made again from the records of packs, and what is lost let go.
+
+A blob whose octets are nowhere loses its row. That is on purpose: while the row is there, new mail with the
+same part would be stored as a reference to it and be lost, too; without it the part is written anew, and
+the old mail that needs it is whole again.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+import zstandard
+
+from pymailcore.base.errors import MailError, NotFound
+from pymailcore.base.ids import TenantId
+from pymailcore.store.blobids import blob_numbers
+from pymailcore.store.blobs import address_of
+from pymailcore.store.encoding import PLAIN, SEALED, ZSTD, ZSTD_HEADERS, Decoder
+from pymailcore.store.engine import Engine
+from pymailcore.store.files import Files
+from pymailcore.store.objects.packs import ObjectPacks, Stored
+from pymailcore.store.packs import DamagedBlob, Gap, Location, OpenPack, PackReader, Record, in_row, scan_file
+from pymailcore.store.places import BlobReader
+from pymailcore.store.recipes import unpack_recipe
+from pymailcore.store.sealing import Sealing
+from pymailcore.store.types import Reading, Row, Transaction
+
+_MOST_COPIES: Final = 8
+_COPIED_AT_ONCE: Final = 64
+
+
+def find_records(packs: Path, objects: ObjectPacks | None, wanted: Iterable[int]) -> dict[int, list[Record]]:
+    """Look through all packs, files and objects of S3, for records of blobs, by number; blocks.
+
+    What it finds is not to be believed yet: mail can hold octets that look like a record.
+    """
+    numbers = frozenset(wanted)
+    found: dict[int, list[Record]] = {}
+    scans: list[Callable[[], Iterator[Record | Gap]]] = [
+        functools.partial(scan_file, packs, pack) for pack in _packs(packs)
+    ]
+    if objects is not None:
+        scans += [functools.partial(objects.scan, held.pack) for held in objects.listed()]
+    for scan in scans:
+        try:
+            for record in scan():
+                if not isinstance(record, Record) or not record.intact:
+                    continue
+                for number in blob_numbers(record.key):
+                    if number in numbers and len(found.setdefault(number, [])) < _MOST_COPIES:
+                        found[number].append(record)
+        except (OSError, MailError):
+            continue  # a pack that cannot be read has nothing to give
+    return found
+
+
+def _packs(folder: Path) -> Iterator[int]:
+    for path in sorted(folder.glob("*.pack")):
+        try:
+            yield int(path.stem, 16)
+        except ValueError:
+            continue
+
+
+async def restore_blobs(engine: Engine, packs: Path, wanted: Mapping[int, TenantId]) -> set[int]:
+    """Point rows of blobs to whole records, making those that are missing; gives those it could.
+
+    A record in a pack that is about to be removed is copied first.
+    """
+    found = await trio.to_thread.run_sync(find_records, packs, engine.objects, wanted)
+    gone = {
+        row[0]
+        for row in await engine.database.read(
+            lambda tx: tx.rows("SELECT id FROM packs WHERE gone_ms IS NOT NULL")
+        )
+    }
+    chosen: dict[int, Record] = {}
+    for number, records in found.items():
+        for record in sorted(records, key=lambda record: record.location.pack in gone):
+            if record.tenant == wanted[number] and await _is_genuine(engine, record):
+                chosen[number] = record
+                break
+    leaving = {number: record for number, record in chosen.items() if record.location.pack in gone}
+    chosen |= await trio.to_thread.run_sync(_copied, engine, packs, leaving)
+    for number, record in chosen.items():
+        await engine.database.write(lambda tx, r=record, n=number: _point(tx, n, r))  # type: ignore[misc]
+    return set(chosen)
+
+
+async def restore_rows(engine: Engine, wanted: Mapping[int, TenantId], owners: Mapping[int, int]) -> set[int]:
+    """Make rows of blobs again whose octets are in the database; gives those it could.
+
+    Args:
+        owners: of each blob somebody who needs it: what it is made of says the address.
+    """
+    restored = set()
+    for number, owner in owners.items():
+
+        async def rows(
+            tx: Transaction, number: int = number, owner: int = owner
+        ) -> tuple[Row | None, list[bytes]]:
+            octets = await tx.row("SELECT octets FROM blob_octets WHERE blob = ?1", number)
+            return octets, [] if octets is None else await _addresses(tx, owner)
+
+        found, keys = await engine.database.read(rows)
+        keys = [key for key in keys if number in blob_numbers(key)]
+        if found is None or not keys:
+            continue
+        tenant = wanted[number]
+        tenant_key = await engine.tenant_key(tenant)
+        record = await trio.to_thread.run_sync(
+            _recognised, engine.sealing, tenant_key, tenant, keys, bytes(found[0])
+        )
+        if record is not None:
+            await engine.database.write(lambda tx, r=record, n=number: _name(tx, n, r))  # type: ignore[misc]
+            restored.add(number)
+    return restored
+
+
+async def _addresses(tx: Transaction, owner: int) -> list[bytes]:
+    """The addresses that an owner of blobs names."""
+    addresses: list[bytes] = []
+    for table, column in (("email_data", "email"), ("queue_messages", "id")):
+        row = await tx.row(f"SELECT recipe FROM {table} WHERE {column} = ?1", owner)  # noqa: S608 - constants
+        if row is not None:
+            with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                addresses += unpack_recipe(bytes(row[0])).keys
+    row = await tx.row("SELECT key FROM uploads WHERE id = ?1", owner)
+    return addresses if row is None else [*addresses, bytes(row[0])]
+
+
+def _recognised(
+    sealing: Sealing, tenant_key: bytes, tenant: TenantId, keys: Sequence[bytes], stored: bytes
+) -> Record | None:
+    """Find the encoding in which stored octets have one of some addresses."""
+    decoder = Decoder()
+    for key in keys:
+        for sealed in (0, SEALED):
+            for encoding in (PLAIN, ZSTD, ZSTD_HEADERS):
+                try:
+                    packed = sealing.open(tenant, key, encoding, stored) if sealed else stored
+                    size = len(packed) if encoding == PLAIN else zstandard.frame_content_size(packed)
+                    octets = decoder.decode(encoding, packed, size)
+                except (DamagedBlob, zstandard.ZstdError):
+                    continue
+                if address_of(tenant_key, octets) == key:
+                    return Record(tenant, key, in_row(size, encoding | sealed, stored), intact=True)
+    return None
+
+
+async def _name(tx: Transaction, number: int, record: Record) -> None:
+    """Make the row of a blob whose octets are in the database."""
+    await tx.run(
+        "INSERT INTO blobs (id, tenant, key, pack, position, stored_octets, size_octets, encoding, crc)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
+        number,
+        record.tenant,
+        record.key,
+        *record.location[:6],
+    )
+
+
+def _copied(engine: Engine, packs: Path, records: Mapping[int, Record]) -> dict[int, Record]:
+    """Copy records into packs of their own: objects where the store has them, else a file."""
+    copies: dict[int, Record] = {}
+    objects = engine.objects
+    reader = PackReader(packs)
+    waiting = list(records.items())
+    for first in range(0, len(waiting), _COPIED_AT_ONCE):
+        some = waiting[first : first + _COPIED_AT_ONCE]
+        stored = [
+            Stored(
+                record.tenant,
+                record.key,
+                record.location.size_octets,
+                record.location.encoding,
+                reader.stored(record.location)
+                if record.location.pack > 0 or objects is None
+                else objects.stored(record.location),
+            )
+            for _, record in some
+        ]
+        locations = objects.write(stored) if objects is not None else _appended(engine, packs, stored)
+        for (number, record), location in zip(some, locations, strict=True):
+            copies[number] = record._replace(location=location)
+    reader.close()
+    return copies
+
+
+def _appended(engine: Engine, packs: Path, blobs: Sequence[Stored]) -> list[Location]:
+    """Put stored blobs into a new pack file, and that on disk."""
+    pack = OpenPack(packs, engine.ids.new(), Files())
+    try:
+        locations = [
+            pack.add(blob.tenant, blob.key, blob.size_octets, blob.encoding, blob.octets) for blob in blobs
+        ]
+        pack.sync()
+    finally:
+        pack.close()
+    return locations
+
+
+async def _is_genuine(engine: Engine, record: Record) -> bool:
+    """Whether the octets of a record have its address under the tenant's key."""
+    try:
+        key = await engine.tenant_key(TenantId(record.tenant))
+    except NotFound:
+        return False
+
+    def plan(blobs: BlobReader) -> Reading[bytes | None]:
+        yield _nothing
+        try:
+            return blobs.read(record.tenant, record.key, record.location)
+        except DamagedBlob:
+            return None
+
+    octets = await engine.reading(plan)
+    return octets is not None and address_of(key, octets) == record.key
+
+
+async def _nothing(tx: Transaction) -> None:
+    await tx.row("SELECT 1")
+
+
+async def _point(tx: Transaction, number: int, record: Record) -> None:
+    """Let the row of a blob name a record; its octets are no longer in the database, if they were."""
+    await tx.run(
+        "INSERT INTO blobs (id, tenant, key, pack, position, stored_octets, size_octets, encoding, crc)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET pack = excluded.pack,"
+        " position = excluded.position, stored_octets = excluded.stored_octets,"
+        " size_octets = excluded.size_octets, encoding = excluded.encoding, crc = excluded.crc",
+        number,
+        record.tenant,
+        record.key,
+        *record.location[:6],
+    )
+    await tx.run("DELETE FROM blob_octets WHERE blob = ?1", number)
+
+
+async def write_again(engine: Engine, packs: Path, numbers: Sequence[int]) -> set[int]:
+    """Copy blobs whose octets are whole into a pack of their own, with new heads; gives those it could."""
+
+    def plan(blobs: BlobReader) -> Reading[list[tuple[int, Row, bytes]]]:
+        found = []
+        for number in numbers:
+            row = yield lambda tx, n=number: tx.row(_LOCATED, n)  # type: ignore[misc]
+            if row is None:
+                continue
+            try:
+                found.append((number, row, blobs.stored(Location(*row[2:8]))))
+            except DamagedBlob:
+                continue
+        return found
+
+    found = await engine.reading(plan)
+
+    def append() -> list[tuple[int, Row, Location]]:
+        blobs = [Stored(row[0], bytes(row[1]), row[5], row[6], stored) for _, row, stored in found]
+        locations = _appended(engine, packs, blobs)
+        return [(number, row, location) for (number, row, _), location in zip(found, locations, strict=True)]
+
+    async def move(tx: Transaction, number: int, row: Row, location: Location) -> None:
+        await tx.run(
+            "UPDATE blobs SET pack = ?2, position = ?3 WHERE id = ?1 AND pack = ?4 AND position = ?5",
+            number,
+            location.pack,
+            location.position,
+            row[2],
+            row[3],
+        )
+
+    if not found:
+        return set()
+    for number, row, location in await trio.to_thread.run_sync(append):
+        await engine.database.write(lambda tx, n=number, r=row, to=location: move(tx, n, r, to))  # type: ignore[misc]
+    return {number for number, _, _ in found}
+
+
+_LOCATED: Final = (
+    "SELECT tenant, key, pack, position, stored_octets, size_octets, encoding, crc FROM blobs"
+    " WHERE id = ?1 AND pack > 0"
+)
+
+
+async def drop_blob(tx: Transaction, number: int) -> None:
+    """Remove the row of a blob whose octets are lost; those who refer to it keep doing so, for its return."""
+    await tx.run("DELETE FROM blob_octets WHERE blob = ?1", number)
+    await tx.run("DELETE FROM loose_blobs WHERE blob = ?1", number)
+    await tx.run("DELETE FROM blobs WHERE id = ?1", number)
+
+
+async def loosen(tx: Transaction, number: int) -> None:
+    """Let the collector know of a blob that nothing refers to."""
+    await tx.run(
+        "INSERT INTO loose_blobs (blob) SELECT b.id FROM blobs b WHERE b.id = ?1"
+        " ON CONFLICT (blob) DO UPDATE SET pass = 0",
+        number,
+    )

@@ -1,0 +1,75 @@
+"""A store whose trio loop runs in a thread, so that a synchronous state machine can drive it."""
+
+import itertools
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import trio
+import trio.from_thread
+from tests.support.stores import EnginePlace, Opened, add_account, opened_store
+
+from pymailcore.base.ids import AccountId
+
+T = TypeVar("T")
+
+
+class StoreThread:
+    """An open store; entered: it is there, left: it is closed.
+
+    Attributes:
+        now_ms: the store's clock, which the machine moves.
+    """
+
+    def __init__(self, data: Path, settings: EnginePlace) -> None:
+        self._data = data
+        self._settings = settings
+        self._ready = threading.Event()
+        self._done: trio.Event | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._accounts = itertools.count(2)
+        self._thread = threading.Thread(target=trio.run, args=(self._main,))
+        self._opened: Opened | None = None
+        self.now_ms = 1_720_000_000_000
+
+    async def _main(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._done = trio.Event()
+        try:
+            async with opened_store(self._data, **self._settings) as opened:
+                opened.store.engine.now_ms = lambda: self.now_ms
+                self._opened = opened
+                self._ready.set()
+                await self._done.wait()
+        finally:
+            self._ready.set()
+
+    @property
+    def opened(self) -> Opened:
+        """The store."""
+        assert self._opened is not None
+        return self._opened
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run something in the store's loop."""
+        return trio.from_thread.run(work, trio_token=self._token)
+
+    def new_account(self) -> AccountId:
+        """An account that nobody has used."""
+        account = AccountId(next(self._accounts))
+        self.run(lambda: add_account(self.opened.store, account, f"user{account}@example.org"))
+        return account
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._done is not None:
+            trio.from_thread.run_sync(self._done.set, trio_token=self._token)
+        self._thread.join()
