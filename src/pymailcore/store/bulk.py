@@ -15,6 +15,9 @@ from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
 SLICE_EMAILS: Final = 300
 """Emails that one slice of a long change takes; about 5 ms."""
 
+SLICE_DESTROY: Final = 100
+"""The same where whole Emails go, wherever they are."""
+
 SLICE_SET: Final = 1_000
 """The same where set statements do it (ops.stretch)."""
 
@@ -98,6 +101,19 @@ async def expunge(engine: Engine, account: AccountId, mailbox: MailboxId, ranges
         uids, lambda some, tx: selected.expunge(tx, account, mailbox, some, now_ms), SLICE_SET
     )
     return [uid for some in done for uid in some]
+
+
+async def destroy_emails(
+    engine: Engine, account: AccountId, ids: Sequence[int], if_modseq: int | None
+) -> list[int]:
+    """Remove Emails; see `Store.destroy_emails`."""
+    now_ms = engine.now_ms()
+    first, rest = ids[:SLICE_DESTROY], ids[SLICE_DESTROY:]
+    gone = await engine.database.write(lambda tx: emails.destroy(tx, account, first, if_modseq, now_ms))
+    done = await engine.slices(
+        rest, lambda some, tx: emails.destroy(tx, account, some, None, now_ms), SLICE_DESTROY
+    )
+    return gone + [id_ for some in done for id_ in some]
 
 
 async def remove_mailbox(

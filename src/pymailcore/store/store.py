@@ -460,9 +460,12 @@ class Store:
     async def destroy_emails(
         self, account: AccountId, ids: Sequence[int], *, if_modseq: int | None = None
     ) -> list[int]:
-        """Remove Emails from all Mailboxes; gives those that were there. They are kept for undelete."""
-        now_ms = self._engine.now_ms()
-        return await self.database.write(lambda tx: emails.destroy(tx, account, ids, if_modseq, now_ms))
+        """Remove Emails from all Mailboxes, in slices; gives those that were there. Undelete restores them.
+
+        Raises:
+            StateMismatch: the state of Emails is another than `if_modseq`; nothing is removed then.
+        """
+        return await bulk.destroy_emails(self._engine, account, ids, if_modseq)
 
     async def changes(self, account: AccountId, kind: str, since: int, limit: int) -> Changes | None:
         """Ids of a type ("email", "mailbox", "thread") that changed since a state; None: cannot tell."""

@@ -34,6 +34,11 @@ OBJECT_THREADS: Final = 16
 """At least so many where blobs are in S3: they wait for the network most of the time."""
 
 
+def _random_number() -> int:
+    """A number for an object: S3 overwrites without a word, and so many bits are never drawn twice."""
+    return 1 + secrets.randbits(62)
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -113,7 +118,7 @@ async def open_postgres(
     objects: ObjectPacks | None = None
     large: LargePlace
     if settings.objects is not None:
-        objects = open_objects(settings.objects, new_pack, cache_octets=settings.s3_cache_octets)
+        objects = open_objects(settings.objects, _random_number, cache_octets=settings.s3_cache_octets)
         large = ObjectPlace(
             objects, waiting, level=settings.compression_level, most_waiting=settings.s3_waiting_octets
         )
