@@ -89,6 +89,7 @@ def running(folder: Path, *, prefix: str = "", separator: str = ".") -> Iterator
     program = [str(usr / "bin/doveconf"), *f"-f service=imap -c {config} -m imap -e".split()]
     program += [str(usr / "lib/dovecot/imap")]
     known = environment("dovecot") | {"USER": USER, "HOME": str(folder)}
+    known.pop("MAIL", None)  # it would take the place of mail_location
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
