@@ -92,6 +92,12 @@ def test_a_mailbox_as_of_a_moment(config: Path) -> None:
 
 
 @pytest.mark.usefixtures("lost")
+def test_that_there_is_nothing_is_said(run: Run) -> None:
+    assert run("restore", "--account", ANNA, "--at", "10m").output == "there is nothing to restore\n"
+    assert run("restore", "--account", ANNA, "--at", "10m", "--json").output == "[]\n"
+
+
+@pytest.mark.usefixtures("lost")
 @pytest.mark.parametrize(
     ("how", "fault"),
     [

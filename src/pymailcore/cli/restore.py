@@ -101,7 +101,13 @@ def restore(
             dry_run=dry_run,
         )
 
-    show(run(work), COLUMNS, as_json=as_json)
+    _show(run(work), as_json=as_json)
+
+
+def _show(restored: list[dict[str, object]], *, as_json: bool) -> None:
+    if not restored and not as_json:
+        click.echo("there is nothing to restore")
+    show(restored, COLUMNS, as_json=as_json)
 
 
 def _needed(config: Path | None) -> Path:
