@@ -8,10 +8,9 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from pymailcore.base.ids import AccountId, EmailId, MailboxId, ModSeq, ThreadId, Uid
-from pymailcore.store.blobids import email_blob
+from pymailcore.base.ids import AccountId
 from pymailcore.store.keywords import Keywords
-from pymailcore.store.ops import blob_rows, quota
+from pymailcore.store.ops import append, blob_rows, quota
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.ops.threads import choose_thread, keys_of_facts
@@ -85,7 +84,7 @@ async def copy(
             received_ms = one.received_ms
         message = Message(one.new_email, thread, size, received_ms, *keywords, 0, 0, 0)
         revision.add(message, (fixed[0], fixed[1], fixed[2]))
-        made[one.new_email] = [await _place(revision, message, mailbox) for mailbox in one.mailboxes]
+        made[one.new_email] = [await append.place(revision, message, mailbox) for mailbox in one.mailboxes]
     blobs = await tx.rows(
         "SELECT DISTINCT blob FROM blob_refs WHERE owner IN (SELECT value FROM json_each(?1))", ids
     )
@@ -96,19 +95,3 @@ async def copy(
     await tx.run_many(_REFS, [(*pair, to) for pair in pairs])
     await revision.finish()
     return [made.get(one.new_email, []) for one in wanted]
-
-
-async def _place(revision: Revision, message: Message, mailbox: int) -> Appended:
-    there = await revision.mailbox(mailbox)
-    uid = revision.place(message, mailbox).uid
-    return Appended(
-        revision.account,
-        EmailId(message.id),
-        ThreadId(message.thread),
-        email_blob(message.id),
-        MailboxId(mailbox),
-        there.uid_validity,
-        Uid(uid),
-        ModSeq(revision.modseq),
-        message.size_octets,
-    )

@@ -83,7 +83,7 @@ async def append(
         prepared = stored.prepared
         message = Message(one.email, thread, prepared.size_octets, stored.received_ms, *keywords, 0, 0, 0)
         revision.add(message, (prepared.sent_ms, stored.header.sent_local_ms, int(prepared.has_attachment)))
-        filed.append([await _place(revision, message, target) for target in one.targets])
+        filed.append([await _file(revision, message, target) for target in one.targets])
     await revision.finish()
     await tx.run_many(
         _DATA,
@@ -103,13 +103,18 @@ async def append(
     return filed
 
 
-async def _place(revision: Revision, message: Message, target: Target) -> Appended:
+async def _file(revision: Revision, message: Message, target: Target) -> Appended:
     if isinstance(target.mailbox, str):
         mailbox = await revision.mailbox_with_role(target.mailbox)
     else:
         mailbox = target.mailbox
+    return await place(revision, message, mailbox, int(target.deleted))
+
+
+async def place(revision: Revision, message: Message, mailbox: int, deleted: int = 0) -> Appended:
+    """Add a placement of an Email that is new to the account, and give what its caller is told."""
     there = await revision.mailbox(mailbox)
-    uid = revision.place(message, mailbox, int(target.deleted)).uid
+    uid = revision.place(message, mailbox, deleted).uid
     return Appended(
         revision.account,
         EmailId(message.id),
