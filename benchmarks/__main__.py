@@ -19,6 +19,7 @@ ALL: Final = {
     "store_mixed": (),
     "store_house": (),
     "store_tools": (),
+    "store_move": (),
     "smtp_null": (),
     "imap_noop": (),
     "imap_fetch": (),

@@ -22,6 +22,7 @@ from benchmarks.store_support import (
     command_line,
     folder_octets,
     message,
+    octets_by_part,
     opened,
     start,
     text,
@@ -111,6 +112,9 @@ async def main(arguments: argparse.Namespace, folder: Path) -> None:
     )
     print(f"Maildir {maildir / sent:.3f} of that, by blocks {_blocks(folder / 'maildir') / sent:.3f}")
     print(f"store over Maildir: {(packs + database) / maildir:.3f}")
+    parts = octets_by_part(Layout(folder / "store").database)
+    for name, octets in list(parts.items())[:14]:
+        print(f"  {name:20s} {octets / len(messages):6.0f} octets a message")
 
 
 if __name__ == "__main__":

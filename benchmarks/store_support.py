@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import random
 import resource
 import secrets
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import apsw
 import trio
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint, MailboxId
@@ -59,6 +61,7 @@ def text(source: random.Random, octets: int) -> str:
 
 async def account_with_mailboxes(store: Store, account: AccountId) -> None:
     """Make an account as the directory does."""
+    given = store.new_account()
 
     async def work(tx: Transaction) -> None:
         await tx.run(
@@ -66,7 +69,7 @@ async def account_with_mailboxes(store: Store, account: AccountId) -> None:
             account,
             f"user{account}@example.org",
         )
-        await store.create_account(tx, account, DEFAULT_TENANT)
+        await store.create_account(tx, account, DEFAULT_TENANT, given)
 
     await store.database.write(work)
 
@@ -157,6 +160,20 @@ async def timed(name: str, work: Callable[[], Awaitable[object]], times: int = 3
     return min(took)
 
 
+def octets_by_part(database: Path) -> dict[str, int]:
+    """What each table and index of a database takes, the largest first."""
+    connection = apsw.Connection(str(database))
+    try:
+        return {
+            str(name): int(octets)
+            for name, octets in connection.execute(
+                "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC"
+            )
+        }
+    finally:
+        connection.close()
+
+
 def folder_octets(folder: Path) -> int:
     """Octets of all files in a folder but the reserve."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "reserve")
@@ -179,7 +196,9 @@ def start(
     sys.setswitchinterval(given.switch)
     gc.set_threshold(given.gc, 20, 100)
     place = Path(tempfile.mkdtemp(dir=given.folder))
+    before = os.getloadavg()[0]
     try:
         trio.run(main, given, place)
     finally:
         shutil.rmtree(place)
+    print(f"{os.cpu_count()} cores, load {before:.1f} before and {os.getloadavg()[0]:.1f} after", flush=True)

@@ -55,7 +55,8 @@ class Timed:
         )
 
 
-async def _file(folder: Path, count: int, octets: int) -> None:
+async def file_messages(folder: Path, count: int, octets: int) -> None:
+    """Make a store with so many messages."""
     async with opened(folder) as store:
         for first in range(0, count, _BATCH):
             batch = [
@@ -94,7 +95,7 @@ async def _verify(store: Store, name: str, count: int, octets: int, *, messages:
 async def _run(arguments: argparse.Namespace, folder: Path) -> None:
     data = folder / "data"
     count, octets = arguments.messages, arguments.messages * arguments.octets
-    await _file(data, count, arguments.octets)
+    await file_messages(data, count, arguments.octets)
     async with opened(data) as store:
         await _verify(store, "verify", count, octets, messages=False)
         await _verify(store, "verify --messages", count, octets, messages=True)

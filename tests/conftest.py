@@ -6,13 +6,16 @@ from collections.abc import Iterator
 import pytest
 from tests.support.engines import engines_of
 from tests.support.postgres import cluster
+from tests.support.said import Say
 from tests.support.stores import EnginePlace, engine_settings
 
 _not_run: pytest.StashKey[list[str]] = pytest.StashKey()
+_said: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_not_run] = []
+    config.stash[_said] = []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -38,6 +41,12 @@ def store_settings(engine: str) -> Iterator[EnginePlace]:
         yield settings
 
 
+@pytest.fixture
+def say(pytestconfig: pytest.Config) -> Say:
+    """Takes a line that is printed at the end of the run."""
+    return pytestconfig.stash[_said].append
+
+
 def pytest_sessionfinish() -> None:
     """End PostgreSQL, if a test has started it."""
     if cluster.cache_info().currsize:
@@ -45,7 +54,11 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List the tests that were not run."""
+    """Print what tests have said, and list those that were not run."""
+    if config.stash[_said]:
+        terminalreporter.section("what was counted")
+        for line in config.stash[_said]:
+            terminalreporter.write_line(line)
     names = config.stash[_not_run]
     if names:
         terminalreporter.section("not run: they need root")

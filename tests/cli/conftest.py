@@ -39,6 +39,17 @@ def config(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def filled(run: Run, config: Path, tmp_path: Path) -> Path:
+    """That server with anna@example.test and five messages in her Inbox; its configuration."""
+    run("account", "add", "anna@example.test")
+    mails = [b"From a Tue Sep  1 10:00:00 2020\nSubject: %d\n\n%s\n\n" % (n, b"x" * 5_000) for n in range(5)]
+    (tmp_path / "old").write_bytes(b"".join(mails))
+    arguments = ("--account", "anna@example.test", "mbox", tmp_path / "old", "--mailbox", "INBOX")
+    assert run("import", *arguments).exit_code == 0
+    return config
+
+
+@pytest.fixture
 def process() -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """Run the command line as a process of its own, as people do."""
 

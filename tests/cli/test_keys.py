@@ -64,6 +64,18 @@ def test_rotation_and_what_it_leaves(run: Run, encrypted: Path) -> None:
     assert run("verify").output.startswith("no faults")
 
 
+def test_a_prepared_master_key_is_used_when_all_nodes_have_it(run: Run, encrypted: Path) -> None:
+    (old,) = read_key_file(encrypted)
+    for _ in range(2):  # once more does no harm
+        assert "not in use yet" in run("keys", "rotate", "--prepare").output
+        fresh, kept = read_key_file(encrypted)
+        assert kept == old
+        assert listed(run) == {fresh.id: False, old.id: True}
+    assert f"{fresh.id} is in use" in run("keys", "rotate").output
+    assert read_key_file(encrypted) == (fresh, old)
+    assert listed(run) == {fresh.id: True, old.id: False}
+
+
 def test_a_new_data_key_is_for_tenants_that_have_one(run: Run, encrypted: Path, config: Path) -> None:
     assert run("keys", "renew").output == ""
     assert "tenant 9 has no data key" in str(run("keys", "renew", "--tenant", "9").exception)

@@ -87,7 +87,10 @@ def test_to_postgresql_and_back(run: Run, filled: Path, tmp_path: Path) -> None:
         refused = run("account", "add", "ben@example.test")
         assert "the store was moved to postgresql://" in str(refused.exception)
         again = run("move-engine", "--to", url)
-        assert again.exit_code == 1
+        assert again.exit_code == 0, again.exception
+        assert "the rows were copied before" in again.stdout
+        assert f'metadata = "{url}"' in again.stderr
+        assert "the store was moved to" in str(run("move-engine", "--to", tmp_path / "other").exception)
         text = switched(filled.read_text(), {"metadata": url})
         filled.write_text(text)
         assert exported(run, tmp_path / "two") == before
@@ -110,7 +113,10 @@ def test_a_rehearsal_changes_nothing(run: Run, filled: Path) -> None:
         assert result.exit_code == 0, result.exception
         assert "a rehearsal" in result.stderr
         assert run("account", "add", "ben@example.test").exit_code == 0
-        assert "in use already" in str(run("move-engine", "--to", url).exception)
+        filled.write_text(switched(before, {"metadata": url}))
+        assert "run it again with the old configuration" in str(run("account", "list").exception)
+        filled.write_text(before)
+        assert run("move-engine", "--to", url).exit_code == 0
     assert filled.read_text() == before
 
 

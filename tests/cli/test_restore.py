@@ -85,7 +85,7 @@ def test_a_backup_of_one_engine_into_the_other(
         assert json.loads(back.output)[0]["emails"] == 1
         assert run("restore", "--from", tmp_path / "back", "--verify").exit_code == 0
         again = run("restore", "--from", place)
-        assert "accounts already" in str(again.exception)
+        assert "in use already" in str(again.exception)
 
 
 def test_expunged_mail_from_the_store_itself(run: Run, config: Path) -> None:

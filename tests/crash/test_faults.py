@@ -20,6 +20,7 @@ from tests.support.crash.faults import ERRORS, Faults
 from tests.support.crash.ledger import Ledger
 from tests.support.crash.load import Worker, boxes_of
 from tests.support.crash.taps import tapped
+from tests.support.said import Say
 from tests.support.stores import Opened, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
@@ -129,11 +130,10 @@ async def test_some_failing_calls_lose_nothing(tmp_path: Path, error: str, *, la
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("error", ERRORS)
-async def test_no_failing_call_loses_anything(
-    tmp_path: Path, error: str, *, lasting: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_no_failing_call_loses_anything(tmp_path: Path, error: str, *, lasting: bool, say: Say) -> None:
     """Every call of a run, until a few runs in succession meet none; each twenty runs on a new store."""
-    at = clean = refused = 0
+    begun = time.monotonic()
+    at = clean = refused = acknowledged = 0
     failed: dict[str, int] = {}
     while clean < 3:
         async with swept(tmp_path / f"data{at}") as sweep:
@@ -144,5 +144,10 @@ async def test_no_failing_call_loses_anything(
                 for call in fired[:1]:
                     failed[call.split()[0]] = failed.get(call.split()[0], 0) + 1
             refused += sweep.refused
-    with capsys.disabled():
-        print(f"\n{error} {'lasting' if lasting else 'once'}: {at} runs, failed {failed}, {refused} refused")  # noqa: T201
+            acknowledged += sweep.ledger.acknowledged
+    calls = ", ".join(f"{number} {call}" for call, number in sorted(failed.items()))
+    say(
+        f"{error} {'from the k-th call on' if lasting else 'at the k-th call'}: {at} runs, first failed:"
+        f" {calls}; {acknowledged} acknowledged, {refused} refused, 0 lost, 0 twice,"
+        f" in service again within {SERVICE_SECONDS:.0f} s; {time.monotonic() - begun:.0f} s"
+    )

@@ -3,7 +3,6 @@
 import os
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import trio
 from tests.support.crash.child import ALL, fresh_ids
 from tests.support.stores import Opened, opened_store
+from tests.support.waiting import until, until_taken
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.store.layout import Layout
@@ -73,12 +73,6 @@ class Filler:
             assert await opened.store.message(opened.account, email) == octets  # type: ignore[arg-type]
 
 
-async def reserve_is_there(folder: Path) -> None:
-    with trio.fail_after(10):
-        while not Layout(folder).reserve.exists():  # noqa: ASYNC110
-            await trio.sleep(0.01)
-
-
 def take_all(disk: Path) -> None:
     """Fill what is left of the disk with a file of somebody else."""
     descriptor = os.open(disk / "ballast", os.O_WRONLY | os.O_CREAT)
@@ -89,18 +83,6 @@ def take_all(disk: Path) -> None:
         return
     finally:
         os.close(descriptor)
-
-
-async def takes_mail_again(filler: Filler) -> None:
-    begun = time.monotonic()
-    while True:
-        try:
-            await filler.file(3_000)
-        except TemporaryFailure:
-            assert time.monotonic() - begun < SERVICE_SECONDS
-            await trio.sleep(0.05)
-        else:
-            return
 
 
 @pytest.mark.parametrize("reserve_octets", [RESERVE_OCTETS, 0])
@@ -117,7 +99,7 @@ async def test_on_a_full_disk_nothing_is_lost_and_the_reserve_lets_delete(
             for _ in range(20):
                 await filler.file(30_000)
             if reserve_octets:
-                await reserve_is_there(folder)
+                await until(Layout(folder).reserve.exists)
             await trio.to_thread.run_sync(take_all, disk)
             await filler.until_full()
             await filler.check()
@@ -131,7 +113,7 @@ async def test_on_a_full_disk_nothing_is_lost_and_the_reserve_lets_delete(
                     await opened.store.destroy_emails(opened.account, some)
             await filler.check()
             await trio.to_thread.run_sync((disk / "ballast").unlink)
-            await takes_mail_again(filler)
+            await until_taken(lambda: filler.file(3_000), TemporaryFailure, seconds=SERVICE_SECONDS)
             await filler.check()
         async with opened_store(folder, ids=fresh_ids()) as filler.opened:
             await filler.check()

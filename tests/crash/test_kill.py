@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.crash.processes import Child, Line, follow
 from tests.support.crash.rounds import Tally, crash_rounds
+from tests.support.said import Say
 from tests.support.stores import EnginePlace, engine_settings
 
 from pymailcore.store.keyfile import create_key_file
@@ -37,11 +38,12 @@ def kill(children: list[Child], chance: random.Random, take: Callable[[Line], ob
 
 
 @pytest.mark.slow
-async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, say: Say) -> None:
     tally = Tally()
     await crash_rounds(tmp_path / "data", tmp_path / "ledger", 10, kill, tally, seed=4)
     assert tally.acknowledged > 100
     assert tally.unanswered
+    say(f"kill -9: {tally}")
 
 
 @pytest.fixture
@@ -54,31 +56,27 @@ def postgresql() -> Iterator[EnginePlace]:
 @pytest.mark.long
 @pytest.mark.timeout(7200)
 async def test_nothing_on_postgresql_is_lost_by_kills(
-    tmp_path: Path, postgresql: EnginePlace, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, postgresql: EnginePlace, say: Say
 ) -> None:
-    """The server lives and rolls back what its clients had open; it prints what it saw."""
+    """The server lives and rolls back what its clients had open."""
     tally = Tally()
     await crash_rounds(
-        tmp_path / "data", tmp_path / "ledger", KILLS // 5, kill, tally, seed=6, most=200,
+        tmp_path / "data", tmp_path / "ledger", KILLS // 5, kill, tally, seed=6, most=150,
         settings={**postgresql},
     )  # fmt: skip
-    with capsys.disabled():
-        print(f"\nkill -9 on PostgreSQL: {tally}")  # noqa: T201
+    say(f"kill -9 on PostgreSQL: {tally}")
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-async def test_nothing_is_lost_by_a_thousand_kills(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The stated count, every other store encrypted; it prints what it saw."""
+async def test_nothing_is_lost_by_a_thousand_kills(tmp_path: Path, say: Say) -> None:
+    """The stated count, every other store encrypted."""
     tally = Tally()
     create_key_file(tmp_path / "keys")
     for number in range(0, KILLS, _PER_STORE):
         crashes = min(_PER_STORE, KILLS - number)
         await crash_rounds(
-            tmp_path / f"data{number}", tmp_path / "ledger", crashes, kill, tally, seed=number, most=400,
+            tmp_path / f"data{number}", tmp_path / "ledger", crashes, kill, tally, seed=number, most=250,
             settings={"encryption_key_file": str(tmp_path / "keys")} if number // _PER_STORE % 2 else None,
         )  # fmt: skip
-    with capsys.disabled():
-        print(f"\nkill -9: {tally}")  # noqa: T201
+    say(f"kill -9, every other store encrypted: {tally}")

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from tests.support.directories import World, address, make_world
 
-from pymailcore.base.errors import AlreadyExists, InvalidValue, NotEmpty, NotFound
+from pymailcore.base.errors import AlreadyExists, InvalidValue, NotEmpty, NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.types import Account, Alias
 from pymailcore.runtime.hub import DIRECTORY, ChangeHub
@@ -284,6 +284,15 @@ async def test_a_session_ends_a_time_after_its_last_use(world: World) -> None:
         assert await world.directory.session(token) is not None
     world.clock.ms += 14 * DAY
     assert await world.directory.session(token) is None
+
+
+async def test_a_session_is_good_while_nothing_can_be_written(world: World) -> None:
+    ann = await with_ann(world)
+    token = await world.directory.create_session(ann.id, user_agent="", peer="")
+    world.clock.ms += DAY
+    world.store.memory.fail_next = TemporaryFailure("the store is being moved")
+    assert await world.directory.session(token) is not None
+    assert world.store.memory.fail_next is None
 
 
 async def test_a_session_ends_ninety_days_after_sign_in(world: World) -> None:

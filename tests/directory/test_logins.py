@@ -7,7 +7,7 @@ import pytest
 import trio
 from tests.support.directories import CHEAP, World, address, make_world
 
-from pymailcore.base.errors import Forbidden
+from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import TooManyAttempts
 
@@ -46,6 +46,25 @@ async def test_whatever_is_wrong_the_text_is_the_same(world: World, name: str, p
     with pytest.raises(Forbidden) as caught:
         await login(world, name, password)
     assert str(caught.value) == "name or password is wrong"
+
+
+async def test_a_right_password_is_enough_while_nothing_can_be_written(world: World) -> None:
+    """Its verifier, which is of old parameters, is made anew another time; a store that moves can be read."""
+    stronger = replace(CHEAP, argon2_time_cost=2)
+    memory = world.store.memory
+
+    def verifiers() -> list[object]:
+        return memory.connection.execute("SELECT verifier FROM credentials").fetchall()
+
+    before = verifiers()
+    for failure in (TemporaryFailure("the store is being moved"), None):
+        memory.fail_next = failure
+        directory = Directory(
+            world.store.database, world.store, world.ids, lambda *_: None, stronger, now_ms=world.clock
+        )
+        found = await directory.authenticate("ann@a.example", PASSWORD, peer="192.0.2.1", protocol="imap")
+        assert found.name == "ann@a.example"
+        assert (verifiers() == before) == (failure is not None)
 
 
 async def test_an_account_without_a_password_cannot_log_in(world: World) -> None:

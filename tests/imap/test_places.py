@@ -17,7 +17,7 @@ async def test_an_account_has_so_many_places_and_holds_up_nobody_else(
     async def work(account: AccountId) -> None:
         async with places.place(account):
             begun.append((trio.current_time(), account))
-            await trio.sleep(10)
+            await trio.sleep(10)  # how long the work takes, on a clock that jumps: no real time goes by
 
     async with trio.open_nursery() as nursery:
         for _ in range(3):

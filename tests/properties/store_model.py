@@ -99,10 +99,10 @@ class Account:
         """Octets of all Emails."""
         return sum(mail.size for mail in self.mails.values())
 
-    def fits(self, size: int) -> bool:
+    def fits(self, size: int, emails: int = 1) -> bool:
         """Whether one more Email fits the quota."""
         return (self.quota_octets is None or self.used + size <= self.quota_octets) and (
-            self.quota_emails is None or len(self.mails) + 1 <= self.quota_emails
+            self.quota_emails is None or len(self.mails) + emails <= self.quota_emails
         )
 
     def places(self, email: int, *, hidden: bool = False) -> set[int]:

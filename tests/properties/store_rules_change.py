@@ -49,8 +49,8 @@ class ChangeRules(StoreBase):
         since: int | None,
     ) -> None:
         """STORE."""
-        box = self.pick(where)
-        low, high = min(low, high), max(low, high)
+        box = self.pick_full(where)
+        low, high = self.stretch(box, low, high)
         uids = box.uids(low, high)
         late = []
         if since is not None:
@@ -84,16 +84,65 @@ class ChangeRules(StoreBase):
         how = FlagChange.ADD if add else FlagChange.REMOVE
         self.flags(where, low, low, how, set(), deleted=True, since=None)
 
+    @rule(where=PICK, low=LOW, high=HIGH, keyword=st.sampled_from(["$seen", "$flagged"]), add=st.booleans())
+    def see(self, where: int, low: int, high: int, keyword: str, add: bool) -> None:
+        r"""What clients do most: `\Seen` and `\Flagged`."""
+        how = FlagChange.ADD if add else FlagChange.REMOVE
+        self.flags(where, low, high, how, {keyword}, deleted=False, since=None)
+
+    @precondition(lambda self: self.history)
+    @rule(where=PICK, uid=st.integers(1, 4), keyword=st.sampled_from(["$seen", "work"]))
+    def race(self, where: int, uid: int, keyword: str) -> None:
+        """Two clients: one changes a message; what the other one does unless it has changed is refused."""
+        since = self.history[-1].states.modseq
+        box = self.pick_full(where)
+        there = [placed for number, placed in sorted(box.placed.items())][uid - 1 : uid]
+        had = bool(there) and keyword in self.account.mails[there[0].email].keywords
+        how = FlagChange.REMOVE if had else FlagChange.ADD
+        self.flags(where, uid, uid, how, {keyword}, deleted=False, since=None)
+        self.all_is_as_the_model_says()
+        self.flags(where, 1, 9, FlagChange.ADD, {"later"}, deleted=False, since=since)
+
+    @rule(where=PICK, low=LOW, high=HIGH)
+    def hide_and_show(self, where: int, low: int, high: int) -> None:
+        r"""`\Deleted`, and not."""
+        self.flags(where, low, high, FlagChange.ADD, set(), deleted=True, since=None)
+        self.all_is_as_the_model_says()
+        self.flags(where, low, high, FlagChange.REMOVE, set(), deleted=True, since=None)
+
     @rule(where=PICK, uid=st.integers(1, 4))
     def copy_in_place(self, where: int, uid: int) -> None:
         """COPY to the same Mailbox: the Email is there twice."""
-        self.copy_or_move(where, where, uid, uid, False)
+        box = self.pick_full(where)
+        self.copy_or_move(box, box, uid, uid, False)
 
-    @rule(where=PICK, to=PICK, low=LOW, high=HIGH, move=st.booleans())
-    def copy_or_move(self, where: int, to: int, low: int, high: int, move: bool) -> None:
+    @rule(where=PICK, low=LOW, high=HIGH, everything=st.booleans())
+    def mark_and_expunge(self, where: int, low: int, high: int, everything: bool) -> None:
+        r"""What most clients do to delete."""
+        self.flags(where, low, high, FlagChange.ADD, set(), deleted=True, since=None)
+        self.all_is_as_the_model_says()
+        self.expunge(where, None if everything else (low, high))
+
+    @rule(where=PICK, to=PICK, low=LOW, high=HIGH)
+    def copy(self, where: int, to: int, low: int, high: int) -> None:
+        """COPY."""
+        self.copy_or_move(self.pick_full(where), self.pick(to), low, high, False)
+
+    @rule(where=PICK, to=PICK, low=LOW, high=HIGH)
+    def move(self, where: int, to: int, low: int, high: int) -> None:
+        """MOVE."""
+        self.copy_or_move(self.pick_full(where), self.pick(to), low, high, True)
+
+    @rule(where=PICK, to=st.none() | PICK, few=st.booleans())
+    def clear_out(self, where: int, to: int | None, few: bool) -> None:
+        """MOVE all of a Mailbox, or the first of it: to another, or to the trash."""
+        trash = [box for box in self.boxes() if box.role == "trash"]
+        target = trash[0] if trash and to is None else self.pick(to or 0)
+        self.copy_or_move(self.pick_full(where), target, 1, 1 if few else 100, True)
+
+    def copy_or_move(self, source: Box, target: Box, low: int, high: int, move: bool) -> None:
         """COPY and MOVE."""
-        source, target = self.pick(where), self.pick(to)
-        low, high = min(low, high), max(low, high)
+        low, high = self.stretch(source, low, high)
         uids = source.uids(low, high)
 
         async def place() -> Copied:
@@ -107,10 +156,11 @@ class ChangeRules(StoreBase):
             for uid in uids:
                 del source.placed[uid]
 
-    @rule(where=PICK, ranges=st.none() | st.tuples(st.integers(1, 4), st.integers(4, 8)))
+    @rule(where=PICK, ranges=st.none() | st.tuples(LOW, HIGH))
     def expunge(self, where: int, ranges: tuple[int, int] | None) -> None:
         """EXPUNGE and UID EXPUNGE."""
-        box = self.pick(where)
+        box = self.pick_full(where)
+        ranges = ranges and self.stretch(box, *ranges)
         chosen = None if ranges is None else [ranges]
         gone = self.run(lambda: self.store.expunge(self.id, MailboxId(box.id), chosen))
         assert gone == [uid for uid in box.uids(*(ranges or (1, 10**9))) if box.placed[uid].deleted]

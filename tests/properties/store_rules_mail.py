@@ -15,19 +15,18 @@ from pymailcore.base.errors import OverQuota
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, BlobId, MailboxId
 from pymailcore.store.keywords import keywords_of
 from pymailcore.store.query import Sort
-from pymailcore.store.types import Appended, Incoming, Quota, Target
+from pymailcore.store.types import Appended, Incoming, Quota, StoredMessage, Target, Transaction
 
 SUBJECTS: Final = ("Plan", "Re: Plan", "Ärger", "plan b")
 BASE: Final = {"Plan": "plan", "Re: Plan": "plan", "Ärger": "ärger", "plan b": "planb"}
 
 
+class Broken(Exception):
+    """Why an operation has failed."""
+
+
 class MailRules(StoreBase):
     """Appends, uploads, quotas, queries."""
-
-    def fill(self) -> None:
-        """A Thread that MOVE can part."""
-        for _ in range(4):
-            self.append(0, set(), 0, 0, 0)
 
     # --- putting mail in --------------------------------------------------------------------------
 
@@ -113,6 +112,50 @@ class MailRules(StoreBase):
             if boxes:
                 self.filed(account, keys, mine, boxes, keywords, len(octets), name, subject, received_ms)
 
+    @rule(where=PICK, also=st.lists(PICK, max_size=1), root=st.integers(0, 3))
+    def append_that_fails(self, where: int, also: list[int], root: int) -> None:
+        """What has failed in the end has left nothing."""
+        octets, _, _ = self.compose(root, 0, 0)
+        targets = [Target(self.id, MailboxId(self.pick(where).id))]
+        targets += [Target(AccountId(self.other.id), MailboxId(self.pick(n, self.other).id)) for n in also]
+
+        async def fail(tx: Transaction, message: StoredMessage) -> None:
+            raise Broken
+
+        async def deliver() -> None:
+            prepared = await self.store.prepare(octets)
+            await self.store.deliver(prepared, targets, tenant=DEFAULT_TENANT, received_ms=1, also=fail)
+
+        with pytest.raises((Broken, OverQuota)):
+            self.run(deliver)
+
+    @precondition(lambda self: self.account.mails)
+    @rule(where=PICK, which=PICK, keywords=KEYWORDS, root=st.integers(0, 3), padding=st.integers(0, 900))
+    def replace(self, where: int, which: int, keywords: set[str], root: int, padding: int) -> None:
+        """REPLACE (RFC 8508): one comes, another goes from its Mailbox, both or neither."""
+        account, box, source = self.account, self.pick(where), self.pick_full(which)
+        uid = sorted(source.placed)[which % len(source.placed)]
+        octets, name, keys = self.compose(root, which % 4, padding)
+
+        async def replace() -> list[Appended]:
+            target = Target(self.id, MailboxId(box.id), keywords_of(keywords))
+            incoming = Incoming(await self.store.prepare(octets), [target], 1_700_000_000_000)
+            return await self.store.replace(
+                self.id, MailboxId(source.id), uid, incoming, tenant=DEFAULT_TENANT
+            )
+
+        email = source.placed[uid].email
+        last = sum(p.email == email for one in account.boxes.values() for p in one.placed.values()) == 1
+        freed = account.mails[email].size if last else 0
+        if not account.fits(len(octets) - freed, 0 if last else 1):
+            with pytest.raises(OverQuota):
+                self.run(replace)
+            return
+        appended = self.run(replace)
+        self.filed(account, keys, appended, [box], keywords, len(octets), name, which % 4, 1_700_000_000_000)
+        del source.placed[uid]
+        account.drop_orphans()
+
     @rule(where=st.lists(PICK, min_size=1, max_size=3), keywords=KEYWORDS, root=st.integers(0, 3))
     def append_many(self, where: list[int], keywords: set[str], root: int) -> None:
         """MULTIAPPEND: several messages in one operation."""
@@ -160,6 +203,7 @@ class MailRules(StoreBase):
         quota = Quota(account.quota_octets, account.quota_emails)
         self.run(lambda: self.store.quotas.set_account(self.id, quota))
 
+    @precondition(lambda self: (self.account.quota_octets, self.account.quota_emails) != (None, None))
     @rule()
     def lift_quota(self) -> None:
         """No limit."""
@@ -194,6 +238,7 @@ class MailRules(StoreBase):
         place = position if position >= 0 else max(0, len(wanted) + position)
         assert (ids, first, total) == (wanted[place : place + limit], place, len(wanted))
         assert state == self.history[-1].states.email
+        self.only_looked = True
 
     @precondition(lambda self: self.history)
     @rule(where=PICK, spec=specs(COMMON | PLACED))
@@ -205,3 +250,4 @@ class MailRules(StoreBase):
         assert found == [
             uid for uid, placed in sorted(box.placed.items()) if test(account.mails[placed.email], uid)
         ]
+        self.only_looked = True

@@ -149,6 +149,7 @@ class TreeRules(StoreBase):
                 there = {account.mails[p.email].name for p in account.boxes[id_].placed.values()}
                 alive = {account.mails[email].name for email in was_alive}
                 missing = {self.names[one.email] for one in messages.values()} - there
+                missing -= self.purged
                 assert not (missing if moved else missing - alive), "not all came back"
         for box in account.boxes.values():
             for uid, placed in box.placed.items():
@@ -158,6 +159,19 @@ class TreeRules(StoreBase):
                     assert name in allowed, "what was not there came back"
                     assert not placed.deleted
         assert path is None or all(path == box.path or path.startswith(box.path + "/") for box in made)
+
+    def gone(self) -> set[str]:
+        """Names of Emails that were there and are not."""
+        alive = {mail.name for mail in self.account.mails.values()}
+        return {self.names[email] for email in self.account.ever} - alive
+
+    @precondition(lambda self: self.gone() - self.purged)
+    @rule()
+    def purge(self) -> None:
+        """What is gone is gone for good."""
+        self.run(lambda: self.store.undelete.purge(self.id, everything=True))
+        self.purged = self.gone()
+        assert self.thread.run(lambda: self.store.undelete.listed(self.id)) == []
 
     async def adopt(self) -> None:
         """Take over what came back: new placements and new Emails."""

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ class StoreThread:
 
     Attributes:
         now_ms: the store's clock, which the machine moves.
+        tally: what was done and compared how often.
     """
 
     def __init__(self, data: Path, settings: EnginePlace) -> None:
@@ -33,6 +35,7 @@ class StoreThread:
         self._thread = threading.Thread(target=trio.run, args=(self._main,))
         self._opened: Opened | None = None
         self.now_ms = 1_720_000_000_000
+        self.tally: Counter[str] = Counter()
 
     async def _main(self) -> None:
         self._token = trio.lowlevel.current_trio_token()

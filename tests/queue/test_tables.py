@@ -109,6 +109,8 @@ class QueueMachine(RuleBasedStateMachine):
         for recipient, verdict, _ in final:
             key = (lease.message.id, recipient)
             if key not in self.waiting:
+                if verdict is Verdict.SENT:  # by one whose lease had run out: nobody is told that it failed
+                    self.failed.discard(key)
                 continue
             in_force = self.held.get(key) == lease.until_ms
             sender = self.waiting[key]

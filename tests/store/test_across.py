@@ -20,7 +20,7 @@ ELSEWHERE = TenantId(2)
 @pytest.fixture
 async def three(opened: Opened) -> Opened:
     """Ada has an account in the same tenant, Eve in another."""
-    await opened.store.database.write(lambda tx: ensure_tenant(tx, ELSEWHERE))
+    await opened.store.database.write(lambda tx: ensure_tenant(tx, ELSEWHERE, b"k" * 32))
     await add_account(opened.store, ADA, "ada@example.org")
     await add_account(opened.store, EVE, "eve@example.net", ELSEWHERE)
     return opened

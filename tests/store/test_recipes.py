@@ -1,10 +1,12 @@
+import msgspec
 import pytest
 from tests.support.stores import Opened, a_message
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.message.prepare import prepare
 from pymailcore.message.split import join
-from pymailcore.store.recipes import BUNDLED_OCTETS, address_message, pack_recipe, unpack_recipe
+from pymailcore.store.blobs import address_of
+from pymailcore.store.recipes import BUNDLED_OCTETS, Recipe, address_message, pack_recipe, unpack_recipe
 from pymailcore.store.types import Transaction
 
 
@@ -29,6 +31,23 @@ def test_a_recipe_names_each_piece_and_equal_pieces_once() -> None:
     assert len(pieces) == 2
     assert {piece.key for piece in pieces} == set(recipe.keys)
     assert recipe.sizes == (-1, -1, -1)
+    assert unpack_recipe(pack_recipe(recipe)) == recipe
+
+
+def test_a_blob_that_is_the_whole_message_is_hashed_and_kept_once() -> None:
+    prepared = prepare(a_message(body="hello" * 300))
+    recipe, pieces = address_message(b"k" * 32, prepared)
+    assert recipe.keys == (recipe.digest,)
+    assert recipe.digest == address_of(b"k" * 32, prepared.octets)
+    assert pieces[0].octets == prepared.octets
+    packed = pack_recipe(recipe)
+    assert packed.count(recipe.digest) == 1
+    assert unpack_recipe(packed) == recipe
+
+
+def test_recipes_from_before_that_are_read() -> None:
+    recipe = Recipe(b"d" * 32, b"join", (b"d" * 32, b"e" * 32), (-1,))
+    assert unpack_recipe(msgspec.msgpack.encode(recipe)) == recipe
     assert unpack_recipe(pack_recipe(recipe)) == recipe
 
 

@@ -10,6 +10,7 @@ from pymailcore.base.errors import AlreadyExists, InsufficientStorage, NotFound,
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.transaction import Suspended
 from pymailcore.store.types import Transaction
+from pymailcore.store.writer import CAREFUL_BATCHES
 
 
 async def put(tx: Transaction, name: str) -> None:
@@ -162,7 +163,46 @@ async def test_slices_stay_in_order_and_the_first_failure_is_raised(opened: Open
     with pytest.raises(NotFound):
         await database.write_each([work_of(3), work_of(1), work_of(4)])
     assert await names(opened) == ["t0", "t2", "t3", "t4"]
-    assert order == [0, 2, 3, 1, 4]
+    assert order == [0, 2, 3, 1, 3, 1, 4]  # the batch with the failure ran again from its beginning
+
+
+async def test_after_a_failure_batches_run_with_savepoints_for_a_while(opened: Opened) -> None:
+    """Who makes operations fail on purpose has each batch run once, not twice."""
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    runs: list[str] = []
+
+    async def work(tx: Transaction, name: str) -> None:
+        runs.append(name)
+        await put(tx, name)
+        if name.startswith("tx"):
+            raise NotFound("of the test")
+
+    async def one(name: str) -> None:
+        await database.write(lambda tx: work(tx, name))
+
+    for name in ("tx1", "tx2"):
+        with pytest.raises(NotFound):
+            await one(name)
+    assert runs == ["tx1", "tx1", "tx2"]
+    for n in range(CAREFUL_BATCHES):
+        await one(f"t{n}")
+    runs.clear()
+    with pytest.raises(NotFound):
+        await one("tx3")
+    assert runs == ["tx3", "tx3"]
+    assert await names(opened) == sorted(f"t{n}" for n in range(CAREFUL_BATCHES))
+
+
+async def test_a_batch_without_a_failure_runs_once_and_together(opened: Opened) -> None:
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    connection = database.writer._connection
+    seen: list[str] = []
+    connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: seen.append(event["sql"]))
+    await database.write_each([lambda tx, n=n: put(tx, f"t{n}") for n in range(3)])  # type: ignore[misc]
+    connection.trace_v2(0, None)
+    assert [sql.split()[0] for sql in seen] == ["BEGIN", "INSERT", "INSERT", "INSERT", "COMMIT"]
 
 
 async def test_readers_see_one_snapshot_and_cannot_write(opened: Opened) -> None:

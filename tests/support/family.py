@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -54,6 +55,8 @@ class Family:
         domain: str = DOMAIN,
         hostname: str = "mx.test",
         metadata: str = "",
+        blobs: str = "",
+        accounts: Sequence[str] = ACCOUNTS,
     ) -> None:
         self.folder = folder
         self.processes = processes
@@ -66,17 +69,11 @@ class Family:
         if not self.config.exists():
             place = ("--metadata", metadata) if metadata else ()
             command("init", str(folder), "--hostname", hostname, "--domain", domain, *place)
-            for account in ACCOUNTS:
-                command(
-                    "account",
-                    "add",
-                    self.address(account),
-                    "--password-stdin",
-                    config=self.config,
-                    text=PASSWORD,
-                )
+            for account in accounts:
+                self.add_account(account)
             settings, _, _ = self.config.read_text("utf-8").partition("[[listener]]")
-            self.config.write_text(settings + extra + self._listeners(), "utf-8")
+            where = f'blobs = "{blobs}"\n' if blobs else ""
+            self.config.write_text(settings + where + extra + self._listeners(), "utf-8")
         self._process: subprocess.Popen[str] | None = None
 
     def _listeners(self) -> str:
@@ -99,8 +96,17 @@ class Family:
         """The address, and login name, of an account."""
         return f"{name}@{self.domain}"
 
+    def add_account(self, name: str) -> None:
+        """Make an account, with the server up or down."""
+        self.run("account", "add", self.address(name), "--password-stdin", text=PASSWORD)
+
     def start(self) -> None:
         """Start and wait until it is ready."""
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start, without waiting for anything."""
         log = (self.folder / "serve.log").open("a", encoding="utf-8")
         arguments = ["serve", "--config", str(self.config), "--processes", str(self.processes)]
         self._process = subprocess.Popen(
@@ -111,6 +117,10 @@ class Family:
             start_new_session=True,
         )
         log.close()
+
+    def wait_ready(self) -> None:
+        """Wait until it is ready."""
+        assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith("ready"):

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
 from pymailcore.message.prepare import Prepared
+from pymailcore.store.ops.accounts import Foundation, new_foundation
 from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, Database, Row, StoredMessage, Target, Transaction
 
@@ -62,6 +63,10 @@ class _MemoryTransaction:
 
     async def run_many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self._connection.executemany(sql, rows)
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        marks = ", ".join("?" * len(columns))
+        await self.run_many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
 
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """One operation runs at a time."""
@@ -129,7 +134,13 @@ class MemoryStore(Store):
         self.database = cast(Database, self.memory)
         self._numbers = itertools.count(1)
 
-    async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:
+    def new_account(self) -> Foundation:
+        return new_foundation(lambda: next(self._numbers), 0)
+
+    async def create_account(
+        self, tx: Transaction, account: AccountId, tenant: TenantId, given: Foundation
+    ) -> None:
+        assert given.ids
         assert await tx.row("SELECT 1 FROM accounts WHERE id = ?1 AND tenant = ?2", account, tenant)
 
     async def remove_account(self, account: AccountId) -> None:

@@ -15,15 +15,20 @@ import trio
 from tests.support.postgres import cluster
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint, MailboxId, TenantId
+from pymailcore.runtime.clock import now_ms
 from pymailcore.store.files import Files
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.opening import open_store
+from pymailcore.store.ops.accounts import new_foundation
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, Mailbox, Target, Transaction
 from pymailcore.store.verifying.counts import verify_counts
 
 RECEIVED_MS = 1_700_000_000_000
+
+
+_FIRST_IDS: Final = IdMint(now_ms, random.getrandbits)
 
 
 def counted_ids(seed: int) -> IdMint:
@@ -100,6 +105,8 @@ class Opened:
 
 async def add_account(store: Store, account: AccountId, name: str, tenant: TenantId = DEFAULT_TENANT) -> None:
     """Make an account as the directory does."""
+    # ids of another mint than the store's, which counts from the same number whenever a test opens it again
+    given = new_foundation(_FIRST_IDS.new, store.engine.now_ms())
 
     async def work(tx: Transaction) -> None:
         await tx.run(
@@ -108,7 +115,7 @@ async def add_account(store: Store, account: AccountId, name: str, tenant: Tenan
             tenant,
             name,
         )
-        await store.create_account(tx, account, tenant)
+        await store.create_account(tx, account, tenant, given)
 
     await store.database.write(work)
 

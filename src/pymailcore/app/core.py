@@ -129,12 +129,18 @@ class Core:
 
 @contextlib.asynccontextmanager
 async def open_core(
-    configuration: Configuration, hub: ChangeHub, metrics: Metrics, *, maintain: bool
+    configuration: Configuration,
+    hub: ChangeHub,
+    metrics: Metrics,
+    *,
+    maintain: bool,
+    any_state: bool = False,
 ) -> AsyncIterator[Core]:
     """Open the store and build everything on it.
 
     Args:
         maintain: whether this process keeps house for the store (checkpoints, garbage); one of a family does.
+        any_state: also a store that is not whole yet, or was moved away.
 
     Raises:
         MailError: the store cannot be opened.
@@ -149,6 +155,7 @@ async def open_core(
             maintain=maintain,
             heard=hub.receive,
             missed=missed.tell,
+            any_state=any_state,
         ) as store,
         trio.open_nursery() as nursery,
     ):

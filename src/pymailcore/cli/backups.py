@@ -1,12 +1,12 @@
 """What the commands of backups share: the place, S3 options, choosing a generation."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from pymailcore.cli.common import chosen_config, config_with
 from pymailcore.config.configuration import Configuration
 from pymailcore.store.backup.target import Target, open_target
 from pymailcore.store.objects.settings import ObjectSettings
@@ -49,18 +49,7 @@ def place_options(command: F) -> F:
 
 def place_config_option(command: F) -> F:
     """Give a command `--config FILE` that it can do without: it has the S3 settings of the store."""
-
-    def choose(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-        chosen = value or context.find_root().obj or os.environ.get("PYMAILCORE_CONFIG")
-        return Path(chosen) if chosen else None
-
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        callback=choose,
-        help="Configuration file; PYMAILCORE_CONFIG in the environment does the same.",
-    )(command)
+    return config_with(chosen_config)(command)
 
 
 def target_of(

@@ -20,24 +20,41 @@ class Failure(Exception):
     """The command failed; the text is one line for the operator."""
 
 
-def config_option(command: F) -> F:
-    """Give a command `--config FILE`; it gets the path as `config`."""
+def config_with(
+    choose: Callable[[click.Context, Path | None], Path | None], *, kept: bool = True
+) -> Callable[[F], F]:
+    """An option `--config FILE`.
 
-    def choose(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
-        chosen = value or context.find_root().obj or os.environ.get("PYMAILCORE_CONFIG")
-        if not chosen:
-            raise click.UsageError(
-                "Where is the configuration? Give --config FILE, or set PYMAILCORE_CONFIG."
-            )
-        return Path(chosen)
-
+    Args:
+        choose: makes the path of what was given.
+        kept: the command gets it as `config`.
+    """
     return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        callback=choose,
+        callback=lambda context, _, value: choose(context, value),
+        expose_value=kept,
         help="Configuration file; PYMAILCORE_CONFIG in the environment does the same.",
-    )(command)
+    )
+
+
+def chosen_config(context: click.Context, value: Path | None) -> Path | None:
+    """The configuration: of this command, of one before it, or of the environment."""
+    chosen = value or context.find_root().obj or os.environ.get("PYMAILCORE_CONFIG")
+    return Path(chosen) if chosen else None
+
+
+def _needed_config(context: click.Context, value: Path | None) -> Path:
+    chosen = chosen_config(context, value)
+    if chosen is None:
+        raise click.UsageError("Where is the configuration? Give --config FILE, or set PYMAILCORE_CONFIG.")
+    return chosen
+
+
+def config_option(command: F) -> F:
+    """Give a command `--config FILE`; it gets the path as `config`."""
+    return config_with(_needed_config)(command)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON instead of a table.")

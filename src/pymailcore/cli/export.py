@@ -1,6 +1,5 @@
 """`pymailcore export`: an account's mail as files."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +14,12 @@ from pymailcore.cli.installation import open_installation, run
 from pymailcore.cli.transferring import (
     Watcher,
     account_of,
-    as_record,
     keep_config,
     megabytes,
     named,
-    printable,
+    tell_counts,
+    tell_failures,
 )
-
-_SHOWN_FAILURES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +93,19 @@ def _write(job: _Job, config: Path, writer: Writer) -> None:
     with watcher:
         summary = run(work)
     if job.as_json:
-        click.echo(json.dumps(as_record(summary, watcher.seconds), ensure_ascii=False, indent=2))
+        watcher.tell_json(summary)
     else:
-        _tell(summary)
+        click.echo(
+            f"exported {summary.messages} messages, {megabytes(summary.octets)}, {summary.folders} Mailboxes"
+        )
+        tell_counts(
+            (summary.known, "were there already"),
+            (summary.changed, "have lone line ends that mbox cannot keep"),
+            (summary.keywords_left, "keywords had no letter left in their folder (Maildir has 26)"),
+        )
+        tell_failures("not exported", summary.failures, summary.failed)
     if summary.failed:
         raise Failure(f"{summary.failed} messages were not exported")
-
-
-def _tell(summary: Exported) -> None:
-    click.echo(
-        f"exported {summary.messages} messages, {megabytes(summary.octets)}, {summary.folders} Mailboxes"
-    )
-    for count, text in (
-        (summary.known, "were there already"),
-        (summary.changed, "have lone line ends that mbox cannot keep"),
-        (summary.keywords_left, "keywords had no letter left in their folder (Maildir has 26)"),
-    ):
-        if count:
-            click.echo(f"{count} {text}")
-    for failure in summary.failures[:_SHOWN_FAILURES]:
-        click.echo(f"not exported: {printable(failure.folder)} {failure.item}: {failure.reason}", err=True)
 
 
 COMMAND = export

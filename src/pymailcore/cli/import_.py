@@ -1,6 +1,5 @@
 """`pymailcore import`: mail from Maildir, mbox or another server into an account."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +19,16 @@ from pymailcore.cli.installation import open_installation, run
 from pymailcore.cli.transferring import (
     Watcher,
     account_of,
-    as_record,
     keep_config,
     megabytes,
     named,
     printable,
+    tell_counts,
+    tell_failures,
 )
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.read import read_file
 from pymailcore.runtime.clock import now_ms
-
-_SHOWN_FAILURES = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,31 +300,25 @@ def _bring(job: _Job, config: Path, source: Source) -> None:
 
     with watcher:
         summary = run(work)
-    _report(job, summary, watcher.seconds)
+    _report(job, summary, watcher)
 
 
-def _report(job: _Job, summary: Summary, seconds: float) -> None:
+def _report(job: _Job, summary: Summary, watcher: Watcher) -> None:
     if job.as_json:
-        click.echo(json.dumps(as_record(summary, seconds), ensure_ascii=False, indent=2))
+        watcher.tell_json(summary)
     else:
         done = "would import" if job.dry_run else "imported"
         click.echo(
             f"{done} {summary.messages} messages, {megabytes(summary.octets)}, {summary.folders} folders"
         )
-        for count, text in (
+        tell_counts(
             (summary.known, "were here already"),
             (summary.placed, "were here already and are in one more Mailbox now"),
             (summary.updated, "got other flags"),
-        ):
-            if count:
-                click.echo(f"{count} {text}")
+        )
         for path in summary.left:
             click.echo(f"left out {printable(path)}: it shows messages of other folders")
-        for failure in summary.failures[:_SHOWN_FAILURES]:
-            where = " ".join(filter(None, (failure.folder, failure.item)))
-            click.echo(f"not imported: {printable(where)}: {printable(failure.reason)}", err=True)
-        if summary.failed > _SHOWN_FAILURES:
-            click.echo(f"not imported: {summary.failed - _SHOWN_FAILURES} more; --json lists them", err=True)
+        tell_failures("not imported", summary.failures, summary.failed)
     if summary.stopped:
         raise Failure(f"stopped: {summary.stopped}; run it again to go on")
     if summary.failed:

@@ -1,5 +1,6 @@
 """`pymailcore init`: a folder with everything that a server needs to start."""
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final
 import click
 
 from pymailcore.base.address import Address, normalise_domain
+from pymailcore.base.errors import AlreadyExists
 from pymailcore.cli.account import new_password
 from pymailcore.cli.common import ADDRESS, Failure, examples, password_option, read_password
 from pymailcore.cli.installation import open_core_of, run
@@ -195,8 +197,7 @@ def _fill(configuration: Configuration, domain: str, admin: Address | None, pass
 
     async def work() -> None:
         async with open_core_of(configuration) as core:
-            known = {entry.name for entry in await core.directory.list_domains()}
-            if normalise_domain(domain) not in known:
+            with contextlib.suppress(AlreadyExists):  # the next node of a store that is there, or begun again
                 await core.directory.add_domain(domain)
             if admin is not None:
                 await core.directory.add_account(admin, password, admin=True)

@@ -34,17 +34,20 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 @contextlib.asynccontextmanager
-async def open_installation(config: Path) -> AsyncIterator[Core]:
+async def open_installation(config: Path, *, any_state: bool = False) -> AsyncIterator[Core]:
     """Open the store of a configuration, beside a running server or without one.
 
     Changes are on disk when the methods return; a server that runs is told at once by its hub.
+
+    Args:
+        any_state: also a store that is not whole yet, or was moved away.
     """
-    async with open_core_of(read_file(config)) as core:
+    async with open_core_of(read_file(config), any_state=any_state) as core:
         yield core
 
 
 @contextlib.asynccontextmanager
-async def open_core_of(configuration: Configuration) -> AsyncIterator[Core]:
+async def open_core_of(configuration: Configuration, *, any_state: bool = False) -> AsyncIterator[Core]:
     """The same for a configuration that is read already."""
     configure(LogSettings(level="warning", format="console"))
     if not configuration.data.is_dir():
@@ -57,5 +60,5 @@ async def open_core_of(configuration: Configuration) -> AsyncIterator[Core]:
         announce(configuration.hub_path, channel, value)
 
     hub.forward_to(tell)
-    async with open_core(configuration, hub, Metrics(), maintain=False) as core:
+    async with open_core(configuration, hub, Metrics(), maintain=False, any_state=any_state) as core:
         yield core

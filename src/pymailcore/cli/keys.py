@@ -71,21 +71,28 @@ def list_(config: Path, *, as_json: bool) -> None:
     show(run(work), ("kind", "key", "in_use", "wraps", "made"), as_json=as_json)
 
 
-@keys.command(epilog=examples("pymailcore keys rotate"))
+@keys.command(epilog=examples("pymailcore keys rotate", "pymailcore keys rotate --prepare"))
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="Write it into the file only, so that the file can be copied to all nodes.",
+)
 @config_option
-def rotate(config: Path) -> None:
+def rotate(config: Path, *, prepare: bool) -> None:
     """Take a new master key into use, and wrap all data keys by it.
 
     Servers that run go on. The old master key stays in the file, because backups need it: see `keys forget`.
-    A rotation that was cut short is ended by the next.
+    A rotation that was cut short is ended by the next. Where several nodes serve one store: `--prepare`, copy
+    the file to all of them, then once more without.
     """
     path = _key_file(config)
 
     async def work() -> str:
         async with open_installation(config) as core:
-            return (await rotate_master(core.store.database, path)).id
+            return (await rotate_master(core.store.database, path, prepare=prepare)).id
 
-    click.echo(f"the master key {run(work)} is in use; keep a copy of {path}")
+    where = "is in the file and not in use yet" if prepare else "is in use"
+    click.echo(f"the master key {run(work)} {where}; keep a copy of {path}")
 
 
 @keys.command(epilog=examples("pymailcore keys renew", "pymailcore keys renew --tenant 1"))

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "export": "Write an account's mail as Maildir or mbox.",
     "migrate": "Bring the database to the schema of this version, or try it on a copy.",
     "move-engine": "Move the store to another database engine.",
+    "bucket": "See whose the S3 bucket is, and take it over.",
     "keys": "Make, list and change the keys that blobs are encrypted with.",
     "check": "Check the configuration, ports, folders, certificate and alarms.",
     "stats": "Show what the store holds, and what sharing and compression save.",

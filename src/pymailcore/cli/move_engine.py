@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from pymailcore.admin.transfer.moving import Moved, Mover, read_sample, refuse_used
+from pymailcore.admin.transfer.moving import Moved, Mover, read_sample
 from pymailcore.app.core import Core
 from pymailcore.cli.common import Failure, config_option, examples, json_option
 from pymailcore.cli.installation import open_installation, run
@@ -24,6 +24,7 @@ from pymailcore.config.reference import toml_value
 from pymailcore.store.layout import Layout
 from pymailcore.store.opening import open_store
 from pymailcore.store.settings import StoreSettings
+from pymailcore.store.unfinished import is_in_use, require_whole
 from pymailcore.store.writer import FROZEN
 
 _TABLE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
@@ -84,12 +85,17 @@ def move_engine(
 
     async def work() -> tuple[Moved, int]:
         nonlocal frozen
-        async with open_installation(path) as core:
+        async with open_installation(path, any_state=True) as core:
+            again = await _moved_before(core, place)
             _make_room(core, settings)
-            async with open_store(settings, notify=_nobody, ids=core.ids, maintain=False) as target:
-                await refuse_used(target)
+            async with open_store(
+                settings, notify=_nobody, ids=core.ids, maintain=False, any_state=True
+            ) as target:
+                if again and await is_in_use(target.database):
+                    return Moved(), await read_sample(target)  # all but the configuration was done
                 with Bars() as bars:
                     mover = Mover(core.store, target, bars)
+                    await mover.claim()
                     await mover.copy_packs()
                     async with core.store.database.freeze() as retire:
                         stopped = time.monotonic()
@@ -100,6 +106,7 @@ def move_engine(
                         _copy_keys(core.configuration.data, settings.data)
                         if not rehearsal:
                             await retire(_MOVED.format(shown(place)))
+                            await mover.finish()
                         frozen = time.monotonic() - stopped
             return mover.moved, read
 
@@ -108,7 +115,7 @@ def move_engine(
         _write(descriptor, text)
     _tell(moved, read, time.monotonic() - begun, frozen, as_json=as_json)
     if rehearsal:
-        click.echo("a rehearsal: the old store is still in use; empty the new one before the move", err=True)
+        click.echo("a rehearsal: the old store is still in use; the move makes the copy anew", err=True)
     elif switch:
         click.echo(f"changed {path}; restart the server now", err=True)
     else:
@@ -118,6 +125,20 @@ def move_engine(
 
 
 COMMAND = move_engine
+
+
+async def _moved_before(core: Core, place: str) -> bool:
+    """Whether the store was moved to this place already, by a command that may not have come to its end.
+
+    Raises:
+        UnfinishedStore: it is no whole store.
+        Failure: it was moved to another place.
+    """
+    await require_whole(core.store.database)
+    retired = await core.store.database.retired()
+    if retired and retired != _MOVED.format(shown(place)):
+        raise Failure(retired)
+    return bool(retired)
 
 
 def _nobody(*_: int) -> None:
@@ -191,7 +212,7 @@ def _copy_keys(data: Path, new: Path) -> None:
 
 async def _sample(core: Core, settings: StoreSettings) -> int:
     """Open the new store once more, as the server will, and read some messages."""
-    async with open_store(settings, notify=_nobody, ids=core.ids, maintain=False) as opened:
+    async with open_store(settings, notify=_nobody, ids=core.ids, maintain=False, any_state=True) as opened:
         return await read_sample(opened)
 
 
@@ -205,7 +226,10 @@ def _tell(moved: Moved, read: int, seconds: float, frozen: float, *, as_json: bo
         }
         click.echo(json.dumps(record, indent=2))
         return
-    click.echo(f"copied {moved.rows} rows, {megabytes(moved.octets)}, and compared them")
+    if moved.rows:
+        click.echo(f"copied {moved.rows} rows, {megabytes(moved.octets)}, and compared them")
+    else:
+        click.echo("the rows were copied before")
     if moved.packs:
         click.echo(f"copied {moved.packs} packs, {megabytes(moved.pack_octets)}")
     click.echo(f"read {read} messages there; {seconds:.1f} s, changes were refused for {frozen:.1f} s")

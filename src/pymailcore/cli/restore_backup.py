@@ -89,7 +89,7 @@ def whole_store(config: Path, source: Source, *, as_json: bool) -> None:
 async def _refill(
     configuration: Configuration, source: Source, target: Target, manifest: Manifest
 ) -> Restored:
-    async with open_core_of(configuration) as core:
+    async with open_core_of(configuration, any_state=True) as core:
         scratch = source.scratch or configuration.data / "run" / "restore"
         with Bars() as bars:
             return await refill_store(core.store.engine, target, manifest, bars, scratch=scratch)

@@ -8,6 +8,7 @@ import click
 
 from pymailcore.cli.common import config_option, examples
 from pymailcore.config.read import read_file
+from pymailcore.store.unfinished import require_whole_folder
 
 
 @click.command(
@@ -28,7 +29,9 @@ def serve(config: Path, processes: int | None) -> None:
 
     It is ready when a line that begins with "ready" is on standard output, and tells systemd so.
     """
-    wanted = processes or read_file(config).processes or len(os.sched_getaffinity(0))
+    configuration = read_file(config)
+    require_whole_folder(configuration.data)  # before anything is begun: one line, no workers
+    wanted = processes or configuration.processes or len(os.sched_getaffinity(0))
     module = "pymailcore.worker.single" if wanted == 1 else "pymailcore.supervisor"
     arguments = [sys.executable, "-P", "-m", module, str(config), str(wanted)]
     sys.stdout.flush()

@@ -1,40 +1,38 @@
 """What import, export and move-engine share: the account, and showing how far they are."""
 
+import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from pymailcore.admin.transfer.importer import Failure as NotMoved
 from pymailcore.app.core import Core
 from pymailcore.base.address import Address
 from pymailcore.base.errors import NotFound
+from pymailcore.cli.common import config_with
 from pymailcore.directory.types import Account
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SHOWN_FAILURES: Final = 50
 
 
 def keep_config(command: F) -> F:
     """Give a group `--config FILE`, for the commands in it."""
 
-    def keep(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    def keep(context: click.Context, value: Path | None) -> None:
         if value is not None:
             context.find_root().obj = value
 
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        callback=keep,
-        expose_value=False,
-        help="Configuration file; PYMAILCORE_CONFIG in the environment does the same.",
-    )(command)
+    return config_with(keep, kept=False)(command)
 
 
 def named(account: Address | None) -> Address:
@@ -125,7 +123,23 @@ class Watcher:
         if not self._terminal and not self._quiet:
             click.echo(f"{self._path}: {self._count}, {megabytes(self._octets)}", err=True)
 
+    def tell_json(self, summary: Any) -> None:  # noqa: ANN401 - some dataclass
+        """Write a summary, and the seconds that it took, as JSON."""
+        record = {**asdict(summary), "seconds": round(self.seconds, 3)}
+        click.echo(json.dumps(record, ensure_ascii=False, indent=2))
 
-def as_record(summary: Any, seconds: float) -> dict[str, object]:  # noqa: ANN401 - some dataclass
-    """A summary for JSON."""
-    return {**asdict(summary), "seconds": round(seconds, 3)}
+
+def tell_counts(*counts: tuple[int, str]) -> None:
+    """A line for each number that is not 0."""
+    for count, text in counts:
+        if count:
+            click.echo(f"{count} {text}")
+
+
+def tell_failures(what: str, failures: Sequence[NotMoved], count: int) -> None:
+    """The first failures on standard error, and how many more there are."""
+    for failure in failures[:_SHOWN_FAILURES]:
+        where = " ".join(filter(None, (failure.folder, failure.item)))
+        click.echo(f"{what}: {printable(where)}: {printable(failure.reason)}", err=True)
+    if count > _SHOWN_FAILURES:
+        click.echo(f"{what}: {count - _SHOWN_FAILURES} more; --json lists them", err=True)

@@ -224,10 +224,11 @@ class Directory:
         """
         verifier = None if password is None else await self._passwords.verifier(password)
         account, identity, now_ms = AccountId(self._ids.new()), self._ids.new(), self._now_ms()
+        given = self._store.new_account()
 
         async def work(tx: Transaction) -> TenantId:
             tenant = await tables.insert_account(tx, account, address, admin=admin, now_ms=now_ms)
-            await self._store.create_account(tx, account, tenant)
+            await self._store.create_account(tx, account, tenant, given)
             if verifier is not None:
                 await credentials.set_verifier(tx, account, verifier, now_ms)
             await identities.insert(tx, identity, account, str(address))

@@ -13,7 +13,7 @@ from typing import Final
 import trio
 
 from pymailcore.base.address import Address
-from pymailcore.base.errors import Forbidden
+from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.directory import credentials
 from pymailcore.directory.cache import Lookup
 from pymailcore.directory.credentials import Credential
@@ -136,6 +136,9 @@ class Logins:
         async def work(tx: Transaction) -> None:
             await credentials.replace_verifier(tx, found.principal.account, verifier, renewed)
 
-        await self._database.write(work)
+        try:
+            await self._database.write(work)
+        except TemporaryFailure:  # nothing can be written now; the next login will
+            return verifier
         self._credentials.invalidate()
         return renewed

@@ -6,7 +6,7 @@ time after sign-in, when its owner ends it, and when the password changes.
 
 import base64
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.settings import DirectorySettings
@@ -58,14 +58,21 @@ async def insert(
     )
 
 
-async def find(tx: Transaction, digest: bytes, now_ms: int) -> tuple[AccountId, int, int] | None:
-    """The account of a session that has not ended, when it was made and when it was last used."""
+class Found(NamedTuple):
+    """A session as the tables have it; it may have ended."""
+
+    account: AccountId
+    created_ms: int
+    last_used_ms: int
+    expires_ms: int
+
+
+async def find(tx: Transaction, digest: bytes) -> Found | None:
+    """Look a session up."""
     row = await tx.row(
-        "SELECT account, created_ms, last_used_ms FROM sessions WHERE digest = ?1 AND expires_ms > ?2",
-        digest,
-        now_ms,
+        "SELECT account, created_ms, last_used_ms, expires_ms FROM sessions WHERE digest = ?1", digest
     )
-    return None if row is None else (AccountId(row[0]), row[1], row[2])
+    return None if row is None else Found(AccountId(row[0]), *row[1:])
 
 
 def wants_touch(last_used_ms: int, now_ms: int) -> bool:

@@ -4,8 +4,10 @@ Contract: a session that was ended anywhere is refused here as soon as the chang
 `cache_seconds` at the latest. Tokens are never kept or logged.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 
+from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory import sessions
 from pymailcore.directory.cache import Lookup
@@ -37,9 +39,9 @@ class WebSessions:
         self._settings = settings
         self._now_ms = now_ms
         self._random_bytes = random_bytes
-        self._found: Lookup[bytes, tuple[AccountId, int, int] | None] = Lookup(
+        self._found: Lookup[bytes, sessions.Found | None] = Lookup(
             database,
-            self._find,
+            sessions.find,
             entries_count=settings.cache_entries_count,
             age_ms=int(settings.cache_seconds * 1000),
             now_ms=now_ms,
@@ -72,20 +74,18 @@ class WebSessions:
         """Give the account of a session that has not ended; its end moves on."""
         digest, now_ms = sessions.digest_of(token), self._now_ms()
         found = await self._found.get(digest)
-        if found is None:
+        if found is None or found.expires_ms <= now_ms:
             return None
-        account, created_ms, last_used_ms = found
-        if sessions.wants_touch(last_used_ms, now_ms):
+        created_ms = found.created_ms
+        if sessions.wants_touch(found.last_used_ms, now_ms):
 
             async def work(tx: Transaction) -> None:
                 await sessions.touch(tx, digest, created_ms, now_ms, self._settings)
 
-            await self._database.write(work)
-            self._found.forget(digest)
-        return account
-
-    async def _find(self, tx: Transaction, digest: bytes) -> tuple[AccountId, int, int] | None:
-        return await sessions.find(tx, digest, self._now_ms())
+            with contextlib.suppress(TemporaryFailure):  # the session is good, also while nothing is written
+                await self._database.write(work)
+                self._found.forget(digest)
+        return found.account
 
     async def of_account(self, account: AccountId) -> list[Session]:
         """The sessions of an account, the last used first."""

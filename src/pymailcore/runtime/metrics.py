@@ -52,6 +52,7 @@ class Metrics:
         store_alarms: by kind.
         store_collected, store_rewritten_octets, store_packs_removed, store_purged: what went.
         store_scrubbed_octets, store_scrub_findings, store_audit_findings: what was checked, what was found.
+        store_scrub_repairs: how many of those blobs were brought back from elsewhere.
         house_runs: jobs of housekeeping, by job and outcome (`ok`, `failed`).
         house_seconds: time that they took, rests included, by job.
     """
@@ -104,6 +105,7 @@ class Metrics:
         self.store_purged = counter("store_purged_emails", "Expunged Emails let go for good.")
         self.store_scrubbed_octets = counter("store_scrubbed_octets", "Octets that the scrub has read.")
         self.store_scrub_findings = counter("store_scrub_findings", "Damaged blobs that the scrub found.")
+        self.store_scrub_repairs = counter("store_scrub_repairs", "Damaged blobs that the scrub repaired.")
         self.store_audit_findings = counter("store_audit_findings", "Things put right or reported.", "kind")
         self.house_runs = counter("house_runs", "Jobs of housekeeping that ended.", "job", "outcome")
         self.house_seconds = counter("house_seconds", "Time that jobs took, rests included.", "job")

@@ -3,14 +3,16 @@
 A slice is a transaction of its own with a modseq of its own; COPY is one whole, as its RFC wants it.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Final
 
+from pymailcore.base.errors import NotEmpty, NotFound
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.engine import Engine
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import accounts, emails, fetch, kept, mailboxes, selected
-from pymailcore.store.types import Copied, FetchRow, FlagChange, Transaction
+from pymailcore.store.types import Copied, FetchRow, FlagChange, Mailbox, Transaction
 
 SLICE_EMAILS: Final = 300
 """Emails that one slice of a long change takes; about 5 ms."""
@@ -20,6 +22,11 @@ SLICE_DESTROY: Final = 100
 
 SLICE_SET: Final = 1_000
 """The same where set statements do it (ops.stretch)."""
+
+SLICE_TREE: Final = 32
+"""Mailboxes that one slice of the removal of a tree takes."""
+
+_TREE_ATTEMPTS: Final = 5
 
 SHORT: Final = 64
 """Rows that are read on the loop; more are read in a thread."""
@@ -117,28 +124,60 @@ async def destroy_emails(
 
 
 async def remove_mailbox(
-    engine: Engine, account: AccountId, mailbox: MailboxId, *, with_emails: bool
+    engine: Engine, account: AccountId, mailbox: MailboxId, *, with_emails: bool, with_children: bool
 ) -> None:
-    """Remove a Mailbox; see `Store.remove_mailbox`."""
+    """Remove a Mailbox, or a tree of them; see `Store.remove_mailbox`."""
     now_ms = engine.now_ms()
 
-    async def look(tx: Transaction) -> list[int]:
-        await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
-        return await fetch.uids_in(tx, mailbox, None)
+    async def look(tx: Transaction) -> list[Mailbox]:
+        return await mailboxes.removable(
+            tx, account, mailbox, with_emails=with_emails, with_children=with_children
+        )
 
-    async def work(tx: Transaction) -> None:
-        found = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
-        uids = await fetch.uids_in(tx, mailbox, None)  # those that came meanwhile
+    attempts = _TREE_ATTEMPTS if with_children else 1
+    while True:
+        attempts -= 1
+        tree = await engine.database.read(look)
+        for one in tree:
+            await _empty(engine, account, one, now_ms)
+        try:
+            for some in _slices(tree):
+                ids = [one.id for one in some]
+                await engine.database.write(
+                    functools.partial(_remove, account, ids, now_ms=now_ms, with_emails=with_emails)
+                )
+        except (NotEmpty, NotFound):  # somebody makes and removes Mailboxes there: look again
+            if not attempts:
+                raise
+        else:
+            return
+
+
+async def _remove(
+    account: AccountId, ids: Sequence[int], tx: Transaction, *, now_ms: int, with_emails: bool
+) -> None:
+    """Remove Mailboxes that have no children when it is their turn."""
+    for mailbox in ids:
+        (found,) = await mailboxes.removable(tx, account, mailbox, with_emails=with_emails)
+        uids = await fetch.uids_in(tx, found.id, None)  # those that came meanwhile
         if uids:
-            await selected.expunge(tx, account, mailbox, uids, now_ms, marked_only=False)
+            await selected.expunge(tx, account, found.id, uids, now_ms, marked_only=False)
         await mailboxes.remove_row(tx, account, found, now_ms)
 
+
+def _slices(tree: Sequence[Mailbox]) -> list[Sequence[Mailbox]]:
+    return [tree[first : first + SLICE_TREE] for first in range(0, len(tree), SLICE_TREE)]
+
+
+async def _empty(engine: Engine, account: AccountId, mailbox: Mailbox, now_ms: int) -> None:
+    """Take all Emails out of a Mailbox, in slices."""
+    if not mailbox.messages:
+        return
     await engine.slices(
-        await engine.database.read(look),
-        lambda uids, tx: selected.expunge(tx, account, mailbox, uids, now_ms, marked_only=False),
+        await engine.database.read(lambda tx: fetch.uids_in(tx, mailbox.id, None)),
+        lambda uids, tx: selected.expunge(tx, account, mailbox.id, uids, now_ms, marked_only=False),
         SLICE_SET,
     )
-    await engine.database.write(work)
 
 
 async def remove_account(engine: Engine, account: AccountId) -> None:

@@ -109,10 +109,14 @@ async def add_data_key(
     raise TemporaryFailure("the keys change all the time")
 
 
-async def rotate_master(database: Database, path: Path) -> MasterKey:
+async def rotate_master(database: Database, path: Path, *, prepare: bool = False) -> MasterKey:
     """Take a new master key into use: into the file first, then into the database, then wrap all data keys.
 
-    May be cut off anywhere; the next call ends it. Servers that run go on, and find the new key in the file.
+    May be cut off anywhere; the next call ends it. Servers that run go on, and find the new key in the file:
+    those of other nodes in their own files, so it has to be brought there before it is taken into use.
+
+    Args:
+        prepare: put it into the file only; the next call takes it into use.
 
     Raises:
         UnfitKeyFile: the file cannot be changed, or is not the one of this store.
@@ -132,6 +136,8 @@ async def rotate_master(database: Database, path: Path) -> MasterKey:
     if used == {fresh.id}:
         fresh = master_key(secrets.token_bytes(KEY_OCTETS))
         write_key_file(path, (fresh, *masters))
+    if prepare:
+        return fresh
     await database.write(lambda tx: sealing_keys.change_master(tx, fresh.id))
     await wrap_anew(database, fresh, known)
     return fresh

@@ -122,7 +122,9 @@ class SqliteDatabase:
         descriptor = os.open(self._locks / FROZEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
         async def retire(reason: str) -> None:
-            os.pwrite(descriptor, reason.encode(), 0)
+            octets = reason.encode()
+            os.pwrite(descriptor, octets, 0)
+            os.ftruncate(descriptor, len(octets))
             os.fsync(descriptor)
 
         try:
@@ -130,6 +132,11 @@ class SqliteDatabase:
             yield retire
         finally:
             os.close(descriptor)
+
+    async def retired(self) -> str:
+        """Why nothing is written here any more; see `types.Database.retired`."""
+        path = self._locks / FROZEN
+        return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 
     async def join(self, name: str, first: Callable[[Transaction], Awaitable[T]]) -> T:  # noqa: ARG002
         """Whoever does something is the only one that does it: one family of processes has the store."""

@@ -10,6 +10,7 @@ from pymailcore.base.ids import AccountId, BlobId, TenantId
 from pymailcore.message import facts as message_facts
 from pymailcore.store.blobids import upload_blob
 from pymailcore.store.blobs import Piece, address_of
+from pymailcore.store.columns import pack_columns
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import header_values
 from pymailcore.store.ops import accounts, append, blob_rows, selected, threads
@@ -102,7 +103,9 @@ def _stored(tenant_key: bytes, one: Incoming) -> tuple[Recipe, list[Piece], appe
     return (
         recipe,
         pieces,
-        append.Stored(prepared, header, pack_recipe(recipe), keys, addresses, one.received_ms),
+        append.Stored(
+            prepared, header, pack_columns(prepared), pack_recipe(recipe), keys, addresses, one.received_ms
+        ),
     )
 
 

@@ -26,7 +26,6 @@ class Engine:
 
     Args:
         ids: minted on the loop.
-        writer_ids: minted in the writer thread.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class Engine:
         data_keys: DataKeys,
         objects: ObjectPacks | None = None,
         ids: IdMint,
-        writer_ids: IdMint,
         now_ms: Callable[[], int],
     ) -> None:
         self.database = database
@@ -50,7 +48,6 @@ class Engine:
         self.sealing = data_keys.sealing
         self.objects = objects
         self.ids = ids
-        self.writer_ids = writer_ids
         self.now_ms = now_ms
         self.quotas = Quotas(database, now_ms)
         self._tenant_keys: dict[TenantId, bytes] = {}

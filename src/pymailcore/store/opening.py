@@ -14,7 +14,7 @@ import apsw
 import trio
 
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
+from pymailcore.base.ids import AccountId, IdMint
 from pymailcore.store.backend import LocalBackend
 from pymailcore.store.blobs import Appender, PackWriter, stage_with
 from pymailcore.store.connection import BUSY_MS, ENVIRONMENT, open_connection
@@ -25,7 +25,7 @@ from pymailcore.store.files import Files
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
 from pymailcore.store.migrate import alone, migrate
-from pymailcore.store.ops.accounts import ensure_tenant
+from pymailcore.store.ops.accounts import ensure_first_tenant
 from pymailcore.store.ops.sealing_keys import KEYS_OF_TENANT
 from pymailcore.store.packs import PackReader
 from pymailcore.store.places import BlobReader
@@ -34,6 +34,7 @@ from pymailcore.store.sealing import Sealing, WrappedKey
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
 from pymailcore.store.store import Store
+from pymailcore.store.unfinished import require_usable, require_whole_folder
 from pymailcore.store.writer import Writer
 
 COPY_PAGES: Final = 10_000
@@ -58,6 +59,7 @@ async def open_store(
     files: Files | None = None,
     heard: Callable[[int, int], object] | None = None,
     missed: Callable[[], None] | None = None,
+    any_state: bool = False,
 ) -> AsyncIterator[Store]:
     """Open the store, making it where there is none; on leaving, what was begun is finished first.
 
@@ -69,8 +71,10 @@ async def open_store(
         heard: told on the loop what `Database.tell` and the commits of other nodes have told; where this is
             None, `notify` is told of accounts.
         missed: told on the loop that notices of other nodes may have been missed.
+        any_state: also one that is not whole yet, or was moved away: for who fills and moves stores.
 
     Raises:
+        UnfinishedStore: a restore or a move into it has not ended; with what to do about it.
         UnfitFileSystem: the folder is on a network file system.
         NewerDatabase: a newer version has changed the database.
         UnfitKeyFile: the key file is not the one of this store.
@@ -85,11 +89,13 @@ async def open_store(
 
         async with _postgres().open_postgres(
             settings, notify=notify, heard=heard or heard_account, missed=missed or _nothing, ids=ids,
-            maintain=maintain, files=files,
+            maintain=maintain, files=files, any_state=any_state,
         ) as store:  # fmt: skip
             yield store
     else:
-        async with _open_sqlite(settings, notify=notify, ids=ids, maintain=maintain, files=files) as store:
+        async with _open_sqlite(
+            settings, notify=notify, ids=ids, maintain=maintain, files=files, any_state=any_state
+        ) as store:
             yield store
 
 
@@ -100,6 +106,7 @@ async def dry_run(settings: StoreSettings) -> list[int]:
 
     Raises:
         NewerDatabase: a newer version has changed the database.
+        UnfinishedStore: a restore into the folder has not ended.
         TemporaryFailure: there is no room for the copy, or the database cannot be reached now.
     """
     if settings.metadata:
@@ -110,6 +117,7 @@ async def dry_run(settings: StoreSettings) -> list[int]:
 
 def _dry_run_sqlite(settings: StoreSettings) -> list[int]:
     layout = Layout(settings.data)
+    require_whole_folder(layout.data)
     with tempfile.TemporaryDirectory(prefix="migrate", dir=layout.data) as folder:
         copy = apsw.Connection(str(Path(folder) / "copy.sqlite"))
         try:
@@ -141,6 +149,7 @@ async def _open_sqlite(
     ids: IdMint,
     maintain: bool,
     files: Files | None,
+    any_state: bool,
 ) -> AsyncIterator[Store]:
     layout = Layout(settings.data)
 
@@ -160,6 +169,7 @@ async def _open_sqlite(
     sealing = Sealing(settings.encryption_key_file, load_keys)
 
     def prepare_folder() -> None:
+        require_whole_folder(layout.data)
         layout.make()
         with alone(layout.locks / "migrate"):
             connection = connect()
@@ -175,7 +185,6 @@ async def _open_sqlite(
         reserve_octets=settings.reserve_octets,
         watermark_octets=settings.watermark_octets,
     )
-    writer_ids = IdMint(_now_ms, secrets.randbits)
     database = SqliteDatabase(notify, read_side(), layout.locks)
     written = files or Files()
     small, large = (
@@ -196,15 +205,17 @@ async def _open_sqlite(
     data_keys = DataKeys(database, sealing, _now_ms)
     engine = Engine(
         database, LocalBackend(database, pack_writer), space, settings,
-        data_keys=data_keys, ids=ids, writer_ids=writer_ids, now_ms=_now_ms,
+        data_keys=data_keys, ids=ids, now_ms=_now_ms,
     )  # fmt: skip
     store = Store(engine)
     maintenance = None
     if maintain:
         maintenance = Maintenance(connect, layout, space, settings)
     try:
+        if not any_state:
+            await require_usable(database)
         await data_keys.prepare()
-        await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
+        await ensure_first_tenant(database)
         yield store
     finally:
         with trio.CancelScope(shield=True):

@@ -15,13 +15,14 @@ damage. A stretch of a blob may look like a record, and who sends mail chooses b
 to be believed only when its octets have its address under the tenant's key, which nobody can forge.
 """
 
+import functools
 import os
 import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.store.files import Files
@@ -111,15 +112,19 @@ def checked(location: Location, stored: bytes) -> bytes:
     return stored
 
 
-class _File:
-    """A file as octets to walk through; what the disk cannot read is zeros, so that damage stays damage.
+class Windowed:
+    """Octets to walk through of which a window is in memory, or the whole of what is asked for.
 
-    Not a memory map: with one, a bad sector would end the process.
+    Args:
+        length: how many there are.
+        read: gives a stretch of so many octets from a place on.
+        window: so many are read at a time.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._length = os.fstat(descriptor).st_size
+    def __init__(self, length: int, read: Callable[[int, int], bytes], window: int = _WINDOW) -> None:
+        self._length = length
+        self._read = read
+        self._size = window
         self._place = 0
         self._window = b""
 
@@ -130,29 +135,51 @@ class _File:
         begin, end, _ = part.indices(self._length)
         if begin < self._place or end > self._place + len(self._window):
             self._place = begin
-            self._window = self._read(begin, min(max(end - begin, _WINDOW), self._length - begin))
+            self._window = self._read(begin, min(max(end - begin, self._size), self._length - begin))
         return self._window[begin - self._place : max(begin, end) - self._place]
 
     def find(self, needle: bytes, start: int) -> int:
+        """Where some begin; see `Octets.find`."""
         while start + len(needle) <= self._length:
-            found = self[start : start + _WINDOW].find(needle)
+            found = self[start : start + self._size].find(needle)
             if found >= 0:
                 return start + found
-            start += _WINDOW - len(needle) + 1
+            start += self._size - len(needle) + 1
         return -1
 
-    def _read(self, place: int, octets: int) -> bytes:
-        try:
-            read = os.pread(self._descriptor, octets, place)
-        except OSError:
-            if octets <= _SECTOR:
-                return bytes(octets)
-            half = (octets // 2 + _SECTOR - 1) // _SECTOR * _SECTOR
-            return self._read(place, half) + self._read(place + half, octets - half)
-        return read + bytes(octets - len(read))
+
+def _read_file(descriptor: int, place: int, octets: int) -> bytes:
+    """Give a stretch of a file; what the disk cannot read is zeros, so that damage stays damage.
+
+    Not a memory map: with one, a bad sector would end the process.
+    """
+    try:
+        read = os.pread(descriptor, octets, place)
+    except OSError:
+        if octets <= _SECTOR:
+            return bytes(octets)
+        half = (octets // 2 + _SECTOR - 1) // _SECTOR * _SECTOR
+        return _read_file(descriptor, place, half) + _read_file(descriptor, place + half, octets - half)
+    return read + bytes(octets - len(read))
 
 
-def scan(octets: bytes | _File, pack: int) -> Iterator[Record | Gap]:
+class Octets(Protocol):
+    """Octets to walk through that need not be in memory."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """A stretch of them."""
+        ...
+
+    def find(self, needle: bytes, start: int, /) -> int:
+        """Where some begin, from a place on; -1 for nowhere."""
+        ...
+
+
+def scan(octets: Octets, pack: int) -> Iterator[Record | Gap]:
     """Walk the records of a pack, in order; what is no record is passed over up to the next that is one.
 
     A pack that is being written may end in a `Gap` that is a record later.
@@ -183,10 +210,12 @@ def scan_file(folder: Path, pack: int) -> Iterator[Record | Gap]:
         OSError: it cannot be opened.
     """
     with pack_path(folder, pack).open("rb", buffering=0) as file:
-        yield from scan(_File(file.fileno()), pack)
+        descriptor = file.fileno()
+        read = functools.partial(_read_file, descriptor)
+        yield from scan(Windowed(os.fstat(descriptor).st_size, read), pack)
 
 
-def _record_at(octets: bytes | _File, place: int, pack: int) -> Record | None:
+def _record_at(octets: Octets, place: int, pack: int) -> Record | None:
     position = place + RECORD_OCTETS
     if position > len(octets):
         return None

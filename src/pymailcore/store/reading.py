@@ -18,6 +18,7 @@ from pymailcore.message.structure import Part, find, unpack
 from pymailcore.message.text import decode_body
 from pymailcore.store.blobids import EmailBlob, PartBlob, UploadBlob, blob_numbers
 from pymailcore.store.blobs import address_of
+from pymailcore.store.columns import unpack_column
 from pymailcore.store.ops.blob_rows import locate
 from pymailcore.store.packs import DamagedBlob, Location
 from pymailcore.store.places import BlobReader
@@ -131,7 +132,7 @@ async def stored_rows(
     for id_ in ids:
         if id_ in found:
             _, parts, recipe, tenant, key, size = found[id_]
-            out[id_] = TenantId(tenant), bytes(key), unpack_recipe(recipe), parts
+            out[id_] = TenantId(tenant), bytes(key), unpack_recipe(recipe), unpack_column(parts)
             octets += size
             if most_octets is not None and octets >= most_octets:
                 break
@@ -194,7 +195,7 @@ def headers(blobs: BlobReader, account: AccountId, ids: Sequence[int]) -> Readin
     async def rows(tx: Transaction) -> tuple[dict[int, tuple[Address, int]], dict[Address, Location]]:
         listed = orjson.dumps(list(ids)).decode()
         wanted = {
-            id_: ((tenant, unpack_recipe(recipe).keys[0]), unpack(parts).body_start)
+            id_: ((tenant, unpack_recipe(recipe).keys[0]), unpack(unpack_column(parts)).body_start)
             for id_, parts, recipe, tenant, *_ in await tx.rows(
                 _DATA + " AND +e.account = ?2", listed, account
             )
@@ -226,7 +227,8 @@ def part(blobs: BlobReader, account: AccountId, email: int, path: str) -> Readin
         row = await tx.row(_DATA + " AND +e.account = ?2", f"[{email}]", account)
         if row is None:
             raise NotFound("no such Email")
-        _, parts, packed, tenant, tenant_key, _ = row
+        _, kept, packed, tenant, tenant_key, _ = row
+        parts = unpack_column(kept)
         part: Part | None = find(unpack(parts), path)
         if part is None:
             raise NotFound("no such part")

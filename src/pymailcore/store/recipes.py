@@ -74,8 +74,9 @@ def address_message(tenant_key: bytes, prepared: Prepared) -> tuple[Recipe, list
     first = b"".join([prepared.skeleton, *(leaf.octets for leaf, size in leaves if size >= 0)])
     pieces = [Piece(address_of(tenant_key, first), first, start)]
     pieces += [Piece(address_of(tenant_key, leaf.octets), leaf.octets) for leaf, size in leaves if size < 0]
+    whole = first == prepared.octets  # as with most messages of one part; no second hash then
     recipe = Recipe(
-        address_of(tenant_key, prepared.octets),
+        pieces[0].key if whole else address_of(tenant_key, prepared.octets),
         prepared.recipe,
         tuple([piece.key for piece in pieces]),
         sizes,
@@ -84,10 +85,15 @@ def address_message(tenant_key: bytes, prepared: Prepared) -> tuple[Recipe, list
 
 
 def pack_recipe(recipe: Recipe) -> bytes:
-    """Give a recipe its form at rest."""
+    """Give a recipe its form at rest: the key of a first blob that is the whole message is left out there."""
+    if recipe.keys[:1] == (recipe.digest,):
+        recipe = Recipe(recipe.digest, recipe.join, (b"", *recipe.keys[1:]), recipe.sizes)
     return _encoder.encode(recipe)
 
 
 def unpack_recipe(packed: bytes) -> Recipe:
     """Read a recipe again."""
-    return _decoder.decode(packed)
+    recipe = _decoder.decode(packed)
+    if recipe.keys[:1] == (b"",):
+        return Recipe(recipe.digest, recipe.join, (recipe.digest, *recipe.keys[1:]), recipe.sizes)
+    return recipe

@@ -58,6 +58,15 @@ class StoreSettings:
             "example": "/etc/pymailcore/master.keys",
         },
     )
+    replica: str = field(
+        default="",
+        metadata={
+            "doc": "Where `pymailcore backup` keeps backups of this store: a folder, or s3://bucket/prefix, "
+            "which is reached by the `s3_` settings. Blobs that are damaged or gone are brought back from "
+            "there, by housekeeping and by `pymailcore verify --repair`; see docs/operate/verify.md.",
+            "example": "/mnt/backup/pymailcore",
+        },
+    )
     s3_endpoint: str = field(
         default="",
         metadata={
@@ -159,10 +168,10 @@ class StoreSettings:
         metadata={"doc": "A pack that nothing names any more is kept this long, for readers and backups."},
     )
     scrub_days: float = field(
-        default=30.0, metadata={"doc": "All packs are read and checked once in this time; 0 for never."}
+        default=30.0, metadata={"doc": "All blobs are read and checked once in this time; 0 for never."}
     )
     scrub_octets_per_second: int = field(
-        default=8 * MIB, metadata={"doc": "Octets that the check of packs reads in a second."}
+        default=8 * MIB, metadata={"doc": "Octets that the check of blobs reads in a second."}
     )
     audit_days: float = field(
         default=30.0,
@@ -185,6 +194,11 @@ class StoreSettings:
                 "blobs: needs `metadata` in PostgreSQL; with SQLite they lie in the folder packs of `data`,"
                 " which may be a link to another disk"
             )
+        if "://" in self.replica:
+            try:
+                parse_bucket(self.replica)
+            except ValueError as fault:
+                raise ValueError(f"replica: {fault}") from None
         if self.s3_endpoint:
             try:
                 check_endpoint(self.s3_endpoint)
@@ -201,10 +215,16 @@ class StoreSettings:
     @property
     def objects(self) -> ObjectSettings | None:
         """The bucket, if blobs are kept in one."""
-        if "://" not in self.blobs:
-            return None
+        return None if "://" not in self.blobs else self.bucket(self.blobs)
+
+    def bucket(self, place: str) -> ObjectSettings:
+        """A bucket where S3 is for this store.
+
+        Raises:
+            ValueError: `place` names none.
+        """
         return ObjectSettings(
-            *parse_bucket(self.blobs),
+            *parse_bucket(place),
             endpoint=self.s3_endpoint,
             region=self.s3_region,
             credentials_file=self.s3_credentials_file,

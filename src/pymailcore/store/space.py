@@ -1,5 +1,6 @@
 """Free space: a watermark below which nothing is taken in, and a reserve to delete with."""
 
+import contextlib
 import errno
 import os
 import threading
@@ -9,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from pymailcore.base.errors import InsufficientStorage
+from pymailcore.base.errors import InsufficientStorage, TemporaryFailure
 
 _LOOK_SECONDS: Final = 1.0
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -50,8 +51,13 @@ class Space:
 
         Raises:
             InsufficientStorage: less is free than the watermark.
+            TemporaryFailure: nobody can tell.
         """
-        if self.free_octets() < self._watermark_octets:
+        try:
+            free = self.free_octets()
+        except OSError as error:
+            raise TemporaryFailure(f"the disk does not answer: {error}") from error
+        if free < self._watermark_octets:
             raise InsufficientStorage("the disk is nearly full")
 
     def release_reserve(self) -> bool:
@@ -65,8 +71,11 @@ class Space:
             return True
 
     def make_reserve(self) -> None:
-        """Set the reserve aside if it is missing and there is twice the room for it and the watermark."""
-        with self._lock:
+        """Set the reserve aside if it is missing and there is twice the room for it and the watermark.
+
+        Where that fails nothing is left of it, and the next call tries again.
+        """
+        with self._lock, contextlib.suppress(OSError):
             if not self._reserve_octets or self._reserve.exists():
                 return
             status = os.statvfs(self._folder)

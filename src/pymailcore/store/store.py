@@ -69,10 +69,15 @@ class Store:
 
     # --- accounts -------------------------------------------------------------------------------
 
-    async def create_account(self, tx: Transaction, account: AccountId, tenant: TenantId) -> None:
+    def new_account(self) -> accounts.Foundation:
+        """Mint what `create_account` needs, before its transaction."""
+        return accounts.new_foundation(self._engine.ids.new, self._engine.now_ms())
+
+    async def create_account(
+        self, tx: Transaction, account: AccountId, tenant: TenantId, given: accounts.Foundation
+    ) -> None:
         """Give an account its Mailboxes with their roles, inside the caller's transaction (directory)."""
-        engine = self._engine
-        await accounts.create(tx, account, tenant, engine.writer_ids.new, engine.now_ms())
+        await accounts.create(tx, account, tenant, given)
 
     async def remove_account(self, account: AccountId) -> None:
         """Remove all mail of an account, what is kept for undelete, too, in slices."""
@@ -283,15 +288,21 @@ class Store:
 
         await self.database.write(work)
 
-    async def remove_mailbox(self, account: AccountId, mailbox: MailboxId, *, with_emails: bool) -> None:
-        """Remove a Mailbox; Emails that are in no other go with it if asked.
+    async def remove_mailbox(
+        self, account: AccountId, mailbox: MailboxId, *, with_emails: bool, with_children: bool = False
+    ) -> None:
+        """Remove a Mailbox; Emails that are in no other go with it if asked, and all that is below it.
+
+        First Emails leave, then Mailboxes, the deepest first, both in slices; undelete brings all back.
 
         Raises:
             NotFound: no such Mailbox.
-            NotEmpty: it has children, or has Emails and `with_emails` is False.
+            NotEmpty: it has children, or one that is to go has Emails, and they are not to go.
             Forbidden: it is the Inbox.
         """
-        await bulk.remove_mailbox(self._engine, account, mailbox, with_emails=with_emails)
+        await bulk.remove_mailbox(
+            self._engine, account, mailbox, with_emails=with_emails, with_children=with_children
+        )
 
     # --- a selected Mailbox (IMAP) ---------------------------------------------------------------
 

@@ -4,7 +4,7 @@ Theory: an operation is `async def work(tx)` that awaits only its transaction's 
 suspend, so one `send(None)` runs the whole operation, on whatever thread the connection belongs to.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar, cast
 
 import apsw
@@ -57,6 +57,11 @@ class SqliteTransaction:
             self._executemany(sql, rows)
         except apsw.ConstraintError as error:
             raise AlreadyExists(str(error)) from error
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put many rows into a table."""
+        marks = ", ".join(["?"] * len(columns))
+        await self.run_many(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 - names of the schema
 
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """There is one writer: everything is locked."""

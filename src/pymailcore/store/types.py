@@ -43,6 +43,10 @@ class Transaction(Protocol):
         """Run one statement for each row of arguments."""
         ...
 
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+        """Put many rows into a table, the fastest way that there is; a bounded batch of them."""
+        ...
+
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """Keep other operations from changing rows, found by their ids, until this one has ended.
 
@@ -75,7 +79,7 @@ class Database(Protocol):
         """Run an operation and return once it is on disk.
 
         `work` awaits only its transaction, may run more than once and changes nothing else; ids and times
-        come from outside. Several operations share one commit, each under a savepoint of its own.
+        come from outside. Several operations share one commit.
         What `work` raises rolls back its own changes only, and is raised here. A cancelled caller waits for
         the outcome, which is then delivered or, when it is Cancelled, the operation was never begun.
 
@@ -118,8 +122,17 @@ class Database(Protocol):
         """
         ...
 
+    async def retired(self) -> str:
+        """Why nothing is written here any more, as `freeze` was told; "" where that is not so."""
+        ...
+
     def try_lock(self, name: str) -> AbstractAsyncContextManager[bool]:
-        """Hold a lock that one process of the whole site can have; gives whether it is ours."""
+        """Hold a lock that one process of the whole site can have; gives whether it is ours.
+
+        Raises:
+            TemporaryFailure: it cannot be asked for now; or it was lost meanwhile, and what ran under it was
+                cancelled.
+        """
         ...
 
     async def join(self, name: str, first: Callable[[Transaction], Awaitable[T]]) -> T | None:

@@ -11,7 +11,7 @@ from tests.support.postgres import cluster
 from tests.support.stores import Opened, a_message, counted_ids, opened_store, small_settings
 from tests.support.transfers import mail_of
 
-from pymailcore.admin.transfer.moving import Mismatch, Mover, Packs, read_sample, refuse_used
+from pymailcore.admin.transfer.moving import Mismatch, Mover, Packs, read_sample
 from pymailcore.base.errors import AlreadyExists, TemporaryFailure
 from pymailcore.base.ids import IdMint
 from pymailcore.runtime.clock import now_ms
@@ -50,21 +50,37 @@ async def fill(opened: Opened) -> None:
 async def empty(data: Path, **settings: Any) -> AsyncIterator[Store]:  # noqa: ANN401 - of StoreSettings
     """A store without an account."""
     async with open_store(
-        small_settings(data, **settings), notify=lambda *_: None, ids=counted_ids(7), maintain=False
+        small_settings(data, **settings),
+        notify=lambda *_: None,
+        ids=counted_ids(7),
+        maintain=False,
+        any_state=True,
     ) as store:
         yield store
 
 
 async def move(source: Store, target: Store) -> Mover:
     mover = Mover(source, target, Silent())
-    await refuse_used(target)
+    await mover.claim()
     await mover.copy_packs()
     async with source.database.freeze():
         await mover.copy_packs()
         await mover.copy_rows()
         await mover.check()
+        await mover.finish()
     assert await read_sample(target) > 0
     return mover
+
+
+@asynccontextmanager
+async def copied(folder: Path) -> AsyncIterator[tuple[Mover, Store]]:
+    """A store whose packs and rows are in another one; gives that, not compared yet."""
+    async with opened_store(folder / "one") as opened, empty(folder / "two") as target:
+        await fill(opened)
+        mover = Mover(opened.store, target, Silent())
+        await mover.copy_packs()
+        await mover.copy_rows()
+        yield mover, target
 
 
 async def picture(opened: Opened) -> list[object]:
@@ -100,9 +116,9 @@ async def test_a_store_goes_to_the_other_engine_and_back(tmp_path: Path) -> None
 
 
 async def test_a_store_in_use_is_no_target(tmp_path: Path) -> None:
-    async with opened_store(tmp_path / "data") as opened:
+    async with opened_store(tmp_path / "data") as opened, empty(tmp_path / "two") as source:
         with pytest.raises(AlreadyExists, match=r"bob@example\.org"):
-            await refuse_used(opened.store)
+            await Mover(source, opened.store, Silent()).claim()
 
 
 async def test_a_copy_that_was_broken_off_is_begun_anew(tmp_path: Path) -> None:
@@ -116,11 +132,7 @@ async def test_a_copy_that_was_broken_off_is_begun_anew(tmp_path: Path) -> None:
 
 
 async def test_a_row_that_differs_is_found(tmp_path: Path) -> None:
-    async with opened_store(tmp_path / "one") as opened, empty(tmp_path / "two") as target:
-        await fill(opened)
-        mover = Mover(opened.store, target, Silent())
-        await mover.copy_packs()
-        await mover.copy_rows()
+    async with copied(tmp_path) as (mover, target):
         await target.database.write(
             lambda tx: tx.run("UPDATE emails SET received_ms = received_ms + 1 WHERE flags = 1")
         )
@@ -129,11 +141,7 @@ async def test_a_row_that_differs_is_found(tmp_path: Path) -> None:
 
 
 async def test_a_pack_that_is_missing_is_found(tmp_path: Path) -> None:
-    async with opened_store(tmp_path / "one") as opened, empty(tmp_path / "two") as target:
-        await fill(opened)
-        mover = Mover(opened.store, target, Silent())
-        await mover.copy_packs()
-        await mover.copy_rows()
+    async with copied(tmp_path) as (mover, _):
         next((tmp_path / "two" / "packs").glob("*.pack")).unlink()
         with pytest.raises(Mismatch, match="packs are missing"):
             await mover.check()

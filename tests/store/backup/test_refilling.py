@@ -43,7 +43,7 @@ async def refilled(target: Target, data: Path, **settings: Any) -> None:  # noqa
         manifest = choose(target, None)
         restored = await refill_store(store.engine, target, manifest, Silent(), scratch=data / "scratch")
         assert (restored.accounts, restored.emails) == (1, 2)
-        with pytest.raises(AlreadyExists, match="accounts already"):
+        with pytest.raises(AlreadyExists, match="in use already"):
             await refill_store(store.engine, target, manifest, Silent(), scratch=data / "scratch")
     async with open_store(base, notify=lambda *_: None, ids=counted_ids(4), maintain=False) as store:
         await check(store)

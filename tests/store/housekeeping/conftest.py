@@ -2,10 +2,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.store.objects.conftest import bucket, proxy, s3_port, s3_store
 from tests.support.house import hasty
 from tests.support.stores import Opened, opened_store
 
 from pymailcore.store.housekeeping.house import House
+
+__all__ = ["bucket", "proxy", "s3_port", "s3_store"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pymailcore.store.housekeeping.collector import Collected, Collector, collec
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.pace import Pace
 from pymailcore.store.ops import blob_rows
-from pymailcore.store.postgres.database import _key
+from pymailcore.store.postgres.locks import lock_key
 from pymailcore.store.types import Transaction
 
 T = TypeVar("T")
@@ -253,7 +253,7 @@ async def test_a_claim_that_began_before_the_blob_was_loose_is_waited_for(
         assert await blob_rows.claim(tx, DEFAULT_TENANT, [bytes(key)], {}) == [blob]
         await tx.rows("SELECT 1 FROM loose_blobs")  # what waits is sent
         token.run_sync_soon(began.set)
-        await tx.row("SELECT 1 FROM pg_advisory_xact_lock(?1)", _key("gate"))
+        await tx.row("SELECT 1 FROM pg_advisory_xact_lock(?1)", lock_key("gate"))
         await blob_rows.refer(tx, 2**61, DEFAULT_TENANT, 1, [blob])
 
     async with trio.open_nursery() as nursery, database.try_lock("gate") as held:

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.store.objects.test_packs import FakeBucket, packs_on
@@ -14,7 +14,7 @@ from pymailcore.store.blobs import BlobGone
 from pymailcore.store.encoding import PLAIN
 from pymailcore.store.housekeeping import alarms
 from pymailcore.store.housekeeping.house import House
-from pymailcore.store.housekeeping.objects import GONE_MS, PATIENCE_MS, ObjectHouse
+from pymailcore.store.housekeeping.objects import GONE_MS, LISTED_AT_A_TIME, PATIENCE_MS, ObjectHouse
 from pymailcore.store.housekeeping.sweeper import REMEMBERED_MS
 from pymailcore.store.objects.packs import ObjectPacks, Stored, name_of
 from pymailcore.store.objects.settings import ObjectsAway
@@ -260,3 +260,59 @@ async def test_while_s3_is_away_nothing_is_concluded(world: World) -> None:
         await world.objects.pack()
     world.bucket.away = False
     assert {row[0] for row in await world.rows("SELECT pack FROM blobs")} == {-1, 0}
+
+
+class Paged(DatedBucket):
+    """A bucket that notes how far its list is ahead of what was written down of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = self.noted = self.ahead = 0
+
+    def listed(self) -> Iterator[tuple[str, int, int]]:
+        for one in super().listed():
+            self.given += 1
+            self.ahead = max(self.ahead, self.given - self.noted)
+            yield one
+
+
+async def test_the_list_of_a_bucket_is_never_in_memory_as_a_whole(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4,200 objects: no more of them are asked for than a page beyond what is done with."""
+    world = World(opened, hasty(opened))
+    world.bucket = bucket = Paged()
+    world.packs = packs_on(bucket)
+    world.objects = ObjectHouse(world.house, world.packs)
+    await world.put_objects(2)
+    for number in range(2, 4_201):
+        bucket.held[name_of(-number)] = b"octets of nobody"
+    await world.put(9, Location(-5_000, 60, 9, 9, PLAIN, 1))
+    write = ObjectHouse._write
+
+    async def noted(self: ObjectHouse, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
+        await write(self, sql, rows)
+        bucket.noted += len(rows)
+
+    monkeypatch.setattr(ObjectHouse, "_write", noted)
+    await world.objects.keep()
+    assert bucket.given == 4_200
+    assert bucket.ahead == LISTED_AT_A_TIME
+    assert await world.rows("SELECT count(*), count(gone_ms) FROM packs WHERE id < 0") == [(4_200, 4_199)]
+    assert await world.alarms() == [f"object {5_000:016x}"]
+    world.now_ms += GONE_MS
+    await world.objects.keep()
+    assert set(bucket.held) == {name_of(-1)}
+
+
+async def test_in_anothers_bucket_nothing_goes_and_nothing_begins_to(world: World) -> None:
+    await world.put_objects(2)
+    await world.objects.keep()
+    world.bucket.owner = b'{"database": "another", "turn": "", "looked_ms": 1}'
+    await world.forget(1, 2)
+    for _ in range(3):
+        world.now_ms += 2 * GONE_MS
+        await world.objects.keep()
+        assert world.bucket.held
+        assert await world.noted() == {-1: (0, False)}
+        assert await world.alarms() == ["owner"]

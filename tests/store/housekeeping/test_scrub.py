@@ -5,9 +5,11 @@ from tests.support.house import blobs, fill_packs, hasty, rows
 from tests.support.stores import Opened
 
 from pymailcore.store.housekeeping import alarms, scrub
+from pymailcore.store.housekeeping.address import SAMPLE
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.liveness import PackFile, live_blobs, pack_files
-from pymailcore.store.housekeeping.scrub import DAY_MS, Progress, next_pack
+from pymailcore.store.housekeeping.rounds import DAY_MS, Progress
+from pymailcore.store.housekeeping.scrub import next_pack
 from pymailcore.store.packs import Location, pack_path
 
 FILES = [PackFile(n, 100, 0) for n in range(1, 11)]
@@ -103,12 +105,12 @@ async def test_octets_under_another_address_are_found_by_the_sample(
         )
     )  # fmt: skip
     found = []
-    for number in range(scrub.SAMPLE):
+    for number in range(SAMPLE):
         scrubber = scrub.Scrubber(local_house, number)
         for living in (await live_blobs(local_house, [other[0]], 1000)).values():
             found += [(number, damaged.blob.id) for damaged in await scrubber.check(living)]
         scrubber.close()
-    assert found == [(bytes(key)[-1] % scrub.SAMPLE, id_)]
+    assert found == [(bytes(key)[-1] % SAMPLE, id_)]
 
 
 async def test_a_pack_that_is_cut_off_and_one_that_is_gone_are_found(

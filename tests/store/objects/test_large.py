@@ -113,8 +113,10 @@ async def test_another_object_in_its_place_is_damage_of_one_message(
     messages = [a_message(f"{n}", body=incompressible(LARGE_OCTETS, n).hex() + "\r\n") for n in range(2)]
     direct = ObjectClient(object_settings(s3_port, bucket, tmp_path))
     async with opened_store(tmp_path / "data", **s3_store) as opened:
-        filed = [await opened.deliver(message) for message in messages]
-        first = min(one.name for one in direct.listed())
+        before = {one.name for one in direct.listed()}
+        filed = [await opened.deliver(messages[0])]
+        (first,) = {one.name for one in direct.listed()} - before
+        filed.append(await opened.deliver(messages[1]))
         octets = bytearray(direct.whole(first))
         octets[-9] ^= 1
         direct.put(first, bytes(octets))

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
 from tests.store.objects.test_packs import FakeBucket, packs_on
 from tests.support.objects import FaultProxy
 from tests.support.stores import Opened, a_message, opened_store
+from tests.support.waiting import until_taken
 
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.store.encoding import PLAIN, SEALED
@@ -73,12 +73,8 @@ async def test_an_outage_leaves_everything_as_it_was(
             proxy.heal()
             assert [row[0] for row in await rows_of(opened)] == [0]
             assert await opened.store.message(opened.account, filed.email) == a_message()
-        with trio.fail_after(5):
-            while (await rows_of(opened))[0][0] == 0:
-                try:
-                    await packer.run()
-                except ObjectsAway:
-                    await trio.sleep(0.05)
+        assert await until_taken(packer.run, ObjectsAway, seconds=5) == 1
+        assert (await rows_of(opened))[0][0] != 0
         assert await opened.store.message(opened.account, filed.email) == a_message()
 
 

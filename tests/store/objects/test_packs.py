@@ -8,6 +8,7 @@ from tests.support.objects import object_settings
 
 from pymailcore.base.errors import NotFound
 from pymailcore.store.objects.packs import (
+    OWNER,
     Held,
     ObjectPacks,
     RangeCache,
@@ -30,6 +31,7 @@ class FakeBucket:
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
+        self.owner: bytes | None = None
         self.away = False
         self.gets = 0
 
@@ -37,6 +39,9 @@ class FakeBucket:
         assert name not in self.held, "a name is used once"
         if self.away:
             raise ObjectsAway("away")
+        if name == OWNER:
+            self.owner = octets
+            return
         self.held[name] = octets
 
     def get(self, name: str, start: int, octets: int) -> bytes:
@@ -46,6 +51,8 @@ class FakeBucket:
     def whole(self, name: str) -> bytes:
         if self.away:
             raise ObjectsAway("away")
+        if name == OWNER and self.owner is not None:
+            return self.owner
         if name not in self.held:
             raise NotFound("no such object")
         return self.held[name]

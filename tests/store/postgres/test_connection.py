@@ -1,7 +1,6 @@
 """connection: what a server must keep, and what its errors mean."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import asyncpg
 import pytest
 from tests.support.postgres import Cluster, cluster
 from tests.support.stores import EnginePlace, Opened, opened_store, shared
+from tests.support.waiting import block_until
 
 from pymailcore.base.errors import AlreadyExists, InsufficientStorage, TemporaryFailure
 from pymailcore.store.postgres import connection
@@ -28,10 +28,7 @@ def loosened(request: pytest.FixtureRequest) -> Iterator[str]:
 def _set(server: Cluster, sql: str, name: str, value: str) -> None:
     server.sql(sql)
     server.sql("SELECT pg_reload_conf()")
-    until = time.monotonic() + 10
-    while server.sql(f"SHOW {name}") != value:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    block_until(lambda: server.sql(f"SHOW {name}") == value)
 
 
 @pytest.mark.parametrize("loosened", ["fsync", "full_page_writes", "synchronous_commit"], indirect=True)

@@ -10,7 +10,7 @@ from tests.support.stores import Opened, a_message, opened_store
 
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.types import FlagChange, Row, Transaction
-from pymailcore.store.verifying import sweep
+from pymailcore.store.verifying import counts, sweep
 from pymailcore.store.verifying.checks import Check
 from pymailcore.store.verifying.faults import Fault, Report
 from pymailcore.store.verifying.sweep import Silent, slices, sweep_rows
@@ -143,3 +143,42 @@ async def test_no_read_lasts_long(opened: Opened) -> None:
     ]
     assert len(found) == 30
     assert most <= 8
+
+
+@pytest.mark.parametrize("whole", [1, 3, 7, 100])
+async def test_a_read_counts_only_so_many_messages_however_many_mailboxes_and_accounts(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    """What does not fit is counted in slices, and the outcome is the same."""
+    for number in range(9):
+        filed = await opened.deliver(a_message(f"number {number}"), ("inbox", "archive", "sent")[number % 3])
+    await opened.store.destroy_emails(opened.account, [filed.email])
+    monkeypatch.setattr(sweep, "WHOLE", whole)
+    monkeypatch.setattr(counts, "_SLICE", 2)
+    in_one_read = [0]
+    count = counts.count_mailbox
+
+    class Reading:
+        """Notes where a read begins."""
+
+        async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+            in_one_read.append(0)
+            return await opened.store.database.read(work)
+
+    async def some(tx: Transaction, mailbox: int) -> counts.MailboxCounts | None:
+        found = await count(tx, mailbox)
+        in_one_read[-1] += found.counted[0] if found is not None else 0
+        return found
+
+    monkeypatch.setattr(sweep, "count_mailbox", some)
+    report = Report()
+    await sweep.sweep_mailboxes(Reading(), report, Silent())
+    await sweep.sweep_accounts(Reading(), report, Silent())
+    assert report.faults == []
+    assert max(in_one_read) <= whole
+    await opened.store.database.write(lambda tx: tx.run("UPDATE accounts SET kept_octets = kept_octets + 1"))
+    await opened.store.database.write(lambda tx: tx.run("UPDATE mailboxes SET messages = messages + 1"))
+    await sweep.sweep_mailboxes(Reading(), report, Silent())
+    await sweep.sweep_accounts(Reading(), report, Silent())
+    assert report.counts["account-counts"] == 1
+    assert report.counts["mailbox-counts"] == len(await opened.store.mailboxes(opened.account))

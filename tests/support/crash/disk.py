@@ -33,7 +33,7 @@ def _run(*command: str) -> None:
         raise NoSuchDisk(f"there is no {command[0]}")
     done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoSuchDisk(f"{' '.join(command)}: {done.stderr.strip()}")
+        raise NoSuchDisk(f"{command[0]} failed: {done.stderr.strip().rpartition(': ')[2][:80]}")
 
 
 class LoopDisk:

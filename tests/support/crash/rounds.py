@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,13 +28,19 @@ class Tally:
     unanswered: int = 0
     messages: int = 0
     slowest_seconds: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken by now."""
+        return time.monotonic() - self.begun
 
     def __str__(self) -> str:
         return (
             f"{self.crashes} crashes, {self.acknowledged} operations acknowledged,"
             f" {self.unanswered} unanswered,"
-            f" {self.messages} messages at the end; 0 lost, 0 corrupt, 0 contradictions;"
-            f" in service again after at most {self.slowest_seconds:.2f} s"
+            f" {self.messages} messages at the end; 0 lost, 0 twice, 0 corrupt, 0 contradictions;"
+            f" in service again after at most {self.slowest_seconds:.2f} s; {self.seconds:.0f} s"
         )
 
 

@@ -6,8 +6,9 @@ once more.
 
 Theory. Packs never change where they were written, so they are copied before writing is stopped; then only
 the last ones grew. A pack of the number n is a file, or an object of the number -n with the same octets: rows
-change the sign. The table of accounts is filled last, so that a copy that was broken off is known as one and
-can be begun anew.
+change the sign. The target is claimed before the first row (`store.unfinished`) and let go after the source
+was retired: until then nobody serves from it, and a copy that was broken off anywhere is known as one and is
+begun anew by the same command.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from pymailcore.base.errors import AlreadyExists, PermanentFailure
+from pymailcore.base.errors import PermanentFailure
 from pymailcore.base.ids import AccountId, EmailId
 from pymailcore.runtime.threads import run_in_thread
 from pymailcore.store.backup.dump import clear, load
@@ -26,6 +27,7 @@ from pymailcore.store.packs import pack_path
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.store import Store
 from pymailcore.store.types import Database, Row, Transaction
+from pymailcore.store.unfinished import Filling, claim, let_go
 
 PAGE_OCTETS: Final = 1024 * 1024
 MOST_ROWS: Final = 2_000
@@ -135,21 +137,8 @@ class Packs:
         return pack_path(self.folder, pack).read_bytes()
 
 
-async def refuse_used(target: Store) -> None:
-    """Refuse a store in which somebody is at home.
-
-    Raises:
-        AlreadyExists: it has an account.
-    """
-    row = await target.database.read(lambda tx: tx.row("SELECT name FROM accounts LIMIT 1"))
-    if row is not None:
-        raise AlreadyExists(
-            f"there is a store in use already, with the account {row[0]}; give an empty database"
-        )
-
-
 class Mover:
-    """Copies one store into another one, which is empty."""
+    """Copies one store into another one, which is empty: `claim`, the copies, `check`, and `finish`."""
 
     def __init__(self, source: Store, target: Store, progress: Progress) -> None:
         self._source = source.database
@@ -161,6 +150,19 @@ class Mover:
         self._sums: dict[str, _Sum] = {}
         self._copied: dict[int, int] = {}
         self.moved = Moved()
+
+    async def claim(self) -> None:
+        """Take the target, which is empty or an unfinished copy.
+
+        Raises:
+            AlreadyExists: it has an account, so it is somebody's.
+            UnfinishedStore: another command was filling it.
+        """
+        await claim(self._target, Filling.MOVE)
+
+    async def finish(self) -> None:
+        """The target is whole, and nobody writes to the source any more: it can be used."""
+        await let_go(self._target)
 
     async def copy_packs(self) -> None:
         """Copy packs, or what has grown since the last call."""

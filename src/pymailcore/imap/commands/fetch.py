@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from pymailcore.base.errors import TemporaryFailure
 from pymailcore.imap.commands.flags import GONE, OUT_OF_RANGE
 from pymailcore.imap.commands.sections import SectionReader
 from pymailcore.imap.protocol import commands as c
@@ -22,8 +23,11 @@ from pymailcore.imap.protocol.responses import Status, ok
 from pymailcore.imap.protocol.sequence import Ranges, runs
 from pymailcore.imap.session import FLUSH_OCTETS, Session
 from pymailcore.imap.view import View, flags_wire
+from pymailcore.runtime.logs import get_logger
 from pymailcore.store.keywords import SEEN, Keywords
 from pymailcore.store.types import FetchRow, FlagChange, Want
+
+log = get_logger()
 
 _FIRST_ROWS: Final = 250
 _BATCH_OCTETS: Final = 1_048_576
@@ -213,14 +217,21 @@ class _Fetch:
         return await store.messages(account, emails)
 
     async def _set_seen(self, rows: Rows) -> dict[int, FetchRow]:
-        r"""Set `\Seen` where it is not; gives the rows that changed, by UID."""
+        r"""Set `\Seen` where it is not; gives the rows that changed, by UID.
+
+        Where nothing can be written now, as while the store is moved, the messages are read all the same.
+        """
         session, view = self._session, self._view
         unseen = {row.uid: row for row in rows if not row.flags & SEEN}
         if not unseen:
             return {}
-        changed, _ = await session.store.set_flags(
-            session.account, view.mailbox, runs(list(unseen)), FlagChange.ADD, Keywords(SEEN)
-        )
+        try:
+            changed, _ = await session.store.set_flags(
+                session.account, view.mailbox, runs(list(unseen)), FlagChange.ADD, Keywords(SEEN)
+            )
+        except TemporaryFailure as fault:
+            log.warning("messages are read without being marked as seen", fault=str(fault))
+            return {}
         self._told.update((row.uid, row.modseq) for row in changed)
         return {
             row.uid: unseen[row.uid]._replace(

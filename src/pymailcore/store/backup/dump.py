@@ -85,7 +85,7 @@ async def load(tx: Transaction, table: Table, rows: Sequence[Row]) -> None:
     Raises:
         AlreadyExists: one is there.
     """
-    await tx.run_many(insert_sql(table), rows)
+    await tx.load(table.name, table.columns, rows)
 
 
 def insert_sql(table: Table) -> str:

@@ -16,6 +16,7 @@ from pymailcore.store import reading
 from pymailcore.store.backup.manifest import Manifest, PackFiles
 from pymailcore.store.backup.rebuilding import account_of, pick_account
 from pymailcore.store.backup.target import Target
+from pymailcore.store.columns import unpack_column
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops.sealing_keys import KEYS_OF_TENANT
 from pymailcore.store.packs import RECORD_OCTETS, PackReader, pack_path
@@ -121,7 +122,7 @@ class Picked:
             "SELECT c.email, d.facts FROM chosen c JOIN email_data d ON d.email = c.email"
         ).fetchall()
         for email_, facts in rows:
-            if wanted not in (message_facts.unpack(bytes(facts)).message_id or ()):
+            if wanted not in (message_facts.unpack(unpack_column(bytes(facts))).message_id or ()):
                 self.connection.execute("DELETE FROM chosen WHERE email = ?", (email_,))
 
     def _keys_of(self, tenant: int) -> Sequence[WrappedKey]:

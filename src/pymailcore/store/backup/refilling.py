@@ -1,7 +1,7 @@
 """Restores a whole backup into an open store that is empty: on PostgreSQL, or with blobs in S3.
 
-The accounts come last. What was broken off before that has none and can be begun anew; a store that has an
-account is somebody's and is left alone.
+The store is claimed first, so what was broken off is known as that by everybody, and can be begun anew; a
+store that has an account and is not claimed is somebody's and is left alone.
 """
 
 import secrets
@@ -11,18 +11,18 @@ from pathlib import Path
 import apsw
 import trio
 
-from pymailcore.base.errors import AlreadyExists
 from pymailcore.store.backup.cut import scratch_folder
 from pymailcore.store.backup.dump import clear, load
 from pymailcore.store.backup.manifest import Manifest, checked
-from pymailcore.store.backup.rebuilding import rebuild_database
+from pymailcore.store.backup.rebuilding import check_schema, rebuild_database
 from pymailcore.store.backup.renewal import renew
 from pymailcore.store.backup.restoring import Restored, restore_files, restore_packs
 from pymailcore.store.backup.tables import Table, schema_tables
 from pymailcore.store.backup.target import Target
 from pymailcore.store.engine import Engine
 from pymailcore.store.transaction import SqliteTransaction, drive
-from pymailcore.store.types import Row, Transaction
+from pymailcore.store.types import Row
+from pymailcore.store.unfinished import Filling, claim, let_go
 from pymailcore.store.verifying.sweep import Progress
 
 _PAGE = 500
@@ -39,18 +39,11 @@ async def refill_store(
 
     Raises:
         AlreadyExists: the store has an account.
+        UnfinishedStore: another command was filling it.
         UnfitBackup: the backup is damaged, or of a later version.
     """
-
-    async def account(tx: Transaction) -> Row | None:
-        return await tx.row("SELECT name FROM accounts LIMIT 1")
-
-    found = await engine.database.read(account)
-    if found is not None:
-        raise AlreadyExists(
-            f"the database has accounts already ({found[0]}); give an empty one, or restore single accounts"
-            " with --account"
-        )
+    check_schema(manifest)
+    await claim(engine.database, Filling.RESTORE)
     with scratch_folder(scratch) as folder:
         await trio.to_thread.run_sync(_put_packs, engine, target, manifest, progress)
         connection = await trio.to_thread.run_sync(
@@ -64,7 +57,8 @@ async def refill_store(
             ]
         finally:
             connection.close(True)
-    restore_files(engine.settings.data, target, manifest)
+    await trio.to_thread.run_sync(restore_files, engine.settings.data, target, manifest)
+    await let_go(engine.database)
     accounts, emails, queued = [int(row[0]) if row is not None else 0 for row in counts]
     return Restored(accounts, emails, queued, sum(pack.octets for pack in manifest.packs))
 
@@ -89,10 +83,11 @@ def _rows(
 ) -> apsw.Connection:
     connection = rebuild_database(path, target, manifest, progress)
     sign = "abs(pack)" if engine.objects is None else "-abs(pack)"
+    now_ms, generation = engine.now_ms(), secrets.token_bytes(16)
     with connection:
         connection.execute(f"UPDATE blobs SET pack = {sign} WHERE pack <> 0")  # noqa: S608 - constants
         drive(
-            lambda tx: renew(tx, now_ms=engine.now_ms(), generation=secrets.token_bytes(16)),
+            lambda tx: renew(tx, now_ms=now_ms, generation=generation),
             SqliteTransaction(connection),
         )
     return connection

@@ -1,7 +1,8 @@
 """Restores a whole store from a backup, into an empty data folder, with the server down.
 
-Packs come first, then the rows, and the database gets its name last: what was killed in between is no store,
-and the same command goes on where it was.
+The folder is claimed first (`store.unfinished`): while the claim stands nobody opens a store in it, or makes
+an empty one. Then come packs, keys and rows. The same command goes on after it was killed: packs that are
+there stay, rows are made anew.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ from pymailcore.store.connection import open_connection
 from pymailcore.store.layout import Layout, sync_folder
 from pymailcore.store.packs import pack_path
 from pymailcore.store.transaction import SqliteTransaction, drive
+from pymailcore.store.unfinished import claim_folder, is_claimed, let_folder_go
 from pymailcore.store.verifying.sweep import Progress
 
 _MAKING: Final = "store.sqlite.restoring"
@@ -51,13 +53,15 @@ def restore_store(
     descriptor = os.open(layout.locks / "restore", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if layout.database.exists():
+        if layout.database.exists() and not is_claimed(data):
             raise AlreadyExists(
                 f"{data} has a store already; move the folder away, or restore single accounts with --account"
             )
+        claim_folder(data, manifest.name)
         restore_packs(layout.packs, target, manifest, progress)
-        restored = _restore_rows(layout, target, manifest, progress, now_ms)
         restore_files(data, target, manifest)
+        restored = _restore_rows(layout, target, manifest, progress, now_ms)
+        let_folder_go(data)
     finally:
         os.close(descriptor)
     return restored
@@ -98,15 +102,17 @@ def _restore_rows(
     layout: Layout, target: Target, manifest: Manifest, progress: Progress, now_ms: int
 ) -> Restored:
     making = layout.data / _MAKING
-    for leftover in layout.data.glob(f"{_MAKING}*"):
-        leftover.unlink()
+    whole = [layout.database.with_name(layout.database.name + ending) for ending in ("", "-wal", "-shm")]
+    for leftover in [*whole, *layout.data.glob(f"{_MAKING}*")]:  # nobody has used what was not whole
+        leftover.unlink(missing_ok=True)
     connection = rebuild_database(making, target, manifest, progress)
+    generation = secrets.token_bytes(16)
     try:
         with connection:
             # Objects of S3 are files now; they have the same form.
             connection.execute("UPDATE blobs SET pack = -pack WHERE pack < 0")
             drive(
-                lambda tx: renew(tx, now_ms=now_ms, generation=secrets.token_bytes(16)),
+                lambda tx: renew(tx, now_ms=now_ms, generation=generation),
                 SqliteTransaction(connection),
             )
         restored = Restored(
@@ -143,12 +149,15 @@ def restore_files(data: Path, target: Target, manifest: Manifest) -> None:
         if path.exists():
             continue
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fresh = path.with_name(path.name + ".restoring")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.write(descriptor, checked(file, target.whole(file.name)))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        fresh.rename(path)
+        sync_folder(path.parent)
 
 
 def kept_files(data: Path, configuration: str, leave_out: Path | None) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ _KEYS: Final = {
 }
 """Tables without a primary key: what makes their rows different from each other."""
 
-ENGINE_OWN: Final = frozenset({"schema_versions", "operations"})
+ENGINE_OWN: Final = frozenset({"schema_versions", "operations", "holds", "unfinished"})
 """Tables that belong to a database and not to the mail in it."""
 
 

@@ -2,10 +2,13 @@
 
 Theory: rows first, packs after. Packs are written before the rows that name them, so packs that are copied
 after the rows hold everything that those rows name; what they hold beyond is left out. Housekeeping does not
-remove packs while the lock is held. The manifest comes last: without it nothing of a generation counts.
+remove packs meanwhile: on this node because of the lock, on all nodes of a database because of the hold,
+which is looked at once more when everything is copied. The manifest comes last: without it nothing of a
+generation counts.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +33,7 @@ from pymailcore.store.backup.packs import PackCopier, packs_stay
 from pymailcore.store.backup.streams import TableWriter
 from pymailcore.store.backup.target import Target
 from pymailcore.store.engine import Engine
+from pymailcore.store.housekeeping.holds import hold
 from pymailcore.store.layout import Layout
 from pymailcore.store.migrate import VERSION
 from pymailcore.store.verifying.sweep import Progress, Silent
@@ -61,16 +65,16 @@ async def take_backup(
         scratch: where a copy of the database may lie meanwhile; by default the target, or the data folder.
 
     Raises:
-        TemporaryFailure: another backup to this target is running, or there is no room.
+        TemporaryFailure: another backup to this target is running, there is no room, or packs could not be
+            kept from being removed.
         OSError: the target cannot be written.
     """
     layout = Layout(engine.settings.data)
     told = progress or Silent()
-    with (
-        target.alone(),
-        packs_stay(layout.locks / "backup"),
-        scratch_folder(scratch or target.folder or layout.data / "run") as folder,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(target.alone())
+        make_sure = await stack.enter_async_context(_packs_kept(engine, layout))
+        folder = stack.enter_context(scratch_folder(scratch or target.folder or layout.data / "run"))
         taken_ms = engine.now_ms()
         existing = generations(target)
         previous = _newest(target, existing) if incremental else None
@@ -102,9 +106,21 @@ async def take_backup(
             files=tuple(kept),
             damage=(*damage, *copier.damage),
         )
+        await make_sure()
         signed = await trio.to_thread.run_sync(write_manifest, target, manifest)
     rows = sum(part.octets for table in signed.tables for part in table.parts)
     return Taken(signed, rows + copier.copied_octets + sum(file.octets for file in kept))
+
+
+@contextlib.asynccontextmanager
+async def _packs_kept(engine: Engine, layout: Layout) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Keep housekeeping from removing packs; gives what makes sure that it was kept so all the time."""
+    with packs_stay(layout.locks / "backup"):
+        if engine.database.kind == "sqlite":  # no other node, and a full disk is no reason to have no backup
+            yield trio.lowlevel.checkpoint
+        else:
+            async with hold(engine, "backup") as held:
+                yield held.renew
 
 
 def _free_name(taken_ms: int, existing: list[str]) -> str:

@@ -87,12 +87,16 @@ def judge(condition: Condition, settings: StoreSettings) -> list[Alarm]:
     return out
 
 
-def few(found: Sequence[Alarm]) -> list[Alarm]:
-    """The first of many alarms of one kind and prefix, and how many more there are. Pure."""
+def few(found: Sequence[Alarm], prefix: str = "") -> list[Alarm]:
+    """The first of many alarms of one kind and prefix, and how many more there are. Pure.
+
+    Args:
+        prefix: what their subjects begin with, unless it ends before the first colon.
+    """
     if len(found) <= MOST:
         return list(found)
     more = len(found) - MOST
-    subject = found[0].subject.partition(":")[0]
+    subject = prefix or found[0].subject.partition(":")[0]
     return [*found[:MOST], Alarm(found[0].kind, f"{subject}:more", f"and {more} more like these")]
 
 

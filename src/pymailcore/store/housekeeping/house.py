@@ -1,11 +1,12 @@
 """What the jobs of housekeeping are given: the store, its settings, and a way to work without disturbing.
 
 Theory: a job is an async function of a `House`. What it does to the database it does in slices (`write`),
-each short, after each of which it rests in proportion to what it took: waiting for the lock and for the
-disk is part of that, so that the busier the store is the less housekeeping adds. It leaves notes
-(`chores`) in the same transactions, so that it may be killed between any two and go on later.
+each fenced (`terms`) and short, after each of which it rests in proportion to what it took: waiting for the
+lock and for the disk is part of that, so that the busier the store is the less housekeeping adds. It leaves
+notes (`chores`) in the same transactions, so that it may be killed between any two and go on later.
 """
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import trio
 
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.engine import Engine
-from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping import alarms, holds, terms
 from pymailcore.store.housekeeping.pace import Pace, Throttle, rest_after
 from pymailcore.store.layout import Layout
 from pymailcore.store.settings import StoreSettings
@@ -38,6 +39,7 @@ class House:
     Attributes:
         packs: the folder of pack files.
         hurry: space is short; work that gives some back does not rest.
+        term: what we keep house by; None where nobody else could, and for what is this node's own.
     """
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
@@ -48,6 +50,7 @@ class House:
         self.layout = Layout(engine.settings.data)
         self.packs = pack_folder(engine.settings)
         self.hurry = False
+        self.term: str | None = None
         self._scrubbing = Throttle(engine.settings.scrub_octets_per_second)
         self._rewriting = Throttle(engine.settings.rewrite_octets_per_second)
 
@@ -67,11 +70,47 @@ class House:
         """The present moment."""
         return self.engine.now_ms()
 
+    async def begin_term(self) -> None:
+        """From now on nobody else keeps house.
+
+        Raises:
+            TemporaryFailure: the database cannot be written now.
+        """
+        term, now_ms = secrets.token_hex(8), self.now_ms()
+        await self.database.write(lambda tx: terms.begin(tx, term, now_ms))
+        self.term = term
+
+    def end_term(self) -> None:
+        """We keep house no more; what is still written is for this node."""
+        self.term = None
+
+    async def can_remove(self) -> bool:
+        """Whether a few packs or objects may go now; False while a backup on any node needs them.
+
+        Raises:
+            TermOver: another process keeps house now.
+        """
+        term, now_ms = self.term, self.now_ms()
+
+        async def work(tx: Transaction) -> bool:
+            if term is not None:
+                await terms.require(tx, term, reading=True)
+            return not await holds.is_held(tx, now_ms)
+
+        return await self.database.read(work)
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], pace: Pace | None = None) -> T:
-        """Run one slice, tell the pace how long it held the lock, and rest."""
+        """Run one slice, tell the pace how long it held the lock, and rest.
+
+        Raises:
+            TermOver: another process keeps house now; nothing is done.
+        """
+        term = self.term
 
         async def timed(tx: Transaction) -> tuple[T, float]:
             begun = time.perf_counter()
+            if term is not None:
+                await terms.require(tx, term)
             result = await work(tx)
             return result, time.perf_counter() - begun
 

@@ -1,9 +1,11 @@
 """Runs the jobs of housekeeping: what must be quick beside what may take long, each one after the other.
 
 One process of a family, and one node of several on one database, keeps house at a time: the others wait for
-the lock. A job that fails is logged, is an alarm while it keeps failing, and does not keep the others from
-their turn. When a job is due again depends on how long it took, so that work that grows with the store comes
-less often instead of taking more of the machine. When space is short the jobs that give some back come soon.
+the lock. Who has it begins a term (`terms`), so that whoever loses it without knowing removes nothing more.
+Each node looks after its own disk, whoever keeps house. A job that fails is logged, is an alarm while it
+keeps failing, and does not keep the others from their turn. When a job is due again depends on how long it
+took, so that work that grows with the store comes less often instead of taking more of the machine. When
+space is short the jobs that give some back come soon.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +29,7 @@ from pymailcore.store.housekeeping.rewriter import rewrite
 from pymailcore.store.housekeeping.scrub import scrub
 from pymailcore.store.housekeeping.statistics import statistics
 from pymailcore.store.housekeeping.sweeper import sweep
+from pymailcore.store.housekeeping.terms import TermOver
 from pymailcore.store.housekeeping.watch import Watch
 from pymailcore.store.quotas import COUNT_SECONDS
 from pymailcore.store.types import Transaction
@@ -90,10 +93,8 @@ class Keeper:
         self.house = House(engine, metrics)
         self._slow = slow
         watch = Watch(self.house)
-        self._quick = (
-            Job("watch", 5.0, lambda _: watch.look()),
-            Job("quotas", COUNT_SECONDS, lambda _: engine.quotas.count()),
-        )
+        self._own = (Job("watch", 5.0, lambda _: watch.look()),)
+        self._quick = (Job("quotas", COUNT_SECONDS, lambda _: engine.quotas.count()),)
         self._bucket: tuple[Job, ...] = ()
         if engine.objects is not None:
             bucket = ObjectHouse(self.house, engine.objects)
@@ -103,15 +104,36 @@ class Keeper:
             )
 
     async def run(self) -> None:
-        """Keep house whenever no other process does; until cancelled."""
+        """Keep house whenever no other process does, and look after this node always; until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._again, self._look_after_node)
+            nursery.start_soon(self._again, self._keep_alone)
+
+    async def _again(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                async with self.house.database.try_lock("house") as alone:
-                    if alone:
-                        await self._keep()
+                await work()
             except* (TemporaryFailure, OSError) as faults:
-                log.warning("housekeeping has to wait", fault=repr(faults.exceptions[0]))
+                log.warning("housekeeping has to wait", fault=repr(_first_of(faults)))
             await trio.sleep(LOCK_SECONDS)
+
+    async def _look_after_node(self) -> None:
+        await self._turns(self._own, QUICK_FIRST_SECONDS)
+
+    async def _keep_alone(self) -> None:
+        """Keep house while the lock is ours.
+
+        Raises:
+            TemporaryFailure: it is not any more, or cannot be had now.
+        """
+        async with self.house.database.try_lock("house") as alone:
+            if alone:
+                await self.house.begin_term()
+                log.info("keeping house")
+                try:
+                    await self._keep()
+                finally:
+                    self.house.end_term()  # none of the jobs runs any more
 
     async def _keep(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -145,12 +167,18 @@ class Keeper:
         return due
 
     async def turn(self, job: Job) -> bool:
-        """Run a job once; tells whether it came to its end."""
+        """Run a job once; tells whether it came to its end.
+
+        Raises:
+            TermOver: another process keeps house now.
+        """
         house = self.house
         begun = trio.current_time()
         fault: Exception | None = None
         try:
             await job.run(house)
+        except TermOver:
+            raise
         except (MailError, OSError) as failure:
             fault = failure
             log.warning("housekeeping failed", job=job.name, fault=repr(failure))
@@ -163,14 +191,29 @@ class Keeper:
             raised = [alarms.Alarm(alarms.JOB, job.name, repr(fault))] if fault else []
             await house.alarms(alarms.JOB, raised, prefix=job.name)
             if not fault and job.every_seconds >= _REMEMBERED:
-                await house.write(lambda tx: self._remember(tx, job))
+                await house.write(_remember(job, house.now_ms()))
+        except TermOver:
+            raise
         except (MailError, OSError) as failure:
             log.warning("housekeeping cannot write its notes", job=job.name, fault=repr(failure))
         return fault is None
 
-    async def _remember(self, tx: Transaction, job: Job) -> None:
-        now_ms = self.house.now_ms()
+
+def _remember(job: Job, now_ms: int) -> Callable[[Transaction], Awaitable[None]]:
+    """The operation that notes when a job ran."""
+
+    async def work(tx: Transaction) -> None:
         await chores.save(tx, _ran(job), chores.Chore({}, now_ms, now_ms))
+
+    return work
+
+
+def _first_of(faults: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of the faults, without the groups around it."""
+    fault: BaseException = faults
+    while isinstance(fault, BaseExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault
 
 
 def _ran(job: Job) -> str:

@@ -1,25 +1,29 @@
 """Keeps house where blobs are kept in S3: rows into objects, objects away that nothing names, or few blobs.
 
 Theory: an object goes only when a walk through all rows found nothing that names it, twice, at least 24 hours
-apart, and no backup runs. An object that no row names yet may belong to a mail that is just being filed, so
-one that was written lately is left alone. An object that is mostly garbage is written anew as packs are
-(`rewriter`): first the new object, then each row, if it still names the old place. What the bucket lacks
-although rows name it is an alarm.
+apart, no backup runs on any node (`House.can_remove`), and the bucket is this store's own (`ownership`). An
+object that no row names yet may belong to a mail that is just being filed, so one that was written lately is
+left alone. An object that is mostly garbage is written anew as packs are (`rewriter`): first the new object,
+then each row, if it still names the old place. What the bucket lacks although rows name it is an alarm.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final, NamedTuple
+import itertools
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Final
 
-from pymailcore.base.errors import NotFound
+import orjson
+
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.housekeeping import alarms
 from pymailcore.store.housekeeping.house import House
-from pymailcore.store.housekeeping.liveness import SCAN_ROWS, LiveBlob, live_blobs
+from pymailcore.store.housekeeping.inventory import Inventory
+from pymailcore.store.housekeeping.liveness import SCAN_ROWS, LiveBlob, live_blobs, live_octets
+from pymailcore.store.housekeeping.ownership import Ownership
 from pymailcore.store.housekeeping.rewriter import MANY_SMALL, SMALL_SHARE
 from pymailcore.store.housekeeping.sweeper import REMEMBERED_MS, no_backup
 from pymailcore.store.objects.packing import RowPacker
 from pymailcore.store.objects.packs import Held, ObjectPacks, Stored
-from pymailcore.store.packs import HEAD, RECORD_OCTETS, DamagedBlob, Location
+from pymailcore.store.packs import DamagedBlob, Location
 from pymailcore.store.types import Row, Transaction
 
 GONE_MS: Final = 24 * 3_600_000
@@ -28,11 +32,22 @@ GONE_MS: Final = 24 * 3_600_000
 PATIENCE_MS: Final = 600_000
 """A few small blobs wait this long for others before they become an object."""
 
+LISTED_AT_A_TIME: Final = 1_000
+MOST_LACKS: Final = 100
 MOST_ROWS: Final = 200_000
 MOST_PACKS: Final = 64
 DELETED_AT_A_TIME: Final = 500
 MOVED_AT_A_TIME: Final = 100
 
+_FIRST: Final = -(2**63)
+_WHAT_TO_DO: Final = (
+    "if that one is no more, or is not to be the owner, `pymailcore bucket take-over`; else give this store"
+    " a bucket or a prefix of its own (docs/operate/object-storage.md)"
+)
+_KNOWN: Final = (
+    "SELECT id, gone_ms FROM packs WHERE id IN (SELECT value FROM json_each(?1)) AND gone_ms IS NOT NULL"
+)
+_NOTED: Final = "SELECT id, gone_ms FROM packs WHERE id > ?1 AND id < 0 ORDER BY id LIMIT ?2"
 _NEXT: Final = "SELECT max(id) FROM (SELECT id FROM blobs WHERE id > ?1 ORDER BY id LIMIT ?2) AS stretch"
 _SUMS: Final = (
     "SELECT pack, count(*), sum(stored_octets), max(position + stored_octets) FROM blobs"
@@ -49,13 +64,6 @@ _MOVE: Final = (
 )
 
 log = get_logger()
-
-
-class Living(NamedTuple):
-    """What rows name of an object."""
-
-    octets: int  # with the heads of records
-    end: int  # of the last blob
 
 
 class ObjectHouse:
@@ -96,21 +104,41 @@ class ObjectHouse:
     async def keep(self) -> None:
         """Look at all objects: note what is alive, remove what was gone for a day, write anew; the job.
 
+        Where the bucket is another store's nothing is removed, and nothing begins to be gone.
+
         Raises:
             ObjectsAway: S3 is away.
         """
         house = self._house
         begun_ms = house.now_ms()
-        held = {one.pack: one for one in await house.thread(lambda: list(self._objects.listed()))}
-        known = await house.read(_known)
-        living = await live_objects(house)
         rested_ms = begun_ms - house.settings.pack_rest_minutes * 60_000
+        why = await Ownership(house.database, self._objects, house.now_ms, house.write).look()
+        others = alarms.Alarm(alarms.OBJECTS, "owner", f"{why}: nothing is removed there; {_WHAT_TO_DO}")
+        await house.alarms(alarms.OBJECTS, [others] if why else [], prefix="owner")
+        with Inventory() as inventory:
+            async for rows in _walk(house):
+                await house.thread(inventory.name, rows)
+            listing = self._objects.listed()
+            while page := await house.thread(_page_of, listing):
+                over = await self._note(inventory, page, begun_ms, rested_ms, ours=not why)
+                await self._remove(over)
+            await self._forget(inventory, begun_ms)
+            await self._tell_lacks(inventory)
+            if not why:
+                await self._write_anew(inventory, int(rested_ms))
+
+    async def _note(
+        self, inventory: Inventory, page: Sequence[Held], begun_ms: int, rested_ms: float, *, ours: bool
+    ) -> list[int]:
+        """Write down what is alive of some objects; gives those that have been gone for long enough."""
+        living = await self._house.thread(inventory.hold, page)
+        listed = orjson.dumps(list(living)).decode()
+        known: dict[int, int] = dict(await self._house.read(lambda tx: tx.rows(_KNOWN, listed)))
         notes: list[tuple[int, int, int, int, int | None]] = []
         over: list[int] = []
-        for one in held.values():
-            live = living[one.pack].octets if one.pack in living else 0
-            gone_ms = known.get(one.pack)
-            if live or one.modified_ms > rested_ms:
+        for one in page:
+            live, gone_ms = living[one.pack], known.get(one.pack)
+            if live or one.modified_ms > rested_ms or not ours:
                 gone_ms = None
             elif gone_ms is None or gone_ms > begun_ms:  # or the clock was set back
                 gone_ms = begun_ms
@@ -118,19 +146,20 @@ class ObjectHouse:
                 over.append(one.pack)
             notes.append((one.pack, one.octets, live, begun_ms, gone_ms))
         await self._write(_NOTE, notes)
-        forgotten = [
-            (pack,)
-            for pack, gone_ms in sorted(known.items())
-            if pack not in held
-            and pack not in living
-            and begun_ms - (gone_ms or 0) >= GONE_MS + REMEMBERED_MS
-        ]
-        await self._write("DELETE FROM packs WHERE id = ?1", forgotten)
-        await self._tell_lacks(held, living)
-        await self._remove(over)
-        await self._write_anew(
-            [one for one in held.values() if one.pack in living and one.modified_ms <= rested_ms], living
-        )
+        return over
+
+    async def _forget(self, inventory: Inventory, begun_ms: int) -> None:
+        """Forget objects that nobody has had for long."""
+        after = _FIRST
+
+        async def some(tx: Transaction) -> list[Row]:
+            return await tx.rows(_NOTED, after, LISTED_AT_A_TIME)
+
+        while rows := await self._house.read(some):
+            after = rows[-1][0]
+            old = [pack for pack, gone_ms in rows if begun_ms - (gone_ms or 0) >= GONE_MS + REMEMBERED_MS]
+            forgotten = [(pack,) for pack in old if not inventory.knows(pack)]
+            await self._write("DELETE FROM packs WHERE id = ?1", forgotten)
 
     async def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         for start in range(0, len(rows), MOVED_AT_A_TIME):
@@ -141,31 +170,23 @@ class ObjectHouse:
 
             await self._house.write(work)
 
-    async def _tell_lacks(self, held: dict[int, Held], living: dict[int, Living]) -> None:
+    async def _tell_lacks(self, inventory: Inventory) -> None:
         """Raise alarms for objects that rows name and the bucket does not have, or not whole."""
-        strange = [
-            pack for pack, there in living.items() if pack not in held or held[pack].octets < there.end
-        ]
-        again = await live_objects(self._house) if strange else {}
+        lacks = await self._house.thread(inventory.lacks, MOST_LACKS)
+        still = await live_octets(self._house, [lack.pack for lack in lacks])
         found = []
-        for pack in sorted(again.keys() & set(strange)):
-            if pack not in held and await self._house.thread(self._is_there, pack, again[pack].end):
-                continue  # written after the list was made
-            text = f"the object is gone or too short, with {again[pack].octets} octets of blobs"
+        for pack, end in lacks:
+            if pack not in still or await self._house.thread(self._objects.reaches, pack, end):
+                continue  # nothing needs it any more, or it is there after all
+            text = f"the object is gone or too short, with {still[pack]} octets of blobs"
             found.append(alarms.Alarm(alarms.OBJECTS, f"object {-pack:016x}", text))
-        await self._house.alarms(alarms.OBJECTS, found, prefix="object ")
-
-    def _is_there(self, pack: int, end: int) -> bool:
-        try:
-            return len(self._objects.whole(pack)) >= end
-        except NotFound:
-            return False
+        await self._house.alarms(alarms.OBJECTS, alarms.few(found, "object "), prefix="object ")
 
     async def _remove(self, packs: Sequence[int]) -> None:
         house = self._house
         for start in range(0, len(packs), DELETED_AT_A_TIME):
             some = packs[start : start + DELETED_AT_A_TIME]
-            if not await house.thread(self._delete, some):
+            if not await house.can_remove() or not await house.thread(self._delete, some):
                 return
             await self._write("UPDATE packs SET octets = 0 WHERE id = ?1", [(pack,) for pack in some])
             house.metrics.store_packs_removed.inc(len(some))
@@ -177,16 +198,15 @@ class ObjectHouse:
                 self._objects.delete(packs)
             return alone
 
-    async def _write_anew(self, candidates: Sequence[Held], living: dict[int, Living]) -> None:
+    async def _write_anew(self, inventory: Inventory, rested_ms: int) -> None:
         """Write objects anew that are mostly garbage, the worst first, or small where many are."""
         percent = self._house.settings.rewrite_percent
         limit = self._house.settings.s3_object_octets
-        chosen = [one for one in candidates if living[one.pack].octets * 100 < one.octets * percent]
-        chosen.sort(key=lambda one: living[one.pack].octets - one.octets)
-        small = [one for one in candidates if one.octets * SMALL_SHARE < limit]
+        chosen = inventory.poor(rested_ms=rested_ms, percent=percent, most=MOST_PACKS)
+        small = inventory.small(rested_ms=rested_ms, octets=limit // SMALL_SHARE, most=MOST_PACKS)
         if len(small) >= MANY_SMALL:
-            chosen += [one for one in small if one not in chosen]
-        found = await live_blobs(self._house, [one.pack for one in chosen[:MOST_PACKS]], MOST_ROWS)
+            chosen += [pack for pack in small if pack not in chosen]
+        found = await live_blobs(self._house, chosen[:MOST_PACKS], MOST_ROWS)
         blobs = [blob for some in found.values() for blob in some]
         while blobs:
             some: list[LiveBlob] = []
@@ -220,9 +240,8 @@ class ObjectHouse:
         return list(zip(whole, self._objects.write(stored), strict=True))
 
 
-async def _known(tx: Transaction) -> dict[int, int | None]:
-    rows = await tx.rows("SELECT id, gone_ms FROM packs WHERE id < 0")
-    return {row[0]: row[1] for row in rows}
+def _page_of(listing: Iterator[Held]) -> list[Held]:
+    return list(itertools.islice(listing, LISTED_AT_A_TIME))
 
 
 async def _walk(house: House) -> AsyncIterator[list[Row]]:
@@ -240,14 +259,3 @@ async def _walk(house: House) -> AsyncIterator[list[Row]]:
             return
         after = upto
         yield rows
-
-
-async def live_objects(house: House) -> dict[int, Living]:
-    """What rows name of each object; one that none names is not in it."""
-    found: dict[int, Living] = {}
-    async for rows in _walk(house):
-        for pack, count, octets, end in rows:
-            before = found.get(pack, Living(len(HEAD), 0))
-            octets = before.octets + int(octets) + count * RECORD_OCTETS
-            found[pack] = Living(octets, max(before.end, end))
-    return found

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pymailcore.store.files import Files
 from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping.healing import Finding, pack_of, prefix_of
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.liveness import LiveBlob, PackFile, is_written, live_blobs, pack_files
 from pymailcore.store.housekeeping.pace import Pace
@@ -40,20 +41,6 @@ class PackState(NamedTuple):
 
     file: PackFile
     live_octets: int
-
-
-class Damaged(NamedTuple):
-    """A blob that cannot be read from its pack, and why."""
-
-    blob: LiveBlob
-    why: str
-
-    @property
-    def alarm(self) -> alarms.Alarm:
-        """How an operator hears of it."""
-        subject = f"{self.blob.location.pack:016x}:{self.blob.location.position}"
-        named = f"blob {self.blob.key.hex()[:16]} of tenant {self.blob.tenant}"
-        return alarms.Alarm(alarms.SCRUB, subject, f"{named}: {self.why}")
 
 
 def choose(
@@ -115,7 +102,7 @@ class Rewriter:
             pack, self._pack = self._pack, None
             pack.close()
 
-    async def move(self, blobs: Sequence[LiveBlob]) -> list[Damaged]:
+    async def move(self, blobs: Sequence[LiveBlob]) -> list[Finding]:
         """Move blobs, in the order given; gives those that cannot be read and so stay."""
         damaged = []
         for tenant in {blob.tenant for blob in blobs}:
@@ -129,7 +116,7 @@ class Rewriter:
 
     def _copy(
         self, blobs: Sequence[LiveBlob], fresh: int
-    ) -> tuple[list[tuple[LiveBlob, Location]], list[Damaged]]:
+    ) -> tuple[list[tuple[LiveBlob, Location]], list[Finding]]:
         """Put blobs into our own pack and on disk; in a thread.
 
         Args:
@@ -144,7 +131,7 @@ class Rewriter:
                     stored = self._reader.stored(blob.location)
                     encoding, stored = reseal(blob.tenant, blob.key, blob.location.encoding, stored)
                 except DamagedBlob as fault:
-                    damaged.append(Damaged(blob, str(fault)))
+                    damaged.append(Finding(blob, str(fault)))
                     continue
                 if self._pack is None:
                     self._pack = OpenPack(self._house.packs, fresh, self._files)
@@ -170,7 +157,7 @@ class Rewriter:
 async def _states(tx: Transaction) -> tuple[dict[int, int], set[int]]:
     rows = await tx.rows("SELECT id, live_octets FROM packs WHERE gone_ms IS NULL AND id > 0")
     found = await tx.rows("SELECT subject FROM alarms WHERE kind = ?1", alarms.SCRUB)
-    return dict(rows), {int(row[0][:16], 16) for row in found}
+    return dict(rows), {pack for pack in (pack_of(row[0]) for row in found) if pack is not None}
 
 
 async def rewrite(house: House, files: Files | None = None) -> None:
@@ -196,7 +183,7 @@ async def rewrite(house: House, files: Files | None = None) -> None:
             damaged = await rewriter.move(blobs)
             if damaged:
                 found = alarms.few([one.alarm for one in damaged])
-                await house.alarms(alarms.SCRUB, found, prefix=f"{pack:016x}")
+                await house.alarms(alarms.SCRUB, found, prefix=prefix_of(pack))
             else:
                 await _gone(house, todo[pack])
     finally:

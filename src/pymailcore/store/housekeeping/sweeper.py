@@ -2,10 +2,11 @@
 
 Theory: a file goes only when (1) `packs` has said for `pack_gone_minutes` that nothing names it, (2) no
 living process writes it, (3) a walk through all rows finds none that names it, and (4) no backup runs: a
-backup holds `locks/backup` shared. From (1) on no row can come to name it (ops.blob_rows): a process that has
-put a blob there and names it only then is told so and writes it again; (3) finds those that were quicker. A
-file without a row in `packs` is looked for in the rows of blobs once it has been at rest, and gets its row.
-The row of a pack that was removed stays for some days, for a process that sleeps so long.
+backup holds `locks/backup` shared, and, since another node may take it, a row of `holds`. From (1) on no row
+can come to name it (ops.blob_rows): a process that has put a blob there and names it only then is told so and
+writes it again; (3) finds those that were quicker. A file without a row in `packs` is looked for in the rows
+of blobs once it has been at rest, and gets its row. The row of a pack that was removed stays for some days,
+for a process that sleeps so long.
 """
 
 import fcntl
@@ -117,6 +118,8 @@ async def _note(house: House, file: PackFile, live: int) -> None:
 
 
 async def _remove(house: House, file: PackFile) -> None:
+    if not await house.can_remove():
+        return
     if await house.thread(remove, house.packs, house.layout.locks / "backup", file.pack):
         await _removed(house, file.pack)
         house.metrics.store_packs_removed.inc()

@@ -18,6 +18,7 @@ from pymailcore.store.packs import (
     Gap,
     Location,
     Record,
+    Windowed,
     checked,
     in_row,
     place_of,
@@ -25,6 +26,10 @@ from pymailcore.store.packs import (
     scan,
 )
 
+OWNER: Final = "owner.json"
+"""The object that says whose the bucket, or this prefix of it, is."""
+
+_RANGE: Final = 4 * 1024 * 1024
 _CACHED_SHARE: Final = 16  # a blob larger than this part of the cache is not kept
 
 
@@ -124,6 +129,36 @@ class ObjectPacks:
         self._bucket.put(name_of(pack), b"".join(pieces))
         return locations
 
+    def reaches(self, pack: int, end: int) -> bool:
+        """Whether a pack is there and has so many octets.
+
+        Raises:
+            ObjectsAway: it cannot be had now.
+        """
+        try:
+            return len(self._bucket.get(name_of(pack), end - 1, 1)) == 1
+        except NotFound:
+            return False
+
+    def marker(self) -> bytes | None:
+        """What says whose the bucket is; None when nothing does.
+
+        Raises:
+            ObjectsAway: it cannot be had now.
+        """
+        try:
+            return self._bucket.whole(OWNER)
+        except NotFound:
+            return None
+
+    def mark(self, octets: bytes) -> None:
+        """Say whose the bucket is; the one object that is written more than once.
+
+        Raises:
+            ObjectsAway: the old or the new mark is there.
+        """
+        self._bucket.put(OWNER, octets)
+
     def put_pack(self, pack: int, octets: bytes) -> None:
         """Put a whole pack back under the number that it had, as a restore does.
 
@@ -157,6 +192,31 @@ class ObjectPacks:
             ObjectsAway: it cannot be had now.
         """
         return scan(self._bucket.whole(name_of(pack)), pack)
+
+    def walk(self, pack: int, octets: int) -> Iterator[Record | Gap]:
+        """Walk the records of a pack by ranges, so that not all of it is in memory; as `store.packs.scan`.
+
+        Args:
+            octets: how many it should have; those that it lacks are damage.
+
+        Raises:
+            NotFound, ObjectsAway: as `scan`.
+        """
+        name = name_of(pack)
+
+        def read(start: int, wanted: int) -> bytes:
+            got = self._bucket.get(name, start, wanted)
+            return got + bytes(wanted - len(got))
+
+        return scan(Windowed(octets, read, _RANGE), pack)
+
+    def read_again(self, location: Location) -> bytes:
+        """Give stored octets as the bucket has them now, unchecked.
+
+        Raises:
+            NotFound, ObjectsAway: as `scan`.
+        """
+        return self._bucket.get(name_of(location.pack), location.position, location.stored_octets)
 
     def whole(self, pack: int) -> bytes:
         """Give all octets of a pack.
@@ -192,7 +252,7 @@ def name_of(pack: int) -> str:
 
 
 def _pack_of(name: str) -> int | None:
-    stem, dot, ending = name.rpartition("/")[2].partition(".")
+    stem, dot, ending = name.partition(".")  # what has a slash lies under a longer prefix, of another store
     if (dot + ending) != ".pack" or len(stem) != 16 or not stem.isalnum() or stem != stem.lower():
         return None
     try:

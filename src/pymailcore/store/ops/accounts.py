@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from pymailcore.base.errors import NotFound, OverQuota
-from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
 from pymailcore.store.ops import blob_rows, mailboxes
 from pymailcore.store.settings import StoreSettings
-from pymailcore.store.types import Transaction
+from pymailcore.store.types import Database, Transaction
 
 _KEY_OCTETS: Final = 32
 _TABLES: Final = ("mailboxes", "threads", "uploads", "kept_mailboxes", "annotations", "imports")
@@ -25,25 +25,61 @@ _MANY: Final = (
 """What an account may have very many of: table, key, which are its own."""
 
 
-async def ensure_tenant(tx: Transaction, tenant: TenantId) -> None:
-    """Give a tenant the key under which its blobs are addressed, once."""
+class Foundation(NamedTuple):
+    """What a new account is made with, minted outside of the transaction.
+
+    Attributes:
+        ids: of its first Mailboxes.
+        tenant_key: for its tenant, should that have none yet.
+    """
+
+    ids: tuple[int, ...]
+    tenant_key: bytes
+    now_ms: int
+
+
+def new_foundation(new_id: Callable[[], int], now_ms: int) -> Foundation:
+    """Mint what an account is made with."""
+    return Foundation(tuple([new_id() for _ in mailboxes.DEFAULTS]), new_tenant_key(), now_ms)
+
+
+def new_tenant_key() -> bytes:
+    """Draw a key for a tenant."""
+    return secrets.token_bytes(_KEY_OCTETS)
+
+
+async def ensure_tenant(tx: Transaction, tenant: TenantId, key: bytes) -> None:
+    """Give a tenant the key under which its blobs are addressed, once.
+
+    Args:
+        key: taken if it has none.
+    """
     await tx.run(
         "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
         f"tenant:{tenant}",
-        secrets.token_bytes(_KEY_OCTETS),
+        key,
     )
 
 
-async def create(
-    tx: Transaction, account: AccountId, tenant: TenantId, new_id: Callable[[], int], now_ms: int
-) -> None:
+async def ensure_first_tenant(database: Database) -> None:
+    """Give a new store the key of its first tenant; one that has it, and may be frozen, is only read."""
+
+    async def look(tx: Transaction) -> bool:
+        return await tx.row("SELECT 1 FROM secrets WHERE name = ?1", f"tenant:{DEFAULT_TENANT}") is not None
+
+    if not await database.look(look):
+        key = new_tenant_key()
+        await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT, key))
+
+
+async def create(tx: Transaction, account: AccountId, tenant: TenantId, given: Foundation) -> None:
     """Give an account, whose row is there, its Mailboxes.
 
     Raises:
         NotFound: there is no such account row.
     """
-    await ensure_tenant(tx, tenant)
-    await mailboxes.create_defaults(tx, account, new_id, now_ms)
+    await ensure_tenant(tx, tenant, given.tenant_key)
+    await mailboxes.create_defaults(tx, account, given.ids, given.now_ms)
     row = await tx.row("SELECT modseq FROM accounts WHERE id = ?1", account)
     if row is not None:
         tx.announce(account, row[0])

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from pymailcore.base.ids import AccountId, EmailId, MailboxId, ModSeq, ThreadId, Uid
 from pymailcore.message.prepare import Prepared
 from pymailcore.store.blobids import email_blob
+from pymailcore.store.columns import Columns
 from pymailcore.store.folding import HeaderValues
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import quota
@@ -33,6 +34,7 @@ class Stored(NamedTuple):
 
     prepared: Prepared
     header: HeaderValues
+    columns: Columns  # of email_data
     recipe: bytes
     keys: list[int]  # for Threads
     blobs: tuple[bytes, ...]  # their addresses
@@ -89,8 +91,7 @@ async def append(
         _DATA,
         [
             (
-                one.email, one.message.prepared.envelope, one.message.prepared.bodystructure,
-                one.message.prepared.parts, one.message.prepared.facts, one.message.recipe,
+                one.email, *one.message.columns, one.message.recipe,
             )
             for one in new
         ],

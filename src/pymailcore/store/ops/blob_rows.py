@@ -17,13 +17,13 @@ from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.blobs import BlobGone
 from pymailcore.store.packs import Location
-from pymailcore.store.types import Row, Transaction
+from pymailcore.store.types import Transaction
 
 _INSERT: Final = (
     "INSERT INTO blobs (id, tenant, key, pack, position, stored_octets, size_octets, encoding, crc)"
     " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
     " WHERE NOT EXISTS (SELECT 1 FROM packs p WHERE p.id = ?4 AND p.gone_ms IS NOT NULL)"
-    " ON CONFLICT (id) DO NOTHING RETURNING id"
+    " ON CONFLICT (id) DO NOTHING"
 )
 _GONE: Final = "SELECT 1 FROM packs WHERE id = ?1 AND gone_ms IS NOT NULL"
 _INSERT_OCTETS: Final = "INSERT INTO blob_octets (blob, octets) VALUES (?1, ?2)"
@@ -47,33 +47,34 @@ async def claim(
     Raises:
         BlobGone: one is neither known nor just written.
     """
-    numbers = []
+    numbers: list[int] = []
     for key in keys:
         location = locations.get(key)
-        row = None
+        number = None
         if location is not None:
-            row = await _insert(tx, tenant, key, location)
-        if row is None:
+            number = await _insert(tx, tenant, key, location)
+        if number is None:
             row = await tx.row(_FIND, *blob_numbers(key), tenant, key)
             if row is None:
                 raise BlobGone
-            await tx.run("DELETE FROM loose_blobs WHERE blob = ?1", row[0])
-        numbers.append(row[0])
+            number = int(row[0])
+            await tx.run("DELETE FROM loose_blobs WHERE blob = ?1", number)
+        numbers.append(number)
     return numbers
 
 
-async def _insert(tx: Transaction, tenant: TenantId, key: bytes, location: Location) -> Row | None:
+async def _insert(tx: Transaction, tenant: TenantId, key: bytes, location: Location) -> int | None:
     """Add a row under the first number that is free; None when the blob is there already.
 
     Raises:
         BlobGone: the pack is about to be removed, and the octets with it.
     """
     for number in blob_numbers(key):
-        row = await tx.row(_INSERT, number, tenant, key, *location[:6])
-        if row is not None:
+        # The count of rows, since RETURNING costs SQLite a table of its own for each statement.
+        if await tx.run(_INSERT, number, tenant, key, *location[:6]):
             if location.octets is not None:
                 await tx.run_many(_INSERT_OCTETS, [(number, location.octets)])
-            return row
+            return number
         if await tx.row(_FIND, number, number, tenant, key) is not None:
             return None
     if await tx.row(_GONE, location.pack) is not None:

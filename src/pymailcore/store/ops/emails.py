@@ -12,6 +12,7 @@ import orjson
 from pymailcore.base.errors import InvalidValue, NotFound, PermanentFailure, StateMismatch
 from pymailcore.base.ids import AccountId
 from pymailcore.store.blobids import email_blob
+from pymailcore.store.columns import unpack_wanted
 from pymailcore.store.keywords import MAX_KEYWORDS
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
@@ -49,7 +50,7 @@ async def read(
     found = {
         row[0]: EmailRow(
             row[0], row[1], email_blob(row[0]), row[2], row[3], row[4], row[5], tuple(places.get(row[0], ())),
-            row[6], row[7],
+            unpack_wanted(row[6]), unpack_wanted(row[7]),
         )
         for row in rows
     }  # fmt: skip

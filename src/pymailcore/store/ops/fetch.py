@@ -15,6 +15,7 @@ import orjson
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.message.structure import unpack
 from pymailcore.message.wire import body_forms
+from pymailcore.store.columns import unpack_column
 from pymailcore.store.keywords import SEEN
 from pymailcore.store.ops import mailboxes
 from pymailcore.store.types import FetchRow, MailboxDelta, Snapshot, Transaction, Want
@@ -79,7 +80,9 @@ async def fetch(
         if len(out) >= limit:
             break
     if want & Want.BODY:
-        out = [row._replace(body=body_forms(unpack(row.body or b""))[0]) for row in out]
+        out = [row._replace(body=body_forms(unpack(unpack_column(row.body or b"")))[0]) for row in out]
+    if want & Want.PARTS:
+        out = [row._replace(parts=unpack_column(row.parts or b"")) for row in out]
     return out
 
 

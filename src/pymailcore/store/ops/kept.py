@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from pymailcore.base.ids import AccountId
+from pymailcore.store.columns import unpack_column
 from pymailcore.store.ops import blob_rows, quota
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
@@ -97,7 +98,7 @@ async def listed(
     """What is kept of an account, the last that went first; `before` is (gone_ms, email) of a page's end."""
     gone_ms, email = before or (_LATEST_MS, 0)
     rows = await tx.rows(_LIST, account, since_ms, gone_ms, email, limit)
-    return [Kept._make(row) for row in rows]
+    return [Kept._make((*row[:-1], unpack_column(row[-1]))) for row in rows]
 
 
 async def places(tx: Transaction, account: AccountId, at_ms: int) -> list[Place]:

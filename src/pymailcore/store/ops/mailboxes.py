@@ -9,7 +9,7 @@ the role inbox. Its `name` is `Inbox`: JMAP and people see that, IMAP sees the p
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pymailcore.base.errors import AlreadyExists, Forbidden, InvalidValue, NotEmpty, NotFound, OverQuota
@@ -83,14 +83,16 @@ def checked_path(path: str) -> str:
     return path
 
 
-async def create_defaults(
-    tx: Transaction, account: AccountId, new_id: Callable[[], int], now_ms: int
-) -> None:
-    """Give a new account the Mailboxes with their roles."""
+async def create_defaults(tx: Transaction, account: AccountId, ids: Sequence[int], now_ms: int) -> None:
+    """Give a new account the Mailboxes with their roles.
+
+    Args:
+        ids: one for each of `DEFAULTS`.
+    """
     await tx.lock("accounts", (account,))
-    for path, role, sort_order in DEFAULTS:
+    for id_, (path, role, sort_order) in zip(ids, DEFAULTS, strict=True):
         modseq, validity = await _tick(tx, account, now_ms)
-        await _insert(tx, account, new_id(), None, path, role, sort_order, True, validity, modseq)
+        await _insert(tx, account, id_, None, path, role, sort_order, True, validity, modseq)
     await _count(tx, account, len(DEFAULTS))
 
 
@@ -306,21 +308,31 @@ async def remove_row(tx: Transaction, account: AccountId, mailbox: Mailbox, now_
     tx.announce(account, modseq)
 
 
-async def removable(tx: Transaction, account: AccountId, mailbox: MailboxId, *, with_emails: bool) -> Mailbox:
-    """Look up a Mailbox that is to be removed.
+async def removable(
+    tx: Transaction, account: AccountId, mailbox: int, *, with_emails: bool, with_children: bool = False
+) -> list[Mailbox]:
+    """Look up a Mailbox that is to be removed, after all that is below it, the deepest first.
 
     Raises:
         NotFound, NotEmpty, Forbidden: see `Store.remove_mailbox`.
     """
     await tx.lock("accounts", (account,))
-    found = await get(tx, account, mailbox)
-    if found.role == "inbox":
+    root = await get(tx, account, mailbox)
+    if root.role == "inbox":
         raise Forbidden("the Inbox cannot be removed")
-    if await tx.row("SELECT 1 FROM mailboxes WHERE account = ?1 AND parent = ?2", account, mailbox):
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM mailboxes WHERE account = ?1 AND substr(path, 1, ?3) = ?2",
+        account,
+        root.path + "/",
+        len(root.path) + 1,
+    )
+    if rows and not with_children:
         raise NotEmpty("the Mailbox has children")
-    if found.messages and not with_emails:
+    tree = sorted(map(mailbox_of, rows), key=lambda found: (-found.path.count("/"), found.path))
+    tree.append(root)
+    if not with_emails and any(found.messages for found in tree):
         raise NotEmpty("the Mailbox has Emails")
-    return found
+    return tree
 
 
 def _check_role(role: str | None) -> None:

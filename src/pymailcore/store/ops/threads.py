@@ -16,10 +16,11 @@ import orjson
 from pymailcore.base.ids import AccountId, ThreadId
 from pymailcore.message import facts as message_facts
 from pymailcore.message.limits import MAX_REFERENCES
+from pymailcore.store.columns import unpack_column
 from pymailcore.store.types import Transaction
 
 _LOOK: Final = (
-    "SELECT k.key, k.thread, t.id FROM thread_keys k LEFT JOIN threads t ON t.id = k.thread"
+    "SELECT k.key, k.thread, (SELECT t.id FROM threads t WHERE t.id = k.thread) FROM thread_keys k"
     " WHERE k.account = ?1 AND k.key IN "
 )
 _FEW: Final = tuple(
@@ -44,8 +45,8 @@ def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str
 
 
 def keys_of_facts(tenant_key: bytes, packed: bytes, base_subject: str) -> list[int]:
-    """The same keys for a stored Email, from its packed facts."""
-    facts = message_facts.unpack(packed)
+    """The same keys for a stored Email, from its facts as they are kept."""
+    facts = message_facts.unpack(unpack_column(packed))
     references = [*(facts.references or ())[-MAX_REFERENCES:], *(facts.in_reply_to or ())[:MAX_REFERENCES]]
     return thread_keys(tenant_key, (*(facts.message_id or ()), *references[-MAX_REFERENCES:]), base_subject)
 

@@ -119,6 +119,7 @@ async def connect(
             "tcp_keepalives_idle": "5",
             "tcp_keepalives_interval": "2",
             "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "15000",  # for the locks of a node that is gone while it is being answered
             "timezone": "UTC",
             "standard_conforming_strings": "on",
             "jit": "off",

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from types import CodeType
@@ -23,6 +22,7 @@ from pymailcore.store.postgres.connection import (
     failure_of,
     is_gone,
 )
+from pymailcore.store.postgres.locks import Locks
 from pymailcore.store.postgres.loop import LoopThread
 from pymailcore.store.postgres.migrate import migrate
 from pymailcore.store.postgres.notices import Notices
@@ -37,10 +37,13 @@ T = TypeVar("T")
 _RETIRE: Final = """
 CREATE OR REPLACE FUNCTION pymailcore_moved() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION $reason USING ERRCODE = 'lock_not_available'; END $$;
-CREATE TRIGGER moved BEFORE INSERT ON operations FOR EACH STATEMENT EXECUTE FUNCTION pymailcore_moved();
+COMMENT ON FUNCTION pymailcore_moved IS $comment;
+CREATE OR REPLACE TRIGGER moved BEFORE INSERT ON operations FOR EACH STATEMENT
+EXECUTE FUNCTION pymailcore_moved();
 COMMIT
 """
 """Every write begins with a row in operations; the error is one that callers take for "not now"."""
+_RETIRED: Final = "SELECT coalesce(obj_description(to_regproc('pymailcore_moved'), 'pg_proc'), '')"
 
 SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 LOCK_SECONDS: Final = 10.0
@@ -81,10 +84,10 @@ class PostgresDatabase:
         self._thread = LoopThread("store-postgres")
         self._pool = Pool(self._connect, settings.connections, settings.statement_seconds)
         self._notices = Notices(self._connect_quick, trio.lowlevel.current_trio_token(), heard, missed)
+        self._locks = Locks(self._connect_quick, self._thread)
         self._closed = False
         self._long_reads: set[CodeType] = set()
         self._house: asyncio.Task[None] | None = None
-        self._joined: set[Connection] = set()
 
     async def prepare(self, *, dry: bool = False) -> list[int]:
         """Look whether the server is fit, and bring its tables to this version; gives the migrations run.
@@ -257,62 +260,11 @@ class PostgresDatabase:
 
     async def join(self, name: str, first: Callable[[Transaction], Awaitable[T]]) -> T | None:
         """Be counted among the processes that do something; see `types.Database.join`."""
-        key = _key(name)
+        return await self._locks.join(name, lambda: self.write(first))
 
-        async def take() -> tuple[Connection, bool]:
-            connection = await self._connect_quick()
-            alone = bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", key))
-            if not alone:
-                await self._share(connection, key)
-            return connection, alone
-
-        async def share() -> None:
-            await self._share(connection, key)
-            await connection.execute("SELECT pg_advisory_unlock($1)", key)
-
-        connection, alone = await self._thread.run(_mapped(take), whole=True)
-        if not alone:
-            return None
-        result = await self.write(first)
-        await self._thread.run(_mapped(share), whole=True)
-        return result
-
-    async def _share(self, connection: Connection, key: int) -> None:
-        """Hold a lock together with others until this is closed; taken again when its connection is lost."""
-
-        def lost(_: object) -> None:
-            self._joined.discard(connection)
-            if not self._closed:
-                self._notices.keep(asyncio.get_running_loop().create_task(again()))
-
-        async def again() -> None:
-            while not self._closed:
-                with contextlib.suppress(
-                    asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError
-                ):
-                    await self._share(await self._connect_quick(), key)
-                    return
-                await asyncio.sleep(_PAUSE)
-
-        await connection.execute("SELECT pg_advisory_lock_shared($1)", key)
-        connection.add_termination_listener(lost)
-        self._joined.add(connection)
-
-    @contextlib.asynccontextmanager
-    async def try_lock(self, name: str) -> AsyncIterator[bool]:
-        """Hold a lock that one process at a time can have; gives whether it is ours."""
-        key = _key(name)
-
-        async def take() -> tuple[Connection, bool]:
-            connection = await self._connect_quick()
-            return connection, bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", key))
-
-        connection, ours = await self._thread.run(_mapped(take), whole=True)
-        try:
-            yield ours
-        finally:
-            with trio.CancelScope(shield=True):
-                await self._thread.run(lambda: _close(connection), whole=True)
+    def try_lock(self, name: str) -> contextlib.AbstractAsyncContextManager[bool]:
+        """Hold a lock that one process at a time can have; see `types.Database.try_lock`."""
+        return self._locks.try_lock(name)
 
     async def settle(self) -> None:
         """Wait until all write transactions that run now have ended.
@@ -359,10 +311,9 @@ class PostgresDatabase:
 
         async def retire(reason: str) -> None:
             async def run() -> None:
-                quoted = await connection.fetchval(
-                    "SELECT quote_literal($1::text)", reason.replace("%", "%%")
-                )
-                await connection.execute(_RETIRE.replace("$reason", quoted))
+                quoted = await connection.fetchval("SELECT quote_literal($1::text)", reason)
+                text = _RETIRE.replace("$reason", quoted.replace("%", "%%")).replace("$comment", quoted)
+                await connection.execute(text)
 
             await self._thread.run(_mapped(run), whole=True)
 
@@ -372,6 +323,11 @@ class PostgresDatabase:
             with trio.CancelScope(shield=True):
                 await self._thread.run(lambda: _close(connection), whole=True)
 
+    async def retired(self) -> str:
+        """Why nothing is written here any more; see `types.Database.retired`."""
+        row = await self.read(lambda tx: tx.row(_RETIRED))
+        return "" if row is None else str(row[0])
+
     async def keep_house(self, also: Callable[[], None]) -> None:
         """From now on remove rows of old operations every few minutes, and do something besides."""
 
@@ -379,7 +335,7 @@ class PostgresDatabase:
             while True:
                 with contextlib.suppress(TemporaryFailure, asyncpg.PostgresError, OSError):
                     await asyncio.get_running_loop().run_in_executor(None, also)
-                    await self._write(_forget)
+                    await self._write(_forget(time.time_ns() // 1_000_000 - KEEP_MS))
                 await asyncio.sleep(FORGET_SECONDS)
 
         async def start() -> None:
@@ -400,19 +356,12 @@ class PostgresDatabase:
         if self._house is not None:
             self._house.cancel()
         await self._notices.close()
-        for connection in list(self._joined):
-            await _close(connection)
+        await self._locks.close()
         await self._pool.close()
 
 
-def _key(name: str) -> int:
-    """The number of an advisory lock."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-
-
-async def _forget(tx: Transaction) -> None:
-    before_ms = time.time_ns() // 1_000_000 - KEEP_MS
-    await tx.run("DELETE FROM operations WHERE made_ms < ?1", before_ms)
+def _forget(before_ms: int) -> Callable[[Transaction], Awaitable[int]]:
+    return lambda tx: tx.run("DELETE FROM operations WHERE made_ms < ?1", before_ms)
 
 
 async def _close(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import trio
 
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
+from pymailcore.base.ids import AccountId, IdMint
 from pymailcore.store.data_keys import DataKeys
 from pymailcore.store.engine import Engine
 from pymailcore.store.files import Files
@@ -18,7 +18,7 @@ from pymailcore.store.layout import Layout
 from pymailcore.store.objects.large import ObjectPlace
 from pymailcore.store.objects.packing import waiting_octets
 from pymailcore.store.objects.packs import ObjectPacks, open_objects
-from pymailcore.store.ops.accounts import ensure_tenant
+from pymailcore.store.ops.accounts import ensure_first_tenant
 from pymailcore.store.ops.sealing_keys import KEYS_OF_TENANT
 from pymailcore.store.packs import PackReader
 from pymailcore.store.places import BlobReader
@@ -29,6 +29,7 @@ from pymailcore.store.sealing import Sealing, WrappedKey
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
 from pymailcore.store.store import Store
+from pymailcore.store.unfinished import require_usable
 
 OBJECT_THREADS: Final = 16
 """At least so many where blobs are in S3: they wait for the network most of the time."""
@@ -84,6 +85,7 @@ async def open_postgres(
     ids: IdMint,
     maintain: bool,
     files: Files | None = None,
+    any_state: bool = False,
 ) -> AsyncIterator[Store]:
     """Open the store, making its tables where there are none; see `opening.open_store`.
 
@@ -140,11 +142,12 @@ async def open_postgres(
         data_keys = DataKeys(database, sealing, _now_ms)
         engine = Engine(
             database, backend, space, settings,
-            data_keys=data_keys, objects=objects, ids=ids, writer_ids=IdMint(_now_ms, secrets.randbits),
-            now_ms=_now_ms,
+            data_keys=data_keys, objects=objects, ids=ids, now_ms=_now_ms,
         )  # fmt: skip
+        if not any_state:
+            await require_usable(database)
         await data_keys.prepare()
-        await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT))
+        await ensure_first_tenant(database)
         if maintain:
             await database.keep_house(space.make_reserve)
         yield Store(engine)

@@ -64,6 +64,10 @@ class SingleStatement:
         """No reading."""
         raise NeedsSnapshot
 
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:  # noqa: ARG002
+        """No reading."""
+        raise NeedsSnapshot
+
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """Readers lock nothing."""
 
@@ -183,6 +187,15 @@ class PostgresTransaction:
                 await self._connection.executemany(one.text, [one.arguments(row) for row in some])
             except asyncpg.IntegrityConstraintViolationError as error:
                 raise AlreadyExists(str(error)) from error
+
+    async def load(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put many rows into a table by COPY, in binary form: no statement for each row."""
+        self.wrote = True
+        await self.send()
+        try:
+            await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
+        except asyncpg.IntegrityConstraintViolationError as error:
+            raise AlreadyExists(str(error)) from error
 
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """Keep other operations from changing rows, in ascending order; see `types.Transaction.lock`."""

@@ -150,6 +150,19 @@ CREATE TABLE chores (
     ended_ms INTEGER NOT NULL
 );
 
+-- While one is in force no housekeeper of any node removes packs or objects: a backup reads them.
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY,
+    what TEXT NOT NULL,
+    begun_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+);
+
+-- What is filling this store and has not ended; a store with a row here is not used by anybody.
+CREATE TABLE unfinished (
+    what TEXT PRIMARY KEY
+);
+
 -- What housekeeping counted last of a tenant's blobs and messages.
 CREATE TABLE tenant_octets (
     tenant INTEGER PRIMARY KEY,

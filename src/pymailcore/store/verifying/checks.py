@@ -163,6 +163,7 @@ _THREADS: Final = (
         None,
     ),
 )
+_GONE: Final = "coalesce((SELECT max(x.modseq) FROM expunged x WHERE x.mailbox = m.id), 0)"
 _MAILBOXES: Final = (
     _of_mailbox("mailbox-without-account", _missing("accounts", "id", "m.account")),
     _of_mailbox(
@@ -189,8 +190,7 @@ _MAILBOXES: Final = (
     ),
     _of_mailbox(
         "expunged-modseq",
-        "EXISTS (SELECT 1 FROM expunged x WHERE x.mailbox = m.id"
-        f" AND (x.modseq > {_CLOCK.format('m')} OR x.modseq > m.highest_modseq))",
+        f"({_GONE} > {_CLOCK.format('m')} OR {_GONE} > m.highest_modseq)",
     ),
 )
 _NEWEST: Final = "coalesce((SELECT max(e.changed_modseq) FROM emails e WHERE e.account = a.id), 0)"

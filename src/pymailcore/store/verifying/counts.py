@@ -67,6 +67,11 @@ _USED_END: Final = (
     "SELECT changed_modseq FROM emails WHERE account = ?1 AND changed_modseq > ?2 ORDER BY changed_modseq"
     " LIMIT 1 OFFSET ?3"
 )
+_KEPT_SLICE: Final = (
+    "SELECT gone_ms, id, size_octets FROM kept_emails WHERE account = ?1"
+    " AND (gone_ms > ?2 OR (gone_ms = ?2 AND id > ?3)) ORDER BY gone_ms, id LIMIT ?4"
+)
+_COUNT_MAILBOXES: Final = "SELECT count(*) FROM mailboxes WHERE account = ?1"
 _OTHER: Final = (
     "SELECT (SELECT count(*) FROM mailboxes m WHERE m.account = ?1),"
     " (SELECT coalesce(sum(k.size_octets), 0) FROM kept_emails k WHERE k.account = ?1)"
@@ -219,10 +224,27 @@ async def sum_large_account(read: Reads, account: int) -> AccountSums | None:
             last, rows = await read(some)
             octets += sum(row[1] for row in rows)
             emails += len(rows)
-        mailboxes, kept = cast("Row", await read(lambda tx: tx.row(_OTHER, account)))
+        kept = await _sum_kept(read, account)
+        (mailboxes,) = cast("Row", await read(lambda tx: tx.row(_COUNT_MAILBOXES, account)))
         if await read(lambda tx: tx.row(_ACCOUNT, account)) == before:
             return AccountSums(before[1], tuple(before[2:6]), (octets, emails, int(mailboxes), int(kept)))
     raise StillMoving
+
+
+async def _sum_kept(read: Reads, account: int) -> int:
+    """Octets that an account keeps for undelete, in slices."""
+    octets = 0
+    after = (-1, -1)
+    while True:
+
+        async def some(tx: Transaction, after: tuple[int, int] = after) -> list[Row]:
+            return await tx.rows(_KEPT_SLICE, account, *after, _SLICE)
+
+        rows = await read(some)
+        octets += sum(int(row[2]) for row in rows)
+        if len(rows) < _SLICE:
+            return octets
+        after = (rows[-1][0], rows[-1][1])
 
 
 async def verify_counts(tx: Transaction) -> list[str]:

@@ -18,6 +18,7 @@ from pymailcore.message import facts as message_facts
 from pymailcore.message.prepare import Prepared, prepare
 from pymailcore.message.split import join
 from pymailcore.store.blobs import address_of
+from pymailcore.store.columns import DamagedColumn, unpack_column
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import header_values
 from pymailcore.store.packs import DamagedBlob, Location
@@ -62,8 +63,16 @@ class Message(NamedTuple):
 
 def message_of(row: Row) -> Message:
     """Make a value of a row of `ROWS`."""
-    forms = tuple([bytes(form) for form in row[8:12]])
+    forms = tuple([_form(bytes(kept)) for kept in row[8:12]])
     return Message(row[0], row[1], row[2], row[3], tuple(row[4:8]), forms, bytes(row[12]), tuple(row[13:21]))
+
+
+def _form(kept: bytes) -> bytes:
+    """A column; nothing where it does not come out, which no message has."""
+    try:
+        return unpack_column(kept)
+    except DamagedColumn:
+        return b""
 
 
 class Lost(Exception):

@@ -264,17 +264,18 @@ _UNNEEDED: Final = (
 
 
 def _windows(rows: Iterable[Stored]) -> Iterator[list[Stored]]:
-    """Blobs that lie close together in one pack."""
-    for _, group in itertools.groupby(rows, lambda blob: blob.location.pack):
+    """Blobs that lie close together in one pack, or so many in rows that they are not too long together."""
+    for pack, group in itertools.groupby(rows, lambda blob: blob.location.pack):
         window: list[Stored] = []
+        octets = 0
         for blob in group:
-            if window and (
-                blob.location.position + blob.location.stored_octets - window[0].location.position
-                > _WINDOW_OCTETS
-                or len(window) >= _WINDOW_BLOBS
-            ):
+            end = blob.location.position + blob.location.stored_octets
+            octets += blob.location.stored_octets
+            far = octets if pack == 0 else end - window[0].location.position if window else 0
+            if window and (far > _WINDOW_OCTETS or len(window) >= _WINDOW_BLOBS):
                 yield window
                 window = []
+                octets = blob.location.stored_octets
             window.append(blob)
         if window:
             yield window

@@ -1,7 +1,7 @@
 """What is done about each kind of damage, in an order in which one repair does not undo another."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from pymailcore.base.errors import AlreadyExists, MailError
@@ -11,7 +11,9 @@ from pymailcore.store.store import Store
 from pymailcore.store.types import Row, Transaction
 from pymailcore.store.verifying import repair_blobs, repair_messages, repair_rows
 from pymailcore.store.verifying.faults import DAMAGED, KINDS, MOST_LISTED, Fault
+from pymailcore.store.verifying.healing import heal_blobs
 from pymailcore.store.verifying.messages import KNOWN, look_at_messages
+from pymailcore.store.verifying.repair_blobs import Place
 from pymailcore.store.verifying.sweep import Progress, slices
 
 RECOVERED: Final = "Recovered"
@@ -33,6 +35,10 @@ _LATE: Final = (
 )
 
 Done = list[tuple[Fault, str]]
+
+
+def _without(wanted: Mapping[int, TenantId], numbers: Container[int]) -> dict[int, TenantId]:
+    return {number: tenant for number, tenant in wanted.items() if number not in numbers}
 
 
 class Repairs:
@@ -82,10 +88,11 @@ class Repairs:
                 owners[blob] = email, account
         if not lost:
             return []
-        for blob in await repair_blobs.restore_blobs(self._engine, self._packs, lost):
-            email, account = owners[blob]
-            fault = Fault("reference-without-blob", account, email, str(blob))
-            self._done.append((fault, "its octets were found; its row is made anew"))
+        by_blob = {
+            blob: Fault("reference-without-blob", account, email, str(blob))
+            for blob, (email, account) in owners.items()
+        }
+        await self._found_elsewhere(lost, {}, by_blob)
         for email, _ in dict.fromkeys(owners.values()):
             for fault in await look_at_messages(self._engine, "emails", [email], None):
                 if fault.kind == "message-recovered":
@@ -108,6 +115,28 @@ class Repairs:
     # --- blobs ----------------------------------------------------------------------------------
 
     async def _blobs(self) -> None:
+        wanted, by_blob = await self._wanted()
+        if not wanted:
+            return
+        owners = {
+            number: fault.subject
+            for number, fault in by_blob.items()
+            if fault.kind == "reference-without-blob"
+        }
+        before = await repair_blobs.places_of(self._engine, wanted)
+        restored = await repair_blobs.restore_rows(self._engine, wanted, owners)
+        self._tell(by_blob, restored)
+        restored |= await self._found_elsewhere(_without(wanted, restored), before, by_blob)
+        lost = []
+        for number in _without(wanted, restored):
+            place = before.get(number)
+            if await self._database.write(lambda tx, n=number, p=place: repair_blobs.drop_blob(tx, n, p)):  # type: ignore[misc]
+                lost.append(number)
+        if lost:
+            await self._let_owners_know(lost, by_blob)
+
+    async def _wanted(self) -> tuple[dict[int, TenantId], dict[int, Fault]]:
+        """The blobs that are damaged or gone, whose they are, and why we think so."""
         wanted: dict[int, TenantId] = {}
         by_blob: dict[int, Fault] = {}
         for fault in self._faults:
@@ -126,25 +155,27 @@ class Repairs:
             if row is not None:
                 wanted[number] = TenantId(row[0])
                 by_blob.setdefault(number, fault)
+        return wanted, by_blob
+
+    async def _found_elsewhere(
+        self, wanted: Mapping[int, TenantId], before: Mapping[int, Place], by_blob: Mapping[int, Fault]
+    ) -> set[int]:
+        """Look for octets in all packs, and then in the replica."""
         if not wanted:
-            return
-        owners = {
-            number: fault.subject
-            for number, fault in by_blob.items()
-            if fault.kind == "reference-without-blob"
-        }
-        restored = await repair_blobs.restore_rows(self._engine, wanted, owners)
-        elsewhere = {number: tenant for number, tenant in wanted.items() if number not in restored}
-        if elsewhere:
-            restored |= await repair_blobs.restore_blobs(self._engine, self._packs, elsewhere)
-        self._done += [
-            (by_blob[number], "its octets were found; its row is made anew") for number in restored
-        ]
-        lost = [number for number in wanted if number not in restored]
-        for number in lost:
-            await self._write(lambda tx, n=number: repair_blobs.drop_blob(tx, n))  # type: ignore[misc]
-        if lost:
-            await self._let_owners_know(lost, by_blob)
+            return set()
+        found = await repair_blobs.restore_blobs(self._engine, self._packs, wanted, before)
+        self._tell(by_blob, found)
+        healed = await heal_blobs(self._engine, self._packs, _without(wanted, found), before)
+        self._tell(by_blob, healed, "its octets were fetched from the replica and written anew")
+        return found | healed
+
+    def _tell(
+        self,
+        by_blob: Mapping[int, Fault],
+        numbers: Iterable[int],
+        said: str = "its octets were found; its row is made anew",
+    ) -> None:
+        self._done += [(by_blob[number], said) for number in sorted(numbers)]
 
     async def _let_owners_know(self, lost: list[int], by_blob: dict[int, Fault]) -> None:
         """Mark the Emails that need a lost blob; expunged ones and uploads go."""

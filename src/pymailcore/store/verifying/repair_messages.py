@@ -13,6 +13,7 @@ from pymailcore.base.ids import AccountId
 from pymailcore.message import facts as message_facts
 from pymailcore.message.encode import encode_header
 from pymailcore.message.prepare import Prepared, prepare
+from pymailcore.store.columns import DamagedColumn, pack_columns, unpack_column
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import HeaderValues, header_values
 from pymailcore.store.keywords import keywords_of
@@ -75,10 +76,7 @@ async def _store(tx: Transaction, account: int, email: int, prepared: Prepared, 
     await tx.run(
         "UPDATE email_data SET envelope = ?2, bodystructure = ?3, parts = ?4, facts = ?5 WHERE email = ?1",
         email,
-        prepared.envelope,
-        prepared.bodystructure,
-        prepared.parts,
-        prepared.facts,
+        *pack_columns(prepared),
     )
     await _store_header(tx, email, header)
 
@@ -112,10 +110,7 @@ async def stand_in(engine: Engine, account: int, email: int) -> None:
             "INSERT INTO email_data (email, envelope, bodystructure, parts, facts, recipe)"
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (email) DO NOTHING",
             email,
-            prepared.envelope,
-            prepared.bodystructure,
-            prepared.parts,
-            prepared.facts,
+            *pack_columns(prepared),
             recipe,
         )
         if await tx.row("SELECT 1 FROM email_headers WHERE email = ?1", email) is None:
@@ -132,8 +127,8 @@ async def stand_in_headers(engine: Engine, email: int) -> None:
         if row is None:
             return
         try:
-            facts = message_facts.unpack(bytes(row[0]))
-        except (msgspec.MsgspecError, ValueError):
+            facts = message_facts.unpack(unpack_column(bytes(row[0])))
+        except (msgspec.MsgspecError, ValueError, DamagedColumn):
             return
         await _store_header(tx, email, header_values(facts, facts.subject or ""))
 

@@ -34,6 +34,11 @@ _SLOW_SECONDS: Final = 0.25
 _FAST_SECONDS: Final = 0.08
 
 
+_KEPT: Final = "SELECT count(*) FROM (SELECT 1 FROM kept_emails WHERE account = ?1 LIMIT ?2) AS stretch"
+_MANY_IN_EACH: Final = {"mailboxes": 100, "accounts": 500}
+"""Rows of a stretch at most, where a row has much behind it, and the next one may have more."""
+
+
 class Database(Protocol):
     """What is read from."""
 
@@ -131,7 +136,8 @@ async def sweep_rows(database: Database, report: Report, progress: Progress, acc
                 for key, fault in await run_check(tx, check, first, last, account)
             ]
 
-        async for slice_ in slices(database, table, column, work, progress):
+        most = _MANY_IN_EACH.get(table, 0)
+        async for slice_ in slices(database, table, column, work, progress, size=most, largest=most):
             for check, key, fault in slice_.result:
 
                 async def again(tx: Transaction, check: Check = check, key: int = key) -> list[Fault]:
@@ -154,12 +160,14 @@ async def sweep_mailboxes(database: Database, report: Report, progress: Progress
             last,
             account,
         )
-        return [
-            (mailbox, await count_mailbox(tx, mailbox) if messages <= WHOLE else None)
-            for mailbox, messages in rows
-        ]
+        left = WHOLE
+        counted: list[tuple[int, MailboxCounts | None]] = []
+        for mailbox, messages in rows:
+            left -= messages
+            counted.append((mailbox, await count_mailbox(tx, mailbox) if left >= 0 else None))
+        return counted
 
-    async for slice_ in slices(database, "mailboxes", "id", work, progress, size=16):
+    async for slice_ in slices(database, "mailboxes", "id", work, progress, size=16, largest=1_000):
         for mailbox, counts in slice_.result:
             report.saw("Mailboxes")
             for look in ("first", "second"):
@@ -200,9 +208,17 @@ async def sweep_accounts(database: Database, report: Report, progress: Progress,
             last,
             account,
         )
-        return [(id_, await sum_account(tx, id_) if used <= WHOLE else None) for id_, used in rows]
+        left = WHOLE
+        summed: list[tuple[int, AccountSums | None]] = []
+        for id_, used in rows:
+            left -= used
+            if left >= 0:  # how many are kept no counter says
+                row = await tx.row(_KEPT, id_, left + 1)
+                left -= 0 if row is None else int(row[0])
+            summed.append((id_, await sum_account(tx, id_) if left >= 0 else None))
+        return summed
 
-    async for slice_ in slices(database, "accounts", "id", work, progress, size=16):
+    async for slice_ in slices(database, "accounts", "id", work, progress, size=16, largest=1_000):
         for id_, sums in slice_.result:
             report.saw("accounts")
             try:
