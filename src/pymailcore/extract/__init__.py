@@ -1,0 +1,1 @@
+"""Text of attachments: which parts have some, and the helper processes that read it."""

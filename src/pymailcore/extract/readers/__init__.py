@@ -1,0 +1,1 @@
+"""What understands the formats; imported by the helper process only."""
