@@ -152,3 +152,31 @@ def test_a_client_that_follows_has_the_same_list(uids: set[int], rounds: list[se
         for response in seen.say_expunged():
             del client[int(response.split()[1]) - 1]
         assert client == list(seen.uids)
+
+
+def test_a_saved_result_is_what_is_left_of_it() -> None:
+    """RFC 5182 section 2.1: what was expunged is not in it; it may name messages by number or UID."""
+    some = view(10, 20, 30, 40)
+    assert some.ranges(a_set(b"$"), uid=False) == ()
+    some.save([30, 10])
+    for uid in (False, True):
+        assert some.ranges(a_set(b"$"), uid=uid) == ((10, 10), (30, 30))
+    assert some.ranges(a_set(b"2,$"), uid=False) == ((10, 30),)
+    assert some.ranges(a_set(b"40:*,$"), uid=True) == ((10, 10), (30, 40))
+    assert some.ranges(a_set(b"9,$"), uid=False) is None
+    some.apply(delta(expunged=(10,)), expunge=True, told={})
+    assert some.ranges(a_set(b"$"), uid=False) == ((30, 30),)
+    some.save([])
+    assert some.ranges(a_set(b"$"), uid=True) == ()
+
+
+def test_numbers_of_uids_in_any_order() -> None:
+    assert view(10, 20, 30).numbered([30, 5, 10, 99, 20]) == [3, 1, 2]
+    assert view(7, 8, 9).numbered([9, 6, 7, 10, 8]) == [3, 1, 2]
+    assert view().numbered([1]) == []
+
+
+def test_the_uids_in_ranges() -> None:
+    some = view(10, 20, 30, 40)
+    assert list(some.uids_in(((5, 20), (40, 99)))) == [10, 20, 40]
+    assert list(some.uids_in(())) == []

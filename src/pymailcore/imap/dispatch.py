@@ -1,6 +1,7 @@
 """From a command to the function that does it.
 
-Standards: RFC 3501 section 7.4.1: no EXPUNGE while FETCH, STORE or SEARCH is answered.
+Standards: RFC 3501 section 7.4.1: no EXPUNGE while FETCH, STORE or SEARCH is answered; RFC 5256 section 3:
+nor while SORT or THREAD is.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,12 +32,16 @@ from pymailcore.imap.commands.mailboxes import (
     status,
     subscribe,
 )
-from pymailcore.imap.commands.search import search
+from pymailcore.imap.commands.search import cannot_search, search
 from pymailcore.imap.commands.select import check, close, expunge, select
+from pymailcore.imap.commands.sort import sort
+from pymailcore.imap.commands.thread import thread
 from pymailcore.imap.errors import refusal
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.responses import Status
 from pymailcore.imap.session import Session
+
+_BY_NUMBER: Final = (c.Fetch, c.StoreFlags, c.Search, c.Sort, c.Thread, c.CannotSearch)
 
 _Handler = Callable[[Session, Any], Awaitable[Status | None]]
 
@@ -63,6 +68,9 @@ HANDLERS: Final[Mapping[type[c.Command], _Handler]] = MappingProxyType(
         c.Close: close,
         c.Expunge: expunge,
         c.Search: search,
+        c.Sort: sort,
+        c.Thread: thread,
+        c.CannotSearch: cannot_search,
         c.Fetch: fetch,
         c.StoreFlags: store_flags,
         c.Copy: copy,
@@ -81,6 +89,6 @@ async def perform(session: Session, command: c.Command) -> Status | None:
         if isinstance(outcome, TemporaryFailure) or answer is refusal(MailError()):
             session.log.warning("command failed", command=type(command).__name__, fault=repr(outcome))
     if session.view is not None:
-        numbers = isinstance(command, c.Fetch | c.StoreFlags | c.Search) and not command.uid
+        numbers = isinstance(command, _BY_NUMBER) and not command.uid
         await session.sync(expunge=not numbers)
     return answer

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from pymailcore.base.ids import AccountId
+from pymailcore.imap.answers import KeptAnswers
 
 
 class AccountPlaces:
@@ -47,8 +48,10 @@ class Places:
     Attributes:
         searches: SEARCHes that run.
         messages: large messages that FETCH holds in memory.
+        threads: answers of THREAD that are kept.
     """
 
     def __init__(self, *, searches: int = 2, messages: int = 2) -> None:
         self.searches = AccountPlaces(searches)
         self.messages = AccountPlaces(messages)
+        self.threads = KeptAnswers()

@@ -36,8 +36,11 @@ class Session:
         may_start_tls: STARTTLS is offered.
         upgrade: STARTTLS was accepted: the driver takes TLS up once the answer is sent.
         farewell: BYE, to be said behind the answer to the running command.
+        extended_search: SEARCH is always answered by ESEARCH, as IMAP4rev2 wants it once it is enabled.
         told: modseq by UID of flags that the running command has told the client.
     """
+
+    extended_search = False
 
     def __init__(
         self,

@@ -46,11 +46,23 @@ class ImapSettings:
     )
     search_seconds: float = field(
         default=30.0,
-        metadata={"doc": "Longest time that a SEARCH may take, waiting for a place included."},
+        metadata={
+            "doc": "Longest time that a SEARCH, SORT or THREAD may take, waiting for a place included."
+        },
+    )
+    search_progress_seconds: float = field(
+        default=10.0,
+        metadata={
+            "doc": "A SEARCH, SORT or THREAD that takes longer tells the client that it is still at work, "
+            "each time this has passed (RFC 9585)."
+        },
     )
     searches_per_account: int = field(
         default=2,
-        metadata={"doc": "SEARCHes of one account that run at the same time in a process; others wait."},
+        metadata={
+            "doc": "SEARCHes, SORTs and THREADs of one account that run at the same time in a process; "
+            "others wait."
+        },
     )
     recheck_seconds: float = field(
         default=5.0,

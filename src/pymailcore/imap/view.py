@@ -1,7 +1,7 @@
 r"""A selected Mailbox as one session sees it.
 
 Standards: RFC 3501 sections 2.3.1.2 (sequence numbers), 5.2 and 7.4.1 (when EXPUNGE may be said); RFC 2180
-section 4 (several sessions on one Mailbox).
+section 4 (several sessions on one Mailbox); RFC 5182 section 2.1 (`$`).
 
 Theory of operation. The view is the list of UIDs that the client knows of; a sequence number is a place in
 it. The store is ahead of the view; `apply` brings the view up to a delta and says what the client must be
@@ -15,12 +15,12 @@ should call it recent, and RFC 9051 has dropped the flag.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from pymailcore.base.ids import MailboxId
 from pymailcore.imap.protocol.flags import encode_flags
-from pymailcore.imap.protocol.sequence import Ranges, SequenceSet, merge
+from pymailcore.imap.protocol.sequence import Ranges, SequenceSet, merge, runs
 from pymailcore.store.keywords import keyword_names
 from pymailcore.store.types import FetchRow, MailboxDelta, Snapshot
 
@@ -42,6 +42,7 @@ class View:
         self.modseq = snapshot.mailbox.highest_modseq
         self.recent_from = snapshot.mailbox.uid_next
         self.uids = array("I", snapshot.uids)
+        self.saved: Ranges = ()
         self._gone: set[int] = set()
 
     def __len__(self) -> int:
@@ -72,12 +73,23 @@ class View:
             return range(first + 1, last + 1)
         return [self.seq(uid) or 0 for uid in uids]
 
+    def numbered(self, uids: Sequence[int]) -> list[int]:
+        """Give the sequence numbers of UIDs in any order, without those that the client does not know of."""
+        own = self.uids
+        if own and own[-1] - own[0] + 1 == len(own):  # none was ever expunged between them
+            before, last = own[0] - 1, own[-1]
+            return [uid - before for uid in uids if before < uid <= last]
+        places = dict(zip(own, range(1, len(own) + 1), strict=True))
+        return [places[uid] for uid in uids if uid in places]
+
     def ranges(self, messages: SequenceSet, *, uid: bool, lenient: bool = False) -> Ranges | None:
         """Turn a set of numbers, or of UIDs if `uid`, into ranges of UIDs that the client knows of.
 
         None: a number is larger than there are messages (RFC 3501 section 9 wants BAD); when `lenient`,
         such numbers just name no message.
         """
+        if messages.saved:
+            return self._with_saved(messages, uid=uid, lenient=lenient)
         if uid:
             return self._known(messages.resolve(self.last_uid))
         uids = self.uids
@@ -89,11 +101,30 @@ class View:
             return None
         return tuple((uids[low - 1], uids[min(high, last) - 1]) for low, high in numbers if low <= last)
 
+    def uids_in(self, ranges: Ranges) -> Sequence[int]:
+        """Give the UIDs of the view that are in ascending ranges."""
+        uids = self.uids
+        found = array("I")
+        for low, high in ranges:
+            found.extend(uids[bisect_left(uids, low) : bisect_right(uids, high)])
+        return found
+
+    def _with_saved(self, messages: SequenceSet, *, uid: bool, lenient: bool) -> Ranges | None:
+        """The same for a set with `$`; what was expunged since is not in it (RFC 5182 section 2.1)."""
+        others: Ranges | None = ()
+        if messages.ranges:
+            others = self.ranges(SequenceSet(messages.ranges), uid=uid, lenient=lenient)
+        return None if others is None else self._known(self.saved + others)
+
+    def save(self, uids: Iterable[int]) -> None:
+        """Keep what a SEARCH has found as `$`."""
+        self.saved = self._known(runs(sorted(uids)))
+
     def count(self, low: int, high: int) -> int:
         """Count the messages with a UID from `low` to `high`."""
         return bisect_right(self.uids, high) - bisect_left(self.uids, low)
 
-    def _known(self, ranges: Ranges) -> Ranges:
+    def _known(self, ranges: Iterable[tuple[int, int]]) -> Ranges:
         """Cut ranges to UIDs of the view; those with no message between them become one."""
         uids = self.uids
         places = []

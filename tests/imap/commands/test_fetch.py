@@ -216,3 +216,14 @@ async def test_a_message_named_in_many_ways_is_not_held_as_often(world: ImapWorl
             tracemalloc.stop()
     assert seen > 60 * 1_000_000
     assert peak < 16_000_000
+
+
+@pytest.mark.parametrize(
+    ("partial", "uids"), [("1:2", [1, 2]), ("-1:-1", [3]), ("3:9", [3]), ("4:9", []), ("-2:-9", [1, 2])]
+)
+async def test_some_of_the_messages_by_their_place(world: ImapWorld, partial: str, uids: list[int]) -> None:
+    """RFC 9394 section 3.3."""
+    await filled(world)
+    async with await world.log_in("INBOX") as client:
+        responses = await client.ok(f"UID FETCH 1:* (FLAGS) (PARTIAL {partial})")
+        assert responses == [b"%d FETCH (UID %d FLAGS ())" % (uid, uid) for uid in uids]

@@ -123,7 +123,8 @@ async def test_what_was_not_announced_is_not_found(world: ImapWorld) -> None:
 async def test_a_charset_that_is_not_known(world: ImapWorld) -> None:
     """RFC 3501 section 6.4.4."""
     async with await world.log_in("INBOX") as client:
-        assert (await client.command("SEARCH CHARSET KOI8-R ALL")).code == "BADCHARSET (US-ASCII UTF-8)"
+        reply = await client.command("SEARCH CHARSET X-UNHEARD-OF ALL")
+        assert reply.code.startswith("BADCHARSET (US-ASCII UTF-8 ")
 
 
 async def test_a_search_has_a_deadline(world: ImapWorld, monkeypatch: pytest.MonkeyPatch) -> None:

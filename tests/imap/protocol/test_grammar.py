@@ -10,8 +10,10 @@ from pymailcore.imap.protocol.flags import Flags
 from pymailcore.imap.protocol.grammar import MAX_FLAGS, MAX_ID_PAIRS, parse_command
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import UnknownCharset
-from pymailcore.imap.protocol.search_keys import HasKeyword, Without
+from pymailcore.imap.protocol.search_keys import All, HasKeyword, Without
+from pymailcore.imap.protocol.search_options import PartialRange, ReturnOptions
 from pymailcore.imap.protocol.sequence import SequenceSet
+from pymailcore.imap.protocol.sort_grammar import SortCriterion, SortKey, ThreadAlgorithm
 
 ONE = SequenceSet(((1, 1),))
 
@@ -59,6 +61,23 @@ def parse(*pieces: bytes) -> c.Command:
         (b"uid search SEEN", c.Search(HasKeyword("$seen"), uid=True)),
         (b"FETCH 1 FLAGS", c.Fetch(ONE, (Attribute.FLAGS,))),
         (b"UID FETCH 1 UID", c.Fetch(ONE, (Attribute.UID,), uid=True)),
+        (
+            b"UID FETCH 1 SAVEDATE (PARTIAL -1:-3)",
+            c.Fetch(ONE, (Attribute.SAVEDATE,), uid=True, partial=PartialRange(-1, -3, b"-1:-3")),
+        ),
+        (b"FETCH $ UID", c.Fetch(SequenceSet((), saved=True), (Attribute.UID,))),
+        (b"UID SEARCH RETURN (COUNT) ALL", c.Search(All(), uid=True, options=ReturnOptions(count=True))),
+        (b"SORT (DATE) UTF-8 ALL", c.Sort((SortCriterion(SortKey.DATE),), All())),
+        (
+            b"UID SORT RETURN (MAX) (REVERSE TO) US-ASCII ALL",
+            c.Sort(
+                (SortCriterion(SortKey.TO, reverse=True),), All(), uid=True, options=ReturnOptions(max=True)
+            ),
+        ),
+        (b"THREAD REFERENCES UTF-8 ALL", c.Thread(ThreadAlgorithm.REFERENCES, All())),
+        (b"UID THREAD orderedsubject UTF-8 ALL", c.Thread(ThreadAlgorithm.ORDERED_SUBJECT, All(), uid=True)),
+        (b'SEARCH RETURN (SAVE) CHARSET X-X TEXT "x" (', c.CannotSearch()),
+        (b"UID SORT RETURN (SAVE MIN) (DATE) X-X ALL", c.CannotSearch(uid=True)),
         (b"STORE 1 +FLAGS (\\Seen)", c.StoreFlags(ONE, "+", Flags(("$seen",)))),
         (b"STORE 1 -flags.silent \\Seen x", c.StoreFlags(ONE, "-", Flags(("$seen", "x")), silent=True)),
         (b"UID STORE 1 FLAGS ()", c.StoreFlags(ONE, "=", Flags(), uid=True)),
@@ -122,6 +141,15 @@ def test_append_with_all_its_arguments() -> None:
         b"STORE 1 *FLAGS (x)",
         b"STORE 1 FLAGS (\\Recent)",
         b"STORE 1 FLAGS (x y",
+        b"FETCH 1 UID (PARTIAL 1:2)",
+        b"UID FETCH 1 UID (PARTIAL 1:2",
+        b"UID FETCH 1 UID (CHANGEDSINCE 1)",
+        b"SORT DATE UTF-8 ALL",
+        b"SORT (DATE) UTF-8",
+        b"SORT (RELEVANCY) UTF-8 ALL",
+        b"SEARCH RETURN (RELEVANCY) ALL",
+        b"THREAD X UTF-8 ALL",
+        b"THREAD REFERENCES",
         b"UID NOOP",
         b"UID",
         b"EXPUNGE 1",

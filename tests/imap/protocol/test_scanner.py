@@ -36,6 +36,20 @@ def test_what_is_no_string_is_refused(line: bytes) -> None:
         Scanner([line]).astring("a string")
 
 
+def test_numbers_of_63_bits() -> None:
+    """RFC 9051 section 9 (`number64`)."""
+    assert Scanner([b"9223372036854775807"]).number64() == 2**63 - 1
+    for line in (b"9223372036854775808", b"", b"x"):
+        with pytest.raises(BadCommand):
+            Scanner([line]).number64()
+
+
+def test_the_rest_can_be_passed_over() -> None:
+    scanner = Scanner([b"a {3}", b"b c", b" d"])
+    scanner.skip()
+    assert scanner.at_end
+
+
 def test_a_literal_is_only_at_the_end_of_its_line() -> None:
     """RFC 3501 section 4.3."""
     with pytest.raises(BadCommand):

@@ -8,7 +8,10 @@ from pymailcore.imap.protocol.search_grammar import (
     MAX_DEPTH,
     MAX_KEYS,
     MAX_NEEDLE_OCTETS,
+    BadFilter,
     UnknownCharset,
+    parse_criteria,
+    parse_filter,
     parse_search,
 )
 from pymailcore.imap.protocol.sequence import SequenceSet
@@ -19,7 +22,7 @@ NEXT = date(1994, 2, 2)
 
 
 def parse(*pieces: bytes) -> k.SearchKey:
-    scanner = Scanner([b" " + pieces[0], *pieces[1:]])
+    scanner = Scanner(list(pieces))
     key = parse_search(scanner)
     scanner.end()
     return key
@@ -68,6 +71,31 @@ def parse(*pieces: bytes) -> k.SearchKey:
         (b"SEEN (ALL)", k.Both((SEEN, k.All()))),
         (b'CHARSET utf-8 SUBJECT "\xc3\xbc"', k.Holds("subject", "ü")),
         (b"CHARSET US-ASCII ALL", k.All()),
+        (b'CHARSET ISO-8859-15 SUBJECT "\xa4"', k.Holds("subject", "€")),
+        (b'CHARSET "koi8-r" FROM "\xc9"', k.Holds("from", "и")),
+        (b"LARGER 4294967296", k.Larger(2**32)),
+        (b"OLDER 60", k.Aged(older=True, seconds=60)),
+        (b"YOUNGER 4294967295", k.Aged(older=False, seconds=2**32 - 1)),
+        (b"SAVEDBEFORE 1-Feb-1994", k.Dated(k.Clock.SAVED, before=DAY)),
+        (b"SAVEDON 1-Feb-1994", k.Dated(k.Clock.SAVED, DAY, NEXT)),
+        (b"SAVEDSINCE 1-Feb-1994", k.Dated(k.Clock.SAVED, since=DAY)),
+        (b"SAVEDATESUPPORTED", k.All()),
+        (b"EMAILID M6d99ac3275bb4e", k.HasEmailId("M6d99ac3275bb4e")),
+        (b"THREADID T-_1", k.HasThreadId("T-_1")),
+        (b"MODSEQ 0", k.ModifiedSince(0)),
+        (b'MODSEQ "/flags/\\\\draft" all 620162338', k.ModifiedSince(620162338)),
+        (b"FUZZY (SUBJECT a)", k.Fuzzy(k.Holds("subject", "a"))),
+        (b"NOT FUZZY ALL", k.Without(k.Fuzzy(k.All()))),
+        (b"FILTER On-The-Road", k.Filtered("on-the-road")),
+        (b"$", k.Messages(SequenceSet((), saved=True))),
+        (b"UID $", k.Messages(SequenceSet((), saved=True), uid=True)),
+        (
+            b"OR $ 1,5:6,$",
+            k.Either(
+                k.Messages(SequenceSet((), saved=True)),
+                k.Messages(SequenceSet(((1, 1), (5, 6)), saved=True)),
+            ),
+        ),
     ],
 )
 def test_every_key_has_its_value(line: bytes, key: k.SearchKey) -> None:
@@ -83,7 +111,10 @@ def test_a_needle_may_be_a_literal() -> None:
 @pytest.mark.parametrize(
     "line",
     [b"", b"X", b"NOT", b"OR SEEN", b"()", b"(SEEN", b"SEEN)", b"KEYWORD \\Seen", b"KEYWORD", b"ON 1-2-3",
-     b"LARGER x", b"UID x", b"SUBJECT", b"HEADER a", b"0", b"CHARSET UTF-8", b"SINCE 31-Dec-9999"],
+     b"LARGER x", b"UID x", b"SUBJECT", b"HEADER a", b"0", b"CHARSET UTF-8", b"SINCE 31-Dec-9999",
+     b"OLDER 0", b"OLDER 4294967296", b"YOUNGER", b"SAVEDON x", b"EMAILID", b"EMAILID a.b", b"THREADID (",
+     b"MODSEQ", b"MODSEQ 9223372036854775808", b'MODSEQ "x" some 1', b'MODSEQ "x" 1', b"FUZZY", b"FILTER",
+     b"FILTER a/b", b"$,1", b"$x", b"$$"],
 )  # fmt: skip
 def test_what_is_no_key_is_refused(line: bytes) -> None:
     """RFC 3501 section 9 (`search-key`)."""
@@ -91,11 +122,53 @@ def test_what_is_no_key_is_refused(line: bytes) -> None:
         parse(line)
 
 
-@pytest.mark.parametrize("line", [b"CHARSET KOI8-R ALL", b'SUBJECT "\xff"', b'CHARSET UTF-8 TEXT "\xfc"'])
+@pytest.mark.parametrize(
+    "line", [b"CHARSET X-UNHEARD-OF ALL", b'SUBJECT "\xff"', b'CHARSET UTF-8 TEXT "\xfc"']
+)
 def test_a_charset_that_is_not_known_is_told_apart(line: bytes) -> None:
     """RFC 3501 section 6.4.4: BADCHARSET."""
     with pytest.raises(UnknownCharset):
         parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "bad"),
+    [(b"CHARSET UTF-8 FILTER a", None), (b"CHARSET KOI8-R FILTER a", True), (b"CHARSET X-X FILTER a", False)],
+)
+def test_filters_are_in_utf_8(line: bytes, bad: bool | None) -> None:
+    """RFC 5466 section 3.1: BAD with BADCHARSET."""
+    if bad is None:
+        assert parse(line) == k.Filtered("a")
+    else:
+        with pytest.raises(UnknownCharset) as raised:
+            parse(line)
+        assert raised.value.bad is bad
+
+
+def test_criteria_begin_with_a_charset() -> None:
+    """RFC 5256 section 5 (`search-criteria`)."""
+    assert parse_criteria(Scanner([b"UTF-8 SEEN ALL"])) == k.Both((SEEN, k.All()))
+    assert parse_criteria(Scanner([b'"US-ASCII" SEEN'])) == SEEN
+    with pytest.raises(UnknownCharset):
+        parse_criteria(Scanner([b"SEEN ALL"]))
+
+
+def test_stored_filters() -> None:
+    """RFC 5466 section 3.2, its example; a literal is taken, too."""
+    assert parse_filter(b'OR SMALLER 5000 FROM "boss@example.com"') == k.Either(
+        k.Smaller(5000), k.Holds("from", "boss@example.com")
+    )
+    assert parse_filter(b"TEXT {6}\r\na b\r\nc SEEN") == k.Both((k.Holds("text", "a b\r\nc"), SEEN))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"OR SMALLER", b"SEEN ", b"SEEN\r\n", b"TEXT {9}\r\na", b"TEXT {9}", b'TEXT "\xff"', b"(SEEN"],
+)
+def test_what_is_no_filter(value: bytes) -> None:
+    """RFC 5466 section 3.1: not a full and correct search criterion."""
+    with pytest.raises(BadFilter):
+        parse_filter(value)
 
 
 def accepted(line: bytes) -> bool:

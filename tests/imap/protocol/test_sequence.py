@@ -76,3 +76,18 @@ def test_the_longest_set_is_quick() -> None:
     assert parsed is not None
     assert parsed.resolve(10) == ((1, 10),)
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"), [(b"$", ()), (b"1,$", ((1, 1),)), (b"5:*,9,$", ((5, 0), (9, 9)))]
+)
+def test_the_saved_result_stands_at_the_end(text: bytes, ranges: object) -> None:
+    """RFC 5182 section 3 (`seq-last-command`)."""
+    parsed = parse_set(text)
+    assert parsed is not None
+    assert (parsed.ranges, parsed.saved) == (ranges, True)
+
+
+def test_the_saved_result_stands_nowhere_else() -> None:
+    assert parse_set(b"$,1") is None
+    assert parse_set(b"$:1") is None

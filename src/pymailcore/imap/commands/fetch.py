@@ -1,6 +1,7 @@
 r"""FETCH.
 
-Standards: RFC 3501 sections 6.4.5 and 7.4.2; RFC 2180 section 4.1 (messages that are gone).
+Standards: RFC 3501 sections 6.4.5 and 7.4.2; RFC 2180 section 4.1 (messages that are gone); RFC 8514 section
+4.2 (SAVEDATE); RFC 9394 section 3.3 (PARTIAL).
 
 Theory of operation. What is kept ready (flags, dates, sizes, ENVELOPE, BODYSTRUCTURE) is a range read: each
 item is a column over a batch of rows, and one %-template writes a line for each row. Only items that need
@@ -59,6 +60,11 @@ _COLUMNS: Final[Mapping[Attribute, tuple[bytes, Want, _Column]]] = MappingProxyT
             lambda rows, _: [encode_internal_date(row.received_ms) for row in rows],
         ),
         Attribute.SIZE: (b"RFC822.SIZE %d", Want.FACTS, lambda rows, _: [row.size_octets for row in rows]),
+        Attribute.SAVEDATE: (
+            b'SAVEDATE "%b"',
+            Want.SAVED,
+            lambda rows, _: [encode_internal_date(row.saved_ms) for row in rows],
+        ),
         Attribute.ENVELOPE: (b"ENVELOPE %b", Want.ENVELOPE, lambda rows, _: [row.envelope for row in rows]),
         Attribute.BODY: (b"BODY %b", Want.BODY, lambda rows, _: [row.body for row in rows]),
         Attribute.BODYSTRUCTURE: (
@@ -76,6 +82,8 @@ async def fetch(session: Session, command: c.Fetch) -> Status:
     ranges = view.ranges(command.messages, uid=command.uid)
     if ranges is None:
         return OUT_OF_RANGE
+    if command.partial is not None:
+        ranges = tuple(runs(command.partial.cut(view.uids_in(ranges))))
     items = command.items
     if command.uid and Attribute.UID not in items:
         items = (Attribute.UID, *items)

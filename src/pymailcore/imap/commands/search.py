@@ -1,76 +1,115 @@
-"""SEARCH: compiled to the store's filters.
+"""SEARCH.
 
-Standards: RFC 3501 section 6.4.4.
+Standards: RFC 9051 section 6.4.4 and RFC 3501 section 6.4.4; RFC 4731 section 3.1 (RETURN); RFC 5182 section
+2.1 (SAVE); RFC 7162 sections 3.1.6 and 3.1.10 (MODSEQ in the answer); RFC 6203 section 4 (RELEVANCY).
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-import trio
-
+from pymailcore.imap.commands.criteria import UndefinedFilter, fuzzy_needles
+from pymailcore.imap.commands.searching import TOO_LONG, Progress, find, resolved, within_limits
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol import search_keys as k
-from pymailcore.imap.protocol.dates import day_ms
-from pymailcore.imap.protocol.responses import Status, no, ok
+from pymailcore.imap.protocol.responses import Status, bad, no, ok
+from pymailcore.imap.protocol.search_options import ReturnOptions
+from pymailcore.imap.protocol.search_results import extended, numbers, returned
+from pymailcore.imap.protocol.server import UNKNOWN_CHARSET
 from pymailcore.imap.session import Session
-from pymailcore.imap.view import View
-from pymailcore.store import query as q
-from pymailcore.store.keywords import keywords_of
 
-_LARGEST_UID: Final = 2**32 - 1
-_FIELD: Final = {field.value: field for field in q.Field}
-_EVERYTHING: Final = q.And(())
-_NOTHING: Final = q.Or(())
+_ALL: Final = ReturnOptions(all=True)
+NO_FUZZY: Final = bad("RELEVANCY needs FUZZY")
+DONE: Final = ok("Done")
+
+
+class Found(NamedTuple):
+    """What was found.
+
+    Attributes:
+        uids: in the order of the answer.
+        scores: relevancy by UID, where it is asked for.
+        modseq: the highest of what the answer names, where it was searched for.
+    """
+
+    uids: Sequence[int]
+    scores: dict[int, int] | None = None
+    modseq: int | None = None
 
 
 async def search(session: Session, command: c.Search) -> Status:
     """SEARCH and UID SEARCH."""
+    options = command.options
+    try:
+        key = await resolved(session, command.key)
+    except UndefinedFilter as undefined:
+        return undefined_filter(session, options, undefined)
+    asked = options is not None and options.relevancy
+    if asked and not k.contains(key, k.Fuzzy):
+        return NO_FUZZY
+
+    async def work(progress: Progress) -> Found:
+        uids = await find(session, key, progress)
+        scores = await relevance(session, key, uids) if asked else None
+        return Found(uids, scores, await modseq_of(session, key, uids, options))
+
+    found = await within_limits(session, work)
+    return await answer(session, b"SEARCH", found, options, uid=command.uid)
+
+
+async def cannot_search(session: Session, _command: c.CannotSearch) -> Status:
+    """A SEARCH with SAVE that is refused: nothing is saved."""
+    session.selected.save(())
+    return UNKNOWN_CHARSET
+
+
+def undefined_filter(session: Session, options: ReturnOptions | None, fault: UndefinedFilter) -> Status:
+    """A filter is not there, or is none (RFC 5466 section 3.1)."""
+    if options is not None and options.save:
+        session.selected.save(())
+    return no("There is no such filter", b"UNDEFINED-FILTER " + fault.name.encode("ascii"))
+
+
+async def relevance(session: Session, key: k.SearchKey, uids: Sequence[int]) -> dict[int, int]:
+    """Give each UID its score."""
+    mailbox = session.selected.mailbox
+    return await session.store.arranging.relevance(session.account, mailbox, uids, fuzzy_needles(key))
+
+
+async def modseq_of(
+    session: Session, key: k.SearchKey, uids: Sequence[int], options: ReturnOptions | None
+) -> int | None:
+    """The highest mod-sequence of what is returned, if MODSEQ was searched for."""
+    if not uids or not k.contains(key, k.ModifiedSince):
+        return None
+    some = sorted(returned(uids, options or _ALL))
+    return await session.store.arranging.highest_modseq(session.account, session.selected.mailbox, some)
+
+
+async def answer(
+    session: Session, name: bytes, found: Found | None, options: ReturnOptions | None, *, uid: bool
+) -> Status:
+    """Answer with what was found, as it was asked for.
+
+    Args:
+        name: of the plain answer.
+        found: None when it took too long.
+    """
     view = session.selected
-    found: list[int] | None = None
-    with trio.move_on_after(session.settings.search_seconds):
-        async with session.services.places.searches.place(session.account):
-            key = compile_key(command.key, view)
-            found = await session.store.search(session.account, view.mailbox, key)
     if found is None:
-        return no("The search takes too long", b"LIMIT")
-    last = view.last_uid
-    known = [uid for uid in found if uid <= last] if found and found[-1] > last else found
-    numbers = known if command.uid else [seq for seq in view.seqs(known) if seq]
-    await session.send(b"* SEARCH%b\r\n" % b"".join([b" %d" % number for number in numbers]))
-    return ok("Done")
-
-
-def compile_key(key: k.SearchKey, view: View) -> q.Filter:  # noqa: C901 - one case for each key
-    """Give the filter that takes what a key takes; the depth is bounded by the grammar."""
-    match key:
-        case k.All():
-            return _EVERYTHING
-        case k.Both(keys):
-            return q.And(tuple(compile_key(each, view) for each in keys))
-        case k.Either(first, second):
-            return q.Or((compile_key(first, view), compile_key(second, view)))
-        case k.Without(inner):
-            return q.Not(compile_key(inner, view))
-        case k.Messages(messages, uid):
-            ranges = view.ranges(messages, uid=uid, lenient=True)
-            return q.Uids(ranges) if ranges else _NOTHING
-        case k.HasKeyword(name):
-            return q.HasKeywords(keywords_of((name,)))
-        case k.IsDeleted():
-            return q.Deleted()
-        case k.IsRecent():
-            return q.Uids(((view.recent_from, _LARGEST_UID),))
-        case k.Dated(clock, since, before):
-            since_ms = None if since is None else day_ms(since)
-            before_ms = None if before is None else day_ms(before)
-            if clock is k.Clock.SENT:
-                return q.Sent(since_ms, before_ms)
-            return q.Received(since_ms, before_ms)
-        case k.Larger(octets):
-            return q.Size(least=octets + 1)
-        case k.Smaller(octets):
-            return q.Size(below=octets)
-        case k.Holds(field, needle):
-            # An empty needle is in every string, also in that of a field which is not there.
-            return q.Contains(_FIELD[field], needle) if needle else _EVERYTHING
-        case k.HeaderHolds(name, needle):
-            return q.HeaderContains(name, needle)
+        if options is not None and options.save:
+            view.save(())
+        return TOO_LONG
+    if options is None and session.extended_search:  # RFC 9051 section 6.4.4
+        options = _ALL
+    listed = found.uids if uid else view.numbered(found.uids)
+    if options is None:
+        await session.send(numbers(name, listed, found.modseq))
+        return DONE
+    if options.save:
+        view.save(returned(found.uids, options))
+    if not options.silent:
+        scores = None if found.scores is None else [found.scores.get(one, 1) for one in found.uids]
+        await session.send(
+            extended(session.protocol.tag, listed, options, uid=uid, modseq=found.modseq, scores=scores)
+        )
+    return DONE

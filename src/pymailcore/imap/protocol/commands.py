@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pymailcore.imap.protocol.fetch_items import FetchItem
 from pymailcore.imap.protocol.flags import Flags
 from pymailcore.imap.protocol.search_keys import SearchKey
+from pymailcore.imap.protocol.search_options import PartialRange, ReturnOptions
 from pymailcore.imap.protocol.sequence import SequenceSet
+from pymailcore.imap.protocol.sort_grammar import SortCriterion, ThreadAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +163,55 @@ class Expunge:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """SEARCH and UID SEARCH."""
+    """SEARCH and UID SEARCH.
 
+    Attributes:
+        options: of RETURN (RFC 4731); None for the plain answer.
+    """
+
+    key: SearchKey
+    uid: bool = False
+    options: ReturnOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """SORT and UID SORT (RFC 5256), with RETURN as in RFC 5267 section 3."""
+
+    criteria: tuple[SortCriterion, ...]
+    key: SearchKey
+    uid: bool = False
+    options: ReturnOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """THREAD and UID THREAD (RFC 5256)."""
+
+    algorithm: ThreadAlgorithm
     key: SearchKey
     uid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class CannotSearch:
+    """A SEARCH or SORT with SAVE, in a charset that is not known: nothing is saved (RFC 5182 section 2.1)."""
+
+    uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
-    """FETCH and UID FETCH; items without repeats, in the order given."""
+    """FETCH and UID FETCH; items without repeats, in the order given.
+
+    Attributes:
+        partial: which of the messages (RFC 9394 section 3.3).
+    """
 
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool = False
+    partial: PartialRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +262,9 @@ Command = (
     | Close
     | Expunge
     | Search
+    | Sort
+    | Thread
+    | CannotSearch
     | Fetch
     | StoreFlags
     | Copy

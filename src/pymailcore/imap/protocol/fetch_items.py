@@ -1,6 +1,6 @@
 """What FETCH can ask for.
 
-Standards: RFC 3501 section 6.4.5.
+Standards: RFC 3501 section 6.4.5, RFC 8514 section 4.2 (SAVEDATE).
 """
 
 import enum
@@ -17,6 +17,7 @@ class Attribute(enum.Enum):
     ENVELOPE = b"ENVELOPE"
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
+    SAVEDATE = b"SAVEDATE"
 
 
 @dataclass(frozen=True, slots=True)

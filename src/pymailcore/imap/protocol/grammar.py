@@ -1,7 +1,8 @@
 """From the pieces of a command to a value.
 
 Standards: RFC 3501 section 9; RFC 2177 section 4, RFC 2342 section 6, RFC 2971 section 4, RFC 3691
-section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 6851 section 5.
+section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 5256 section 5, RFC 6851 section 5,
+RFC 9394 section 4.
 
 Each command has one small function; the table at the end leads from its name to it.
 """
@@ -17,8 +18,11 @@ from pymailcore.imap.protocol.fetch_grammar import parse_fetch_items
 from pymailcore.imap.protocol.flags import Flags, parse_flags
 from pymailcore.imap.protocol.names import decode_name
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
-from pymailcore.imap.protocol.search_grammar import parse_search
+from pymailcore.imap.protocol.search_grammar import UnknownCharset, parse_criteria, parse_search
+from pymailcore.imap.protocol.search_keys import Filtered, Fuzzy, SearchKey, contains
+from pymailcore.imap.protocol.search_options import ReturnOptions, parse_partial, parse_return
 from pymailcore.imap.protocol.sequence import SequenceSet, parse_set
+from pymailcore.imap.protocol.sort_grammar import SortKey, parse_algorithm, parse_criteria_list
 from pymailcore.sasl.wire import decode_initial
 
 MAX_FLAGS: Final = 256
@@ -186,14 +190,65 @@ def _append(scanner: Scanner) -> c.Append:
     return c.Append(mailbox, flags, time_ms, scanner.literal("a literal"))
 
 
-def _search(scanner: Scanner, *, uid: bool = False) -> c.Search:
-    return c.Search(parse_search(scanner), uid)
+def _search(scanner: Scanner, *, uid: bool = False) -> c.Command:
+    scanner.space()
+    options = parse_return(scanner)
+    try:
+        key = parse_search(scanner)
+    except UnknownCharset as fault:
+        return _cannot_search(scanner, options, fault, uid=uid)
+    _require_fuzzy(key, asked=options is not None and options.relevancy)
+    return c.Search(key, uid, options)
+
+
+def _sort(scanner: Scanner, *, uid: bool = False) -> c.Command:
+    scanner.space()
+    options = parse_return(scanner)
+    criteria = parse_criteria_list(scanner)
+    scanner.space()
+    try:
+        key = parse_criteria(scanner)
+    except UnknownCharset as fault:
+        return _cannot_search(scanner, options, fault, uid=uid)
+    asked = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
+    _require_fuzzy(key, asked=asked or (options is not None and options.relevancy))
+    return c.Sort(criteria, key, uid, options)
+
+
+def _thread(scanner: Scanner, *, uid: bool = False) -> c.Thread:
+    scanner.space()
+    algorithm = parse_algorithm(scanner)
+    scanner.space()
+    return c.Thread(algorithm, parse_criteria(scanner), uid)
+
+
+def _cannot_search(
+    scanner: Scanner, options: ReturnOptions | None, fault: UnknownCharset, *, uid: bool
+) -> c.CannotSearch:
+    if fault.bad or options is None or not options.save:
+        raise fault
+    scanner.skip()
+    return c.CannotSearch(uid)
+
+
+def _require_fuzzy(key: SearchKey, *, asked: bool) -> None:
+    # What a filter has in it is seen when it is read.
+    if asked and not contains(key, Fuzzy) and not contains(key, Filtered):  # RFC 6203 section 4
+        raise BadCommand("RELEVANCY needs FUZZY")
 
 
 def _fetch(scanner: Scanner, *, uid: bool = False) -> c.Fetch:
     messages = _messages(scanner)
     scanner.space()
-    return c.Fetch(messages, parse_fetch_items(scanner), uid)
+    items = parse_fetch_items(scanner)
+    partial = None
+    if uid and scanner.takes(b" ("):  # RFC 9394 section 3.3
+        if scanner.atom("a modifier").upper() != b"PARTIAL":
+            raise BadCommand("Unknown modifier")
+        scanner.space()
+        partial = parse_partial(scanner)
+        scanner.expect(b")", "a parenthesis that ends the modifiers")
+    return c.Fetch(messages, items, uid, partial)
 
 
 def _store(scanner: Scanner, *, uid: bool = False) -> c.StoreFlags:
@@ -235,6 +290,8 @@ def _nothing(command: c.Command) -> Callable[[Scanner], c.Command]:
 _UID_COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyType(
     {
         b"SEARCH": lambda s: _search(s, uid=True),
+        b"SORT": lambda s: _sort(s, uid=True),
+        b"THREAD": lambda s: _thread(s, uid=True),
         b"FETCH": lambda s: _fetch(s, uid=True),
         b"STORE": lambda s: _store(s, uid=True),
         b"COPY": lambda s: _copy(s, uid=True),
@@ -270,6 +327,8 @@ _COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyT
         b"UNSELECT": _nothing(c.Close(expunge=False)),
         b"EXPUNGE": _nothing(c.Expunge()),
         b"SEARCH": _search,
+        b"SORT": _sort,
+        b"THREAD": _thread,
         b"FETCH": _fetch,
         b"STORE": _store,
         b"COPY": _copy,

@@ -17,9 +17,11 @@ _QUOTED: Final = re.compile(rb'"((?:[^"\\\r\n\0]|\\["\\])*)"')
 _ESCAPE: Final = re.compile(rb'\\(["\\])')
 _NUMBER: Final = re.compile(rb"[0-9]{1,10}")
 _TAG: Final = re.compile(rb"""[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,64}""")
-_SET: Final = re.compile(rb"[0-9*:,]+")
+_NUMBER64: Final = re.compile(rb"[0-9]{1,19}")
+_SET: Final = re.compile(rb"(?:[0-9*:,]|\$(?![^ )]))+")
 
 MAX_NUMBER: Final = 2**32 - 1
+MAX_NUMBER64: Final = 2**63 - 1
 
 
 class BadCommand(Exception):
@@ -114,6 +116,19 @@ class Scanner:
         if number > MAX_NUMBER:
             raise BadCommand(f"Expected {what} of at most 32 bits")
         return number
+
+    def number64(self, what: str = "a number") -> int:
+        """Take a number of at most 63 bits (RFC 9051 section 9, `number64`)."""
+        number = int(self.word(_NUMBER64, what))
+        if number > MAX_NUMBER64:
+            raise BadCommand(f"Expected {what} of at most 63 bits")
+        return number
+
+    def skip(self) -> None:
+        """Pass over all that is left."""
+        self._piece = len(self._pieces) - 1
+        self._line = self._pieces[self._piece]
+        self._at = len(self._line)
 
     def string(self, what: str) -> bytes:
         """Take a quoted string or a literal."""

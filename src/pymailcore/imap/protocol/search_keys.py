@@ -1,6 +1,7 @@
 """What SEARCH can ask for, as a tree.
 
-Standards: RFC 3501 section 6.4.4.
+Standards: RFC 9051 section 6.4.4, RFC 3501 section 6.4.4 (RECENT, NEW, OLD), and the extensions named beside
+each.
 """
 
 import enum
@@ -67,15 +68,24 @@ class Clock(enum.Enum):
 
     INTERNAL = enum.auto()
     SENT = enum.auto()
+    SAVED = enum.auto()  # RFC 8514
 
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE as days in [since, before)."""
+    """BEFORE, ON, SINCE and those with SENT and SAVED before them, as days in [since, before)."""
 
     clock: Clock
     since: date | None = None
     before: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """OLDER and YOUNGER (RFC 5032): INTERNALDATE is at least, or at most, so many seconds ago."""
+
+    older: bool
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,41 @@ class HeaderHolds:
     needle: str
 
 
+@dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """EMAILID (RFC 8474): the id as written."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasThreadId:
+    """THREADID (RFC 8474): the id as written."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModifiedSince:
+    """MODSEQ (RFC 7162 section 3.1.5): a mod-sequence of at least this."""
+
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """FUZZY (RFC 6203)."""
+
+    key: "SearchKey"
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """FILTER (RFC 5466): the keys that are stored under a name, which is in lower case."""
+
+    name: str
+
+
 SearchKey = (
     All
     | Both
@@ -118,8 +163,36 @@ SearchKey = (
     | IsDeleted
     | IsRecent
     | Dated
+    | Aged
     | Larger
     | Smaller
     | Holds
     | HeaderHolds
+    | HasEmailId
+    | HasThreadId
+    | ModifiedSince
+    | Fuzzy
+    | Filtered
 )
+
+
+def parts(key: SearchKey) -> tuple[SearchKey, ...]:
+    """The keys of which a key is made."""
+    match key:
+        case Both(keys):
+            return keys
+        case Either(first, second):
+            return first, second
+        case Without(inner) | Fuzzy(inner):
+            return (inner,)
+    return ()
+
+
+def leaves(key: SearchKey) -> int:
+    """How many keys that are made of no others a key has."""
+    return sum(map(leaves, parts(key))) or 1
+
+
+def contains(key: SearchKey, kind: type) -> bool:
+    """Whether a key, or one of which it is made, is of a kind."""
+    return isinstance(key, kind) or any(contains(part, kind) for part in parts(key))

@@ -1,6 +1,7 @@
 """Sets of sequence numbers and UIDs.
 
-Standards: RFC 3501 section 9 (`sequence-set`), RFC 4315 section 3 (UID sets in response codes).
+Standards: RFC 3501 section 9 (`sequence-set`), RFC 4315 section 3 (UID sets in response codes), RFC 5182
+section 2.1 (`$`).
 
 A set is kept as the ranges that were written. It becomes merged, ascending intervals once the value of
 `*` is known, so that `1:*,1:*,1:*` costs what `1:*` costs.
@@ -19,9 +20,14 @@ Ranges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """Ranges as the client wrote them; `STAR` (0) stands for `*`."""
+    """Ranges as the client wrote them; `STAR` (0) stands for `*`.
+
+    Attributes:
+        saved: the messages that the last SEARCH with SAVE has found belong to it (`$`).
+    """
 
     ranges: Ranges
+    saved: bool = False
 
     def resolve(self, largest: int) -> Ranges:
         """Give the set as merged, ascending intervals, ends included.
@@ -33,7 +39,7 @@ class SequenceSet:
         for first, last in self.ranges:
             low, high = first or largest, last or largest
             pairs.append((low, high) if low <= high else (high, low))
-        return merge(pairs)
+        return merge(pairs) if pairs else ()
 
 
 def merge(pairs: list[tuple[int, int]]) -> Ranges:
@@ -58,14 +64,18 @@ def parse_set(text: bytes) -> SequenceSet | None:
     if text.count(b",") >= MAX_RANGES:
         return None
     ranges = []
-    for member in text.split(b","):
+    members = text.split(b",")
+    saved = members[-1] == b"$"  # the grammar of RFC 5182 section 3 has it at the end
+    if saved:
+        members.pop()
+    for member in members:
         first, colon, last = member.partition(b":")
         low = _number(first)
         high = _number(last) if colon else low
         if low is None or high is None:
             return None
         ranges.append((low, high))
-    return SequenceSet(tuple(ranges))
+    return SequenceSet(tuple(ranges), saved)
 
 
 def _number(text: bytes) -> int | None:

@@ -22,7 +22,7 @@ from pymailcore.imap.protocol.limits import BEFORE_LOGIN, after_login
 from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, Whole
 from pymailcore.imap.protocol.responses import CONTINUE, IDLING, Condition, Status, bad, bye, no
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
-from pymailcore.imap.protocol.search_grammar import UnknownCharset
+from pymailcore.imap.protocol.search_grammar import CHARSETS, UnknownCharset
 from pymailcore.sasl.wire import CANCEL, MAX_LINE_OCTETS, decode, encode
 
 MAX_BAD_BEFORE_LOGIN: Final = 10
@@ -84,6 +84,9 @@ _ALLOWED: Final[dict[type[c.Command], frozenset[State]]] = {
     c.Close: _SELECTED,
     c.Expunge: _SELECTED,
     c.Search: _SELECTED,
+    c.Sort: _SELECTED,
+    c.Thread: _SELECTED,
+    c.CannotSearch: _SELECTED,
     c.Fetch: _SELECTED,
     c.StoreFlags: _SELECTED,
     c.Copy: _SELECTED,
@@ -95,6 +98,8 @@ _AFTER_OK: Final[dict[type[object], State]] = {
     c.Close: State.AUTHENTICATED,
     c.Logout: State.CLOSED,
 }
+BAD_CHARSET: Final = b"BADCHARSET (%b)" % CHARSETS
+UNKNOWN_CHARSET: Final = no("Strings are not in a charset that is known", BAD_CHARSET)
 _WRONG_STATE: Final = {
     State.NOT_AUTHENTICATED: bad("Log in first"),
     State.AUTHENTICATED: bad("Not now: no mailbox is selected, or you are logged in already"),
@@ -189,6 +194,16 @@ class ImapServerProtocol:
         self._pending = None
         self._mode = _Mode.IDLE
         self._out.append(IDLING)
+
+    @property
+    def tag(self) -> bytes:
+        """The tag of the command that was taken last."""
+        return self._tag
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the peer has said that it will send no more."""
+        return self._at_end
 
     @property
     def idling(self) -> bool:
@@ -294,8 +309,8 @@ class ImapServerProtocol:
         except BadCommand as fault:
             self._finish(bad(str(fault)))
             return _Step.AGAIN
-        except UnknownCharset:
-            self._finish(no("Strings are not in a charset that is known", b"BADCHARSET (US-ASCII UTF-8)"))
+        except UnknownCharset as fault:
+            self._finish(bad("Filters are in UTF-8", BAD_CHARSET) if fault.bad else UNKNOWN_CHARSET)
             return _Step.AGAIN
         if self.state not in _ALLOWED[type(command)]:
             self._finish(_WRONG_STATE[self.state])
