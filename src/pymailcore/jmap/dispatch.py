@@ -6,6 +6,7 @@ Standards: RFC 8620 sections 3.3 to 3.7.
 from collections.abc import Callable, Mapping, Sequence
 
 from pymailcore.base.errors import MailError
+from pymailcore.jmap.asgi import Disconnected
 from pymailcore.jmap.methods.context import Context, Handler
 from pymailcore.jmap.methods.outcomes import method_error
 from pymailcore.jmap.methods.registry import methods
@@ -28,6 +29,9 @@ async def run(
 
     Args:
         on_fault: is told of a fault of our own and the method it happened in; the client gets serverFail.
+
+    Raises:
+        Disconnected: the client has gone, and a call has been given up.
     """
     table = methods(request.using)
     if request.created_ids is not None:
@@ -70,6 +74,8 @@ async def _answer(
         most = max(settings.max_objects_in_get, settings.max_objects_in_set)
         arguments = resolve(call.arguments, answers, max_items=most, budget=budget)
         return Invocation(call.name, await handler(context, Arguments(arguments)), call.call_id)
+    except Disconnected:
+        raise
     except MethodError as error:
         return Invocation("error", error.arguments(), call.call_id)
     except MailError as error:

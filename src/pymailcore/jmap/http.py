@@ -102,7 +102,7 @@ class JmapHttp:
         except RequestProblem as problem:
             await asgi.answer_problem(send, problem, headers=_headers_of(problem))
         except Disconnected:
-            log.debug("client left before its request was whole")
+            log.debug("client left before it had its answer")
         except NotFound:
             await asgi.answer_problem(send, problems.plain(404, "There is no such thing here."))
         except OverQuota:
@@ -179,7 +179,9 @@ class JmapHttp:
                 parsed = await run_in_thread(self._parse, octets, limiter=self._parse_limiter)
             else:
                 parsed = self._parse(octets)
-            context = Context(principal=principal, services=self._services, peer=request.peer)
+            context = Context(
+                principal=principal, services=self._services, peer=request.peer, gone=request.disconnected
+            )
             document = await dispatch.run(
                 parsed,
                 context,

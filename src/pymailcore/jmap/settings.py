@@ -44,6 +44,10 @@ class JmapSettings:
     )
     max_filter_conditions: int = field(default=100, metadata={"doc": "Conditions in one filter."})
     max_filter_depth: int = field(default=16, metadata={"doc": "Nested operators in one filter."})
+    search_seconds: float = field(
+        default=30.0,
+        metadata={"doc": "Longest time that one Email/query or SearchSnippet/get may look through texts."},
+    )
     max_body_value_octets: int = field(
         default=1_048_576, metadata={"doc": "Octets of one body value of Email/get, whatever is asked for."}
     )

@@ -1,12 +1,13 @@
 """RFC 8621 sections 4.3 to 4.5 and 3: finding Emails and Threads."""
 
+import random
 from typing import Any
 
 import pytest
 from tests.support.jmap_world import NOW_MS, JmapWorld
 from tests.support.stores import a_message
 
-from pymailcore.jmap.methods.email_filter import split_words
+from pymailcore.store import listing
 from pymailcore.store.keywords import keywords_of
 
 
@@ -32,7 +33,12 @@ async def three(world: JmapWorld) -> dict[str, str]:
         ({}, "one two three"),
         ({"from": "zoe"}, "three"),
         ({"subject": "FIRST"}, "one two"),
-        ({"body": "lph"}, "one"),
+        ({"body": "alph"}, "one"),
+        ({"body": "lph"}, ""),
+        ({"body": "'alph'"}, ""),
+        ({"body": "'alpha beta'"}, "one"),
+        ({"from": "oe"}, "three"),
+        ({"from": '"oe"'}, ""),
         ({"text": "alpha beta"}, "one"),
         ({"text": '"beta alpha"'}, ""),
         ({"to": "bob@example.org", "hasKeyword": "$flagged"}, "two"),
@@ -53,6 +59,9 @@ async def three(world: JmapWorld) -> dict[str, str]:
         ({"header": ["X-Mark"]}, "three"),
         ({"header": ["x-mark", "ye"]}, "three"),
         ({"header": ["X-Mark", "no"]}, ""),
+        ({"header": ["X-Mark", " "]}, "three"),
+        ({"header": ["X-Mark", "ye es"]}, "three"),
+        ({"header": ["X-Mark", "'ye es'"]}, ""),
         ({"inMailbox": "m1"}, ""),
         ({"inMailbox": "nonsense"}, ""),
         ({"operator": "NOT", "conditions": [{"from": "zoe"}, {"hasKeyword": "$flagged"}]}, "one"),
@@ -82,7 +91,6 @@ async def test_dates_are_half_open(world: JmapWorld, three: dict[str, str]) -> N
     [
         ({"none": 1}, "unsupportedFilter"),
         ({"someInThreadHaveKeyword": 1}, "invalidArguments"),
-        ({"text": "x" * 1001}, "unsupportedFilter"),
         ({"text": 1}, "invalidArguments"),
         ({"inMailbox": 1}, "invalidArguments"),
         ({"inMailboxOtherThan": "m1"}, "invalidArguments"),
@@ -125,6 +133,50 @@ async def test_depth_is_limited(world: JmapWorld, depth: int, fits: bool) -> Non
         assert await world.error("Email/query", filter=condition) == "unsupportedFilter"
 
 
+async def test_every_window_is_that_of_a_plain_list(
+    world: JmapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 8620 section 5.5, RFC 8621 section 4.4.3; the list of one Mailbox is read another way."""
+    for number in range(12):
+        answered = f"<{number % 5}@x>" if number >= 5 else None
+        octets = a_message(f"s{number % 5}", message_id=f"<{number}@x>", in_reply_to=answered)
+        await world.deliver(octets, received_ms=NOW_MS + number // 2 * 1000)
+    monkeypatch.setattr(listing, "_CHUNK", 3)
+    source = random.Random(4)  # noqa: S311
+    everything = (await world.call("Email/query"))["ids"]
+    given = await world.call("Email/get", ids=everything, properties=["threadId"])
+    threads = {email["id"]: email["threadId"] for email in given["list"]}
+    orders: dict[tuple[bool, bool], list[str]] = {}
+    for ascending in (True, False):
+        by = [{"property": "receivedAt", "isAscending": ascending}]
+        plain = (await world.call("Email/query", sort=by))["ids"]
+        firsts = {threads[email]: email for email in reversed(plain)}
+        orders[ascending, False] = plain
+        orders[ascending, True] = [email for email in plain if firsts[threads[email]] == email]
+    assert len(orders[True, True]) == 5
+    for _ in range(150):
+        collapse, ascending = source.random() < 0.5, source.random() < 0.5
+        order = orders[ascending, collapse]
+        anchor = source.choice([None, None, *order])
+        asked: dict[str, Any] = {
+            "position": source.randint(-15, 15),
+            "anchorOffset": source.randint(-15, 15),
+            "limit": source.randint(0, 15),
+            "collapseThreads": collapse,
+            "sort": [{"property": "receivedAt", "isAscending": ascending}],
+            "filter": source.choice([None, {"inMailbox": world.mailboxes["inbox"]}, {"subject": "s"}]),
+            "calculateTotal": source.random() < 0.5,
+        }
+        start = max(0, asked["position"] + (len(order) if asked["position"] < 0 else 0))
+        if anchor is not None:
+            asked["anchor"] = anchor
+            start = max(0, order.index(anchor) + asked["anchorOffset"])
+        found = await world.call("Email/query", **asked)
+        assert found["ids"] == order[start : start + asked["limit"]], asked
+        assert found["position"] == start or not found["ids"], asked
+        assert found.get("total") == (len(order) if asked["calculateTotal"] else None), asked
+
+
 async def test_windows_anchors_and_totals(world: JmapWorld, three: dict[str, str]) -> None:
     """RFC 8620 section 5.5."""
     order = [{"property": "receivedAt"}]
@@ -148,7 +200,9 @@ async def test_windows_anchors_and_totals(world: JmapWorld, three: dict[str, str
         ([{"property": "hasKeyword"}], "invalidArguments"),
         ([{"property": "someInThreadHaveKeyword", "keyword": 1}], "invalidArguments"),
         ([{"property": "size", "keyword": "$seen"}], "unsupportedSort"),
-        ([{"property": "size", "collation": "i;octet"}], "unsupportedSort"),
+        ([{"property": "subject", "collation": "i;octet"}], "unsupportedSort"),
+        ([{"property": "subject", "collation": 1}], "invalidArguments"),
+        ([{"property": "fromMailbox"}], "unsupportedSort"),
         ([{"property": "none"}], "unsupportedSort"),
     ],
 )
@@ -242,44 +296,10 @@ async def test_changes_come_in_pieces_that_lead_to_the_whole(world: JmapWorld) -
     assert len(seen) == len(set(seen)) == 5
 
 
-@pytest.mark.parametrize(
-    ("text", "needles"),
-    [
-        ("a b", ["a", "b"]),
-        ('"a b" c', ["a b", "c"]),
-        ("'a b'", ["a b"]),
-        ('a\\"b', ['a"b']),
-        ("don't", ["don't"]),
-        ("  ", []),
-        ('"open', ["open"]),
-        ("a\\", ["a\\"]),
-        ('""', []),
-    ],
-)
-def test_search_strings_are_cut_into_words_and_phrases(text: str, needles: list[str]) -> None:
-    """RFC 8621 section 4.4.1: text."""
-    assert split_words(text) == needles
-
-
-async def test_snippets_mark_what_was_found(world: JmapWorld) -> None:
-    """RFC 8621 section 5."""
-    await world.deliver(a_message("a <b> needle", body="long " * 100 + "the Needle & <i>more</i>\r\n"))
-    (email,) = (await world.call("Email/query"))["ids"]
-    found = await world.call("SearchSnippet/get", filter={"text": "needle"}, emailIds=[email, "e1"])
-    assert found["notFound"] == ["e1"]
-    (snippet,) = found["list"]
-    assert snippet["subject"] == "a &lt;b&gt; <mark>needle</mark>"
-    assert "the <mark>Needle</mark> &amp; &lt;i&gt;more&lt;/i&gt;" in snippet["preview"]
-    assert len(snippet["preview"].encode()) <= 255
-    found = await world.call("SearchSnippet/get", filter={"text": "absent"}, emailIds=[email])
-    assert found["list"] == [{"emailId": email, "subject": None, "preview": None}]
-    assert await world.error("SearchSnippet/get", filter={"none": 1}, emailIds=[email]) == "unsupportedFilter"
-
-
 @pytest.mark.parametrize(("words", "kind"), [(99, None), (100, None), (101, "unsupportedFilter")])
 async def test_each_word_is_a_condition(world: JmapWorld, words: int, kind: str | None) -> None:
     """Security notes, J3: found here, a hundred conditions of 500 words each were 50,000 needles."""
-    condition = {"text": " ".join("w" for _ in range(words))}
+    condition = {"text": " ".join(f"w{number}" for number in range(words))}
     name, result = await world.outcome("Email/query", filter=condition)
     assert (name, result.get("type")) == ("Email/query" if kind is None else "error", kind)
     name, result = await world.outcome("SearchSnippet/get", filter=condition, emailIds=[])
@@ -292,5 +312,4 @@ async def test_comparators_are_limited(world: JmapWorld, method: str, count: int
     """Found here: each of half a million comparators sorted all Mailboxes once more."""
     by = {"Mailbox/query": "name", "EmailSubmission/query": "emailId", "Email/query": "size"}[method]
     name, result = await world.outcome(method, sort=[{"property": by}] * count)
-    if method != "Email/query" or kind is not None:
-        assert (name, result.get("type")) == (method if kind is None else "error", kind)
+    assert (name, result.get("type")) == (method if kind is None else "error", kind)

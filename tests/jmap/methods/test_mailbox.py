@@ -230,4 +230,62 @@ async def test_query_filters_sorts_and_cuts(world: JmapWorld) -> None:
     assert await world.error("Mailbox/query", filter={"size": 1}) == "unsupportedFilter"
     assert await world.error("Mailbox/query", filter={"name": 1}) == "invalidArguments"
     assert await world.error("Mailbox/query", sort=[{"property": "size"}]) == "unsupportedSort"
+    by = {"property": "name", "collation": "i;octet"}
+    assert await world.error("Mailbox/query", sort=[by]) == "unsupportedSort"
+    by["property"] = "sortOrder"
+    await world.call("Mailbox/query", sort=[by, {"property": "name", "collation": "i;unicode-casemap"}])
     assert await world.error("Mailbox/queryChanges", sinceQueryState="1") == "cannotCalculateChanges"
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({}, "Ärger Zoo ärgerlich"),
+        ({"name": "arger"}, "Ärger ärgerlich"),
+        ({"name": "LICH"}, "ärgerlich"),
+        ({"name": ""}, "Ärger Zoo ärgerlich"),
+        ({"parentId": None}, "Ärger Zoo"),
+        ({"role": None}, "Ärger Zoo ärgerlich"),
+        ({"role": "junk"}, ""),
+        ({"isSubscribed": False}, "Zoo"),
+        ({"isSubscribed": True, "name": "är"}, "Ärger ärgerlich"),
+        ({"operator": "NOT", "conditions": [{"name": "zoo"}, {"name": "lich"}]}, "Ärger"),
+    ],
+)
+async def test_each_filter_of_mailboxes(world: JmapWorld, condition: dict[str, Any], expected: str) -> None:
+    """RFC 8621 section 2.3; of the Mailboxes without a role, by name, whatever its accents."""
+    create: dict[str, Any] = {
+        "a": {"name": "Ärger"},
+        "b": {"name": "ärgerlich", "parentId": "#a"},
+        "c": {"name": "Zoo", "isSubscribed": False},
+    }
+    made = await world.call("Mailbox/set", create=create)
+    names = {made["created"][key]["id"]: values["name"] for key, values in create.items()}
+    both = {"operator": "AND", "conditions": [{"hasAnyRole": False}, condition]}
+    found = await world.call("Mailbox/query", filter=both)
+    assert sorted(str(names.get(id_)) for id_ in found["ids"]) == sorted(expected.split())
+
+
+async def test_mailboxes_as_a_tree(world: JmapWorld) -> None:
+    """RFC 8621 section 2.3: sortAsTree goes by the nearest ancestors that are siblings."""
+    create = {name: {"name": name} for name in ("Q", "P")}
+    create |= {name: {"name": name, "parentId": f"#{name[0].upper()}"} for name in ("qa", "qz", "pb")}
+    made = await world.call("Mailbox/set", create=create)
+    names = {made["created"][name]["id"]: name for name in create}
+
+    async def listed(
+        *, up: bool = True, condition: dict[str, Any] | None = None, tree: str = ""
+    ) -> list[str]:
+        both = {"operator": "AND", "conditions": [{"hasAnyRole": False}, condition or {}]}
+        by = [{"property": "name", "isAscending": up}]
+        more: dict[str, Any] = {tree: True} if tree else {}
+        found = await world.call("Mailbox/query", filter=both, sort=by, **more)
+        return [names[id_] for id_ in found["ids"]]
+
+    assert await listed() == ["P", "pb", "Q", "qa", "qz"]
+    assert await listed(tree="sortAsTree") == ["P", "pb", "Q", "qa", "qz"]
+    assert await listed(up=False) == ["qz", "qa", "Q", "pb", "P"]
+    assert await listed(up=False, tree="sortAsTree") == ["Q", "qz", "qa", "P", "pb"]
+    either = {"operator": "OR", "conditions": [{"name": "q"}, {"name": "b"}]}
+    assert await listed(condition=either) == ["pb", "Q", "qa", "qz"]
+    assert await listed(condition=either, tree="filterAsTree") == ["Q", "qa", "qz"]

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+import trio
+
 from pymailcore.base import ids
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.types import Principal
@@ -21,6 +23,7 @@ class Context:
         created_ids: creation id to id, over all calls of the request (RFC 8620 section 5.3).
         then: calls that follow from the one running (RFC 8621 section 7.5), answered under its call id.
         answer_octets: roughly, of the large things in the answers so far.
+        gone: returns once the client is.
     """
 
     principal: Principal
@@ -29,6 +32,7 @@ class Context:
     created_ids: dict[str, str] = field(default_factory=dict)
     then: list[tuple[str, JsonObject]] = field(default_factory=list)
     answer_octets: int = 0
+    gone: Callable[[], Awaitable[None]] = trio.sleep_forever
 
     @property
     def account(self) -> AccountId:

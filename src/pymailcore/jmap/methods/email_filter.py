@@ -2,23 +2,44 @@
 
 Standards: RFC 8621 sections 4.4.1 and 4.4.2.
 
-Bounded in depth and in the number of conditions. What the language cannot say is unsupportedFilter or
-unsupportedSort, never passed over.
+A search string is words, each the beginning of a word of the text, and quoted phrases; all must be there. In
+addresses a word may also be a part of one. Neither case nor accents count.
+
+Bounded in depth, in the number of conditions, each word being one, and in the length of a string. What the
+language cannot say is unsupportedFilter or unsupportedSort, never passed over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from pymailcore.base import ids
 from pymailcore.jmap.methods.keyword_names import keyword_set
+from pymailcore.jmap.methods.search_strings import Needle, split_search
+from pymailcore.jmap.protocol.capabilities import COLLATIONS
 from pymailcore.jmap.protocol.errors import MethodError, SetError, invalid_arguments
 from pymailcore.jmap.protocol.standard import Comparator
 from pymailcore.jmap.protocol.values import JsonObject, is_int, parse_utc_date
 from pymailcore.store import query
+from pymailcore.store.keywords import Keywords
 from pymailcore.store.query import Filter, Sort, SortKey
 
 MAX_NEEDLE: Final = 1_000
 _NOTHING: Final = query.Or(())
+_SORTS: Final = {
+    key.value: key
+    for key in (
+        SortKey.RECEIVED,
+        SortKey.SENT,
+        SortKey.SIZE,
+        SortKey.SUBJECT,
+        SortKey.FROM,
+        SortKey.TO,
+        SortKey.HAS_KEYWORD,
+        SortKey.ALL_IN_THREAD,
+        SortKey.SOME_IN_THREAD,
+    )
+}
+_STRING_SORTS: Final = frozenset({SortKey.SUBJECT, SortKey.FROM, SortKey.TO})
 _KEYWORD_SORTS: Final = frozenset({SortKey.HAS_KEYWORD, SortKey.ALL_IN_THREAD, SortKey.SOME_IN_THREAD})
 
 
@@ -94,48 +115,27 @@ def _header(value: object) -> Filter:
     name = _text("header", value[0])
     if not name or not all("!" <= character <= "~" and character != ":" for character in name):
         raise invalid_arguments("header begins with the name of a field")
-    return query.HeaderContains(name, _text("header", value[1]) if len(value) == 2 else "")
+    needles = split_search(_text("header", value[1])) if len(value) == 2 else []
+    return _all_of(
+        [query.HeaderContains(name, needle.text) for needle in needles or [Needle("", phrase=False)]]
+    )
 
 
-def _contains(field: query.Field) -> Callable[[object], Filter]:
-    return lambda value: _words(field, _text(field.value, value))
+def _looks(field: query.Field, how: query.How = query.How.PREFIX) -> Callable[[object], Filter]:
+    """A search string in a field; `how` its words, those in no phrase, are looked for."""
+
+    def make(value: object) -> Filter:
+        return _all_of(
+            query.Matches(field, needle.text, query.How.WHOLE if needle.phrase else how)
+            for needle in split_search(_text(field.value, value))
+        )
+
+    return make
 
 
-def _words(field: query.Field, text: str) -> Filter:
-    """A search string: words that must all be there, phrases in quotes (RFC 8621 section 4.4.1)."""
-    needles = split_words(text)
-    if len(needles) == 1:
-        return query.Contains(field, needles[0])
-    return query.And(tuple(query.Contains(field, needle) for needle in needles))
-
-
-def split_words(text: str) -> list[str]:
-    """Cut a search string into words and quoted phrases; a backslash takes a quote or itself as it is."""
-    needles: list[str] = []
-    word = ""
-    quote = ""
-    escaped = False
-    for character in text:
-        if escaped:
-            word += character if character in "\"'\\" else "\\" + character
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif quote:
-            if character == quote:
-                needles.append(word)
-                word = quote = ""
-            else:
-                word += character
-        elif character in "\"'" and not word:
-            quote = character
-        elif character.isspace():
-            needles.append(word)
-            word = ""
-        else:
-            word += character
-    needles.append(quote + word + ("\\" if escaped else "") if quote and not word else word + "\\" * escaped)
-    return [needle for needle in needles if needle.strip()]
+def _all_of(filters: Iterable[Filter]) -> Filter:
+    different = tuple(dict.fromkeys(filters))
+    return different[0] if len(different) == 1 else query.And(different)
 
 
 _CONDITIONS: Final[dict[str, Callable[[object], Filter]]] = {
@@ -152,13 +152,13 @@ _CONDITIONS: Final[dict[str, Callable[[object], Filter]]] = {
     "noneInThreadHaveKeyword": _in_thread(query.InThread.NONE),
     "hasAttachment": _attachment,
     "header": _header,
-    "text": _contains(query.Field.TEXT),
-    "from": _contains(query.Field.FROM),
-    "to": _contains(query.Field.TO),
-    "cc": _contains(query.Field.CC),
-    "bcc": _contains(query.Field.BCC),
-    "subject": _contains(query.Field.SUBJECT),
-    "body": _contains(query.Field.BODY),
+    "text": _looks(query.Field.TEXT),
+    "from": _looks(query.Field.FROM, query.How.SUBSTRING),
+    "to": _looks(query.Field.TO, query.How.SUBSTRING),
+    "cc": _looks(query.Field.CC, query.How.SUBSTRING),
+    "bcc": _looks(query.Field.BCC, query.How.SUBSTRING),
+    "subject": _looks(query.Field.SUBJECT),
+    "body": _looks(query.Field.BODY),
 }
 
 
@@ -223,44 +223,33 @@ class FilterCompiler:
 def compile_sort(comparators: list[Comparator]) -> list[Sort]:
     """Compile the sort; none means the newest first, which RFC 8621 section 4.4.2 leaves to the server.
 
+    The collation of what is no string is not looked at (RFC 8620 section 5.5). A key that has been sorted by
+    orders nothing any more.
+
     Raises:
         MethodError: unsupportedSort.
     """
-    keys = {key.value: key for key in SortKey}
-    sort = []
+    sort: dict[tuple[SortKey, Keywords | None], Sort] = {}
     for comparator in comparators:
-        key = keys.get(comparator.property)
+        key = _SORTS.get(comparator.property)
         allowed = {"keyword"} if key in _KEYWORD_SORTS else set()
         if key is None or not set(comparator.extra) <= allowed:
             raise MethodError("unsupportedSort", f"by {comparator.property[:64]}")
-        if comparator.collation not in {None, "i;unicode-casemap"}:
+        if key in _STRING_SORTS and comparator.collation not in {None, *COLLATIONS}:
             raise MethodError("unsupportedSort", "collation")
         if key not in _KEYWORD_SORTS:
-            sort.append(Sort(key, comparator.ascending))
+            sort.setdefault((key, None), Sort(key, comparator.ascending))
             continue
         has = _keyword("keyword", comparator.extra.get("keyword"))
         if isinstance(has, query.HasKeywords):  # what is no keyword orders nothing
-            sort.append(Sort(key, comparator.ascending, has.keywords))
-    if len(sort) > len(keys):
-        raise MethodError("unsupportedSort", "too many keys")
-    return sort or [Sort(SortKey.RECEIVED, ascending=False)]
+            sort.setdefault((key, has.keywords), Sort(key, comparator.ascending, has.keywords))
+    return list(sort.values()) or [Sort(SortKey.RECEIVED, ascending=False)]
 
 
-def needles_of(condition: JsonObject | None) -> list[str]:
-    """Words that a filter looks for in subject or body, for snippets; those under NOT do not count."""
-    found: list[str] = []
-    waiting: list[object] = [condition]
-    while waiting:
-        item = waiting.pop()
-        if not isinstance(item, dict):
-            continue
-        if "operator" in item:
-            conditions = item.get("conditions")
-            if item["operator"] != "NOT" and isinstance(conditions, list):
-                waiting += conditions
-            continue
-        for name in ("text", "subject", "body"):
-            value = item.get(name)
-            if isinstance(value, str):
-                found += split_words(value)
-    return list(dict.fromkeys(found))
+def looks_at_text(node: Filter) -> bool:
+    """Whether a filter has a search string."""
+    if isinstance(node, query.And | query.Or):
+        return any(looks_at_text(part) for part in node.filters)
+    if isinstance(node, query.Not):
+        return looks_at_text(node.filter)
+    return isinstance(node, query.Matches | query.HeaderContains)

@@ -3,10 +3,13 @@
 Standards: RFC 8621 sections 4.3, 4.4 and 4.5.
 """
 
+from functools import partial
+
 from pymailcore.base import ids
 from pymailcore.base.errors import NotFound
 from pymailcore.jmap.methods.context import Context
-from pymailcore.jmap.methods.email_filter import FilterCompiler, compile_sort
+from pymailcore.jmap.methods.email_filter import FilterCompiler, compile_sort, looks_at_text
+from pymailcore.jmap.methods.patience import within_limits
 from pymailcore.jmap.methods.states import changes_of, refuse_query_changes
 from pymailcore.jmap.protocol.arguments import Arguments
 from pymailcore.jmap.protocol.errors import MethodError
@@ -15,7 +18,7 @@ from pymailcore.jmap.protocol.values import JsonObject
 
 
 async def query(context: Context, arguments: Arguments) -> JsonObject:
-    """Email/query (RFC 8621 section 4.4): one call of the store."""
+    """Email/query (RFC 8621 section 4.4): one call of the store, which a search may not hold for long."""
     context.take_account(arguments)
     taken = query_arguments(arguments)
     collapse = arguments.flag("collapseThreads")
@@ -32,18 +35,21 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
             raise MethodError("anchorNotFound")
     wanted = settings.default_query_limit if taken.limit is None else taken.limit
     limit = min(wanted, settings.max_query_limit)
+    work = partial(
+        context.services.store.query,
+        context.account,
+        condition,
+        sort,
+        collapse_threads=collapse,
+        position=taken.position,
+        limit=limit,
+        anchor=anchor,
+        anchor_offset=taken.anchor_offset,
+        total=taken.calculate_total,
+    )
     try:
-        found, position, total, state = await context.services.store.query(
-            context.account,
-            condition,
-            sort,
-            collapse_threads=collapse,
-            position=taken.position,
-            limit=limit,
-            anchor=anchor,
-            anchor_offset=taken.anchor_offset,
-            total=taken.calculate_total,
-        )
+        reading = within_limits(context, work) if looks_at_text(condition) else work()
+        found, position, total, state = await reading
     except NotFound as error:
         raise MethodError("anchorNotFound") from error
     answer: JsonObject = {

@@ -14,10 +14,13 @@ from pymailcore.jmap.methods.mailbox_set import set_
 from pymailcore.jmap.methods.states import refuse_query_changes, take_changes
 from pymailcore.jmap.methods.windows import window
 from pymailcore.jmap.protocol.arguments import Arguments
-from pymailcore.jmap.protocol.capabilities import MAIL
+from pymailcore.jmap.protocol.capabilities import COLLATIONS, MAIL
 from pymailcore.jmap.protocol.errors import MethodError
 from pymailcore.jmap.protocol.standard import Comparator, get_arguments, query_arguments
 from pymailcore.jmap.protocol.values import JsonObject
+from pymailcore.store.folding import normal
+from pymailcore.store.fulltext.words import plain_text
+from pymailcore.store.ordering import casemap
 from pymailcore.store.types import Mailbox
 
 
@@ -118,13 +121,18 @@ def _as_tree(ordered: Sequence[Mailbox]) -> list[Mailbox]:
 
 
 def _order(sort: list[Comparator]) -> Callable[[Sequence[Mailbox]], list[Mailbox]]:
-    """Compile the sort (RFC 8621 section 2.3: sortOrder, name, parentId is RFC 8620's own reading)."""
+    """Compile the sort by sortOrder and name (RFC 8621 section 2.3); what is equal goes by id.
+
+    Raises:
+        MethodError: unsupportedSort; the collation of sortOrder, which is no string, is not looked at.
+    """
     keys: dict[str, Callable[[Mailbox], object]] = {
         "sortOrder": lambda mailbox: mailbox.sort_order,
-        "name": lambda mailbox: mailbox.name.casefold(),
+        "name": lambda mailbox: casemap(mailbox.name),
     }
     for comparator in sort:
-        if comparator.property not in keys or comparator.extra or comparator.collation is not None:
+        collated = comparator.property == "name" and comparator.collation not in {None, *COLLATIONS}
+        if comparator.property not in keys or comparator.extra or collated:
             raise MethodError("unsupportedSort", f"by {comparator.property[:64]}")
 
     def ordered(mailboxes: Sequence[Mailbox]) -> list[Mailbox]:
@@ -151,8 +159,8 @@ def _condition(name: str, value: object) -> Callable[[Mailbox], bool]:
             parent = ids.decode_id(ids.MAILBOX, text)
             return lambda mailbox: parent is not None and mailbox.parent == parent
         case "name", str(text):
-            needle = text.casefold()
-            return lambda mailbox: needle in mailbox.name.casefold()
+            needle = plain_text(normal(text))
+            return lambda mailbox: needle in plain_text(normal(mailbox.name))
         case "role", None:
             return lambda mailbox: mailbox.role is None
         case "role", str(text):
