@@ -19,11 +19,14 @@ ALL: Final = {
     "store_mixed": (),
     "store_house": (),
     "store_tools": (),
+    "search_index": (),
+    "search_peers": (),
     "store_move": (),
     "smtp_null": (),
     "imap_noop": (),
     "imap_fetch": (),
     "jmap_list": (),
+    "jmap_search": (),
     "family": (),
 }
 

@@ -12,8 +12,9 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import apsw
 import trio
@@ -75,10 +76,12 @@ async def account_with_mailboxes(store: Store, account: AccountId) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, accounts: int = 1, maintain: bool = True) -> AsyncIterator[Store]:
+async def opened(
+    folder: Path, *, accounts: int = 1, maintain: bool = True, metadata: str = ""
+) -> AsyncIterator[Store]:
     """A store as a server has it, with accounts from 1 on."""
     ids = IdMint(lambda: time.time_ns() // 1_000_000, secrets.randbits)
-    settings = StoreSettings(data=folder)
+    settings = StoreSettings(data=folder, metadata=metadata)
     async with open_store(settings, notify=lambda *_: None, ids=ids, maintain=maintain) as store:
         for n in range(1, accounts + 1):
             if not await store.mailboxes(AccountId(n)):
@@ -91,7 +94,8 @@ async def mailbox_id(store: Store, account: int, path: str) -> MailboxId:
     return {mailbox.path: mailbox.id for mailbox in await store.mailboxes(AccountId(account))}[path]
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """What many appends took."""
 
     count: int

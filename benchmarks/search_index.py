@@ -1,0 +1,225 @@
+"""The full-text index: how fast mail is indexed, how large it is, how fast searches are with and without it.
+
+Mail is generated: words of a vocabulary of 60,000 that are about as frequent as those of English prose (some
+270 different ones among 480), punctuation, a reference that is in one message only. Sizes are those of
+letters (log-normal, 3 KiB in the middle) unless --octets says otherwise. Latencies are those of one caller,
+by the clock.
+"""
+
+import argparse
+import functools
+import itertools
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from tests.support.postgres import cluster
+
+from benchmarks.store_support import (
+    appender,
+    by_callers,
+    command_line,
+    mailbox_id,
+    opened,
+    start,
+)
+from pymailcore.base.ids import AccountId, MailboxId
+from pymailcore.store import query as q
+from pymailcore.store.engine import Engine
+from pymailcore.store.fulltext.indexer import Indexer
+from pymailcore.store.fulltext.job import index_writing
+from pymailcore.store.fulltext.lookup import NoIndex
+from pymailcore.store.store import Store
+
+ACCOUNT: Final = AccountId(1)
+_WORDS: Final = 60_000
+_LETTERS: Final = (
+    "eeeeeeeeeeeettttttttaaaaaaaaooooooonnnnnniiiiiissssssrrrrrhhhhhllllddddccuuummffppggwwyybbvkxjqz"
+)
+_REPEATS: Final = 40
+
+
+@functools.cache
+def vocabulary() -> tuple[list[str], list[float]]:
+    """Words, the most frequent ones first and short, and the sums of their frequencies."""
+    source = random.Random(5)  # noqa: S311
+    words: dict[str, None] = {}
+    while len(words) < _WORDS:
+        length = max(2, round(source.gauss(3.5 if len(words) < 200 else 7.5, 2)))
+        words["".join(source.choices(_LETTERS, k=length))] = None
+    return list(words), list(itertools.accumulate(1 / (rank + 2.7) ** 1.15 for rank in range(_WORDS)))
+
+
+def text(source: random.Random, octets: int) -> str:
+    """Lines of words with punctuation."""
+    words, sums = vocabulary()
+    chosen = source.choices(words, cum_weights=sums, k=max(4, octets // 6))
+    lines: list[str] = []
+    line: list[str] = []
+    size = 0
+    for word in chosen:
+        mark = source.random()
+        line.append(word if mark > 0.1 else word + source.choice(",,,..;:?!)"))
+        size += len(word) + 1
+        if size > 70:
+            lines.append(" ".join(line))
+            line, size = [], 0
+    return "\r\n".join([*lines, " ".join(line)])
+
+
+def message(number: int, octets: int) -> bytes:
+    """A message of about so many octets; 0: of the size of a letter."""
+    source = random.Random(number)  # noqa: S311
+    words, _ = vocabulary()
+    size = octets or int(source.lognormvariate(7.8, 0.8))
+    first, last = words[300 + number % 977], words[2_000 + number % 1_301]
+    header = (
+        f"Received: from mail{number % 50}.example.net ([192.0.2.{number % 250}]) by mx.example.org with"
+        f" ESMTPS id {source.getrandbits(60):x};\r\n Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+        f"From: {first.title()} {last.title()} <{first}.{last}@example.net>\r\n"
+        "To: User <user@example.org>\r\n"
+        f"Subject: {text(source, 30)}\r\nDate: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+        f"Message-ID: <{source.getrandbits(64):x}@mail.example.net>\r\nX-Mailer: letters {number % 7}\r\n"
+        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+    )
+    return (header + text(source, size - len(header)) + f"\r\nreference r{number}f\r\n").encode()
+
+
+def contains(field: q.Field) -> Callable[[str], q.Filter]:
+    """Needles of one field."""
+    return lambda needle: q.Contains(field, needle)
+
+
+def searches(count: int) -> Iterator[tuple[str, list[q.Filter]]]:
+    """What is asked, some needles each."""
+    words, _ = vocabulary()
+    source = random.Random(9)  # noqa: S311
+    whole, body, from_, subject = map(contains, (q.Field.TEXT, q.Field.BODY, q.Field.FROM, q.Field.SUBJECT))
+
+    def some(low: int, high: int) -> list[str]:
+        return [words[rank] for rank in source.sample(range(low, high), _REPEATS)]
+
+    def longer(found: list[str]) -> list[str]:
+        return [word for word in found if len(word) > 3]
+
+    yield "TEXT rare word", [whole(f"r{source.randrange(count)}f") for _ in range(_REPEATS)]
+    yield "TEXT word of 1 mail in 100", [whole(word) for word in some(2_000, 8_000)]
+    yield "TEXT frequent word", [whole(word) for word in longer(some(100, 900))]
+    yield (
+        "TEXT two words",
+        [
+            q.And((whole(one), whole(other)))
+            for one, other in zip(some(200, 900), some(200, 900), strict=True)
+        ],
+    )
+    pairs = zip(longer(some(60, 800)), longer(some(60, 800)), strict=False)
+    yield "BODY phrase of two words", [body(f"{one} {other}") for one, other in pairs]
+    inner = [word[1:-1] for word in some(3_000, 40_000) if len(word) > 6]
+    yield "TEXT substring inside a word", [whole(part) for part in inner]
+    yield "FROM", [from_(words[300 + source.randrange(977)]) for _ in range(_REPEATS)]
+    yield "FROM, all mail", [from_("example.net") for _ in range(_REPEATS)]
+    yield "SUBJECT", [subject(word) for word in longer(some(50, 900))]
+    yield (
+        "HEADER Message-ID",
+        [
+            q.HeaderContains("Message-ID", f"{random.Random(number).getrandbits(60):x}")  # noqa: S311
+            for number in source.sample(range(count), 10)
+        ],
+    )
+    yield (
+        "words, prefix (JMAP)",
+        [q.Matches(q.Field.TEXT, word[:4], q.How.PREFIX) for word in some(900, 9_000)],
+    )
+
+
+async def timed(store: Store, inbox: MailboxId, nodes: list[q.Filter], *, jmap: bool) -> tuple[str, float]:
+    """Run some searches; gives a line and the worst but a twentieth."""
+    took, used, hits = [], [], []
+    for node in nodes:
+        begun, cpu = time.perf_counter(), time.process_time()
+        if jmap:
+            _, _, total, _ = await store.query(
+                ACCOUNT, node, [q.Sort(q.SortKey.RECEIVED)], limit=50, total=True
+            )
+            hits.append(total or 0)
+        else:
+            hits.append(len(await store.search(ACCOUNT, inbox, node)))
+        took.append((time.perf_counter() - begun) * 1000)
+        used.append((time.process_time() - cpu) * 1000)
+    took.sort()
+    used.sort()
+    p95 = took[min(len(took) - 1, int(len(took) * 0.95))]
+    busy = used[min(len(used) - 1, int(len(used) * 0.95))]
+    line = f"p50 {took[len(took) // 2]:8.2f} ms, p95 {p95:8.2f} ms, CPU p95 {busy:7.2f} ms"
+    return f"{line}, {statistics.mean(hits):8.0f} hits", p95
+
+
+async def fill(store: Store, count: int, octets: int) -> int:
+    """Bring the inbox to so many messages; gives the octets of all."""
+    numbers = iter(range(count))
+    while some := list(itertools.islice(numbers, 2_000)):
+        await by_callers(64, [message(number, octets) for number in some], appender(store, 1))
+    found = await store.mailbox_named(ACCOUNT, "INBOX")
+    assert found is not None
+    return found.size_octets
+
+
+async def index(engine: Engine, count: int, size: int) -> None:
+    """Index everything; print what it took."""
+    writing = index_writing(engine)
+    indexer = Indexer(engine, writing)
+    await indexer.open()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    begun = time.perf_counter()
+    await indexer.index(await indexer.behind())
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = time.perf_counter() - begun
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    print(
+        f"indexed {count} messages of {size / count:.0f} octets: {count / cpu:.0f}/s of one core,"
+        f" {cpu / count * 1e6:.0f} us CPU each, {count / seconds:.0f}/s by the clock"
+    )
+    while await writing.merge():
+        pass
+    octets = (await writing.statistics()).octets
+    await writing.close()
+    print(f"index {octets / 2**20:.1f} MiB, {octets / size:.1%} of the messages ({size / 2**20:.1f} MiB)")
+
+
+async def main(given: argparse.Namespace, folder: Path) -> None:
+    """Fill, index, search."""
+    metadata = cluster().url(cluster().new_database()) if given.postgresql else ""
+    async with opened(folder / "data", metadata=metadata) as store:
+        inbox = await mailbox_id(store, 1, "INBOX")
+        size = await fill(store, given.count, given.octets)
+        engine = store.engine
+        await index(engine, given.count, size)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for name, nodes in searches(given.count):
+            await store.search(ACCOUNT, inbox, nodes[0])
+            imap, _ = await timed(store, inbox, nodes, jmap=False)
+            jmap, _ = await timed(store, inbox, nodes, jmap=True)
+            print(f"{name:36s} IMAP {imap}\n{'':36s} JMAP {jmap}", flush=True)
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(
+            f"memory: {before / 1024:.0f} MiB before, {(after - before) / 1024:+.0f} MiB at most for searches"
+        )
+        engine.text_index = NoIndex()
+        for name, nodes in searches(given.count) if given.scans else ():
+            line, _ = await timed(store, inbox, nodes[: given.scans], jmap=False)
+            print(f"without index: {name:30s} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = command_line(__doc__)
+    parser.add_argument("--count", type=int, default=50_000, help="messages")
+    parser.add_argument("--octets", type=int, default=0, help="of each; 0 for those of letters")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL of its own, in memory")
+    parser.add_argument("--scans", type=int, default=1, help="needles of each kind looked for without index")
+    start(parser, main)
+    if cluster.cache_info().currsize:
+        cluster().close()
