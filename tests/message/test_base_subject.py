@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.message.samples import growth
 
-from pymailcore.message.base_subject import base_subject
+from pymailcore.message.base_subject import base_subject, base_subject_and_reply
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,14 @@ def test_bombs_take_linear_time(piece: str) -> None:
         return piece * count + "]" * count
 
     assert growth(make, lambda subject: base_subject(str(subject)), 200_000) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_reply"),
+    [("a", False), ("", False), ("Re: a", True), ("fw [x]: a", True), ("a (fwd)", True), ("[fwd: a]", True),
+     ("[x] a", False), ("[x] Re: a", True), ("Re", False), ("(fwd)", True), ("  a  ", False),
+     ("[fwd:]", True)],
+)  # fmt: skip
+def test_replies_and_forwards_are_known_by_what_is_taken_away(subject: str, is_reply: bool) -> None:
+    """RFC 5256 section 3, REFERENCES."""
+    assert base_subject_and_reply(subject) == (base_subject(subject), is_reply)

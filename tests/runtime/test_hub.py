@@ -77,3 +77,22 @@ def test_an_event_of_the_largest_value_leaves_room_for_the_next() -> None:
     for value in (2**63 - 1, 5, 2**63 - 1):
         hub.publish(QUEUE, value)
     assert [value for _, value in forwarded] == [1, 5, 6]
+
+
+async def test_a_follower_is_told_of_every_account_that_moved() -> None:
+    hub = ChangeHub()
+    with hub.follow() as follower:
+        hub.publish(1, 5)
+        hub.receive(2, 1)
+        hub.publish(QUEUE, 1)
+        hub.publish(1, 5)
+        await follower.wait()
+        assert follower.take() == {1, 2}
+        with trio.move_on_after(0) as scope:
+            await follower.wait()
+        assert scope.cancelled_caught
+        hub.publish(1, 6)
+        await follower.wait()
+        assert follower.take() == {1}
+    hub.publish(3, 1)
+    assert follower.take() == set()

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.stores import RECEIVED_MS, Opened, a_message
 
 from pymailcore.base.errors import NotFound
+from pymailcore.store import evaluate
 from pymailcore.store import query as q
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.types import FlagChange
@@ -106,6 +109,16 @@ async def test_search_and_query_agree(opened: Opened, node: q.Filter, uids: Sequ
     assert await store.search(account, opened.mailbox("INBOX"), node) == list(uids)
     found = await store.query(account, node, [q.Sort(q.SortKey.RECEIVED)], total=True)
     assert found[:3] == ([ids[uid - 1] for uid in uids], 0, len(uids))
+
+
+async def test_an_email_that_is_in_a_mailbox_twice_is_found_twice(opened: Opened) -> None:
+    """The state machine found that the second placement was left out where messages are looked at."""
+    await fill(opened)
+    inbox = opened.mailbox("INBOX")
+    await opened.store.copy(opened.account, inbox, [(1, 2)], inbox)
+    await opened.deliver(a_message("last", body="third text\r\n"))
+    for node in (contains("body", "text"), all_of(q.Not(contains("body", "hello")), contains("body", "t"))):
+        assert await opened.store.search(opened.account, inbox, node) == [1, 2, 5, 6, 7]
 
 
 async def test_only_what_is_visible_counts_in_a_thread(opened: Opened) -> None:
@@ -235,3 +248,47 @@ async def test_odd_characters_of_mail_and_needles_break_nothing(opened: Opened, 
         assert await opened.store.search(opened.account, opened.mailbox("INBOX"), contains(field, "b")) == [1]
         await opened.store.search(opened.account, opened.mailbox("INBOX"), contains(field, "a\0b"))
     await opened.check()
+
+
+@pytest.mark.parametrize("slice_seconds", [0.0, 10.0])
+async def test_messages_are_looked_into(
+    opened: Opened, slice_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are there, whether it takes one slice or one for each."""
+    monkeypatch.setattr(evaluate, "SLICE_SECONDS", slice_seconds)
+    first, *others = await fill(opened)
+    await opened.store.destroy_emails(opened.account, [first])
+    texts = await opened.store.look_into([first, *others, 7], lambda message: message.written(100).strip())
+    assert texts == dict(zip(others, ["second TEXT", "größe", "Hello world\nx"], strict=True))
+    assert await opened.store.look_into([first], lambda _: 1) == {}
+    assert await opened.store.look_into([], lambda _: 1) == {}
+    shortened = await opened.store.look_into(others[:1], lambda message: message.written(4))
+    assert shortened == {others[0]: "seco"}
+
+
+@given(
+    found=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), unique_by=lambda row: row[0]),
+    collapse=st.booleans(),
+    position=st.integers(-40, 40),
+    limit=st.integers(0, 40),
+    anchor=st.none() | st.integers(0, 30),
+    offset=st.integers(-40, 40),
+)
+def test_a_window_is_that_of_a_plain_list(
+    found: list[tuple[int, int]], collapse: bool, position: int, limit: int, anchor: int | None, offset: int
+) -> None:
+    """RFC 8620 section 5.5; RFC 8621 section 4.4.3."""
+    plain = [
+        id_ for n, (id_, thread) in enumerate(found)
+        if not collapse or thread not in [other for _, other in found[:n]]
+    ]  # fmt: skip
+    arguments = {"collapse_threads": collapse, "position": position, "limit": limit, "anchor_offset": offset}
+    if anchor is not None and anchor not in plain:
+        with pytest.raises(NotFound):
+            evaluate.page(found, **arguments, anchor=anchor)  # type: ignore[arg-type]
+        return
+    start = position + (len(plain) if position < 0 else 0) if anchor is None else plain.index(anchor) + offset
+    expected = [plain[n] for n in range(len(plain)) if max(start, 0) <= n < max(start, 0) + limit]
+    ids, first, total = evaluate.page(found, **arguments, anchor=anchor)  # type: ignore[arg-type]
+    assert (ids, total) == (expected, len(plain))
+    assert first == max(start, 0)

@@ -3,11 +3,14 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.support.stores import opened_store
+from tests.support.stores import a_message, opened_store
 
+from pymailcore.message.facts import unpack
+from pymailcore.message.prepare import prepare
 from pymailcore.store import migrate as migrations_of
 from pymailcore.store.connection import open_connection
-from pymailcore.store.migrate import VERSION, NewerDatabase, alone, migrate, migrations
+from pymailcore.store.folding import HEADER_COLUMNS, header_values
+from pymailcore.store.migrate import VERSION, VERSIONS, NewerDatabase, alone, migrate, migrations
 
 
 def test_migrations_are_numbered_without_gaps_up_to_the_version() -> None:
@@ -61,4 +64,26 @@ async def test_a_newer_database_is_refused_unless_its_floor_allows(tmp_path: Pat
     with pytest.raises(NewerDatabase, match="schema 99"):
         async with opened_store(tmp_path / "data"):
             pass
+    connection.close()
+
+
+def test_rows_of_an_older_version_are_filled(tmp_path: Path) -> None:
+    """What SORT and THREAD look at came with schema 3."""
+    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+    connection.execute(VERSIONS)
+    for number, sql in migrations()[:2]:
+        connection.execute(sql)
+        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
+    prepared = prepare(a_message("Re: older", message_id="<a@x>"))
+    blank = ", ".join(["''"] * 8)
+    with connection:
+        for email in range(501):
+            connection.execute(
+                "INSERT INTO email_data VALUES (?, ?, x'', x'', ?, x'')",
+                (email, prepared.envelope, prepared.facts),
+            )
+            connection.execute(f"INSERT INTO email_headers VALUES (?, {blank})", (email,))  # noqa: S608
+    assert migrate(connection) == list(range(3, VERSION + 1))
+    rows = set(connection.execute(f"SELECT {', '.join(HEADER_COLUMNS)} FROM email_headers"))  # noqa: S608
+    assert rows == {header_values(unpack(prepared.facts), prepared.envelope).columns}
     connection.close()

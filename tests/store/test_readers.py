@@ -2,6 +2,7 @@ import threading
 
 import pytest
 import trio
+import trio.testing
 from tests.support.stores import Opened
 
 from pymailcore.base.errors import AlreadyExists, TemporaryFailure
@@ -51,4 +52,56 @@ async def test_a_failed_call_leaves_its_reader_usable(opened: Opened) -> None:
     for _ in range(5):
         with pytest.raises(ValueError, match="no"):
             await opened.store.database.read(fails)
+    assert await opened.store.mailboxes(opened.account)
+
+
+async def test_a_cancelled_reader_ends_in_the_middle_of_a_statement(opened: Opened) -> None:
+    """A search that is given up does not go on to hold its thread; all threads are of use afterwards."""
+
+    async def endless(tx: Transaction) -> None:
+        await tx.row(
+            "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1000000000000)"
+            " SELECT count(*) FROM n"
+        )
+
+    with trio.fail_after(20):
+        for _ in range(6):
+            with trio.move_on_after(0.05) as given_up:
+                await opened.store.database.read(endless)
+            assert given_up.cancelled_caught
+        async with trio.open_nursery() as nursery:
+            for _ in range(6):
+                nursery.start_soon(opened.store.mailboxes, opened.account)
+    await opened.deliver()
+    await opened.check()
+
+
+async def test_a_call_that_was_given_up_before_its_turn_is_not_begun(opened: Opened) -> None:
+    held, begun = threading.Event(), []
+    count = 16  # more than there are threads
+
+    async def hold(_: Transaction) -> None:
+        await_held()
+
+    async def late(_: Transaction) -> None:
+        begun.append(1)
+
+    def await_held() -> None:
+        assert held.wait(20)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(count):
+            nursery.start_soon(opened.store.database.read, hold)
+        await trio.testing.wait_all_tasks_blocked()
+        scope = trio.CancelScope()
+
+        async def give_up() -> None:
+            with scope:
+                await opened.store.database.read(late)
+
+        nursery.start_soon(give_up)
+        await trio.testing.wait_all_tasks_blocked()
+        scope.cancel()
+        held.set()
+    assert begun == []
     assert await opened.store.mailboxes(opened.account)

@@ -3,7 +3,7 @@
 import random
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +77,7 @@ class ImapWorld:
     metrics: Metrics = field(default_factory=Metrics)
     draining: trio.Event = field(default_factory=trio.Event)
     ended: trio.Event = field(default_factory=trio.Event)
+    now_ms: Callable[[], int] = now_ms
 
     async def handle(self, stream: trio.SocketStream, tls_mode: TlsMode, plaintext_login: bool) -> None:
         """Serve one connection as the accept loop does."""
@@ -101,6 +102,7 @@ class ImapWorld:
                 tls=self.tls,
                 tls_mode=tls_mode,
                 plaintext_login=plaintext_login,
+                now_ms=self.now_ms,
             )
         self.ended.set()
 
@@ -190,7 +192,7 @@ class ImapClient:
         self.stream = stream
         self.greeting = b""
         self._buffer = bytearray()
-        self._count = 0
+        self.count = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -253,8 +255,8 @@ class ImapClient:
 
     async def command(self, line: str, *literals: bytes) -> Reply:
         """Run a command; `{}` in the line stands for a literal that is sent unasked."""
-        self._count += 1
-        tag = b"t%d" % self._count
+        self.count += 1
+        tag = b"t%d" % self.count
         pieces = line.encode().split(b"{}")
         assert len(pieces) == len(literals) + 1
         octets = tag + b" " + pieces[0]

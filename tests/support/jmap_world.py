@@ -4,7 +4,7 @@
 import base64
 import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -211,7 +211,7 @@ async def jmap_world(
     settings: JmapSettings | None = None,
     http: HttpSettings | None = None,
     static: Path | None = None,
-    store_limits: dict[str, float] | None = None,
+    store_limits: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[JmapWorld]:
     """Open everything over a new store."""
     hub = ChangeHub()

@@ -253,6 +253,17 @@ def test_searching(chromium: Browser, mail: Family) -> None:
         anna.page.wait_for_url("**/mail/search?q=lamps")
         expect(anna.rows()).to_have_count(1)
         expect(anna.row("Autumn catalogue")).to_be_focused()
+        catalogue, nothing = anna.row("Autumn catalogue"), anna.page.get_by_text("Nothing holds")
+        # each shows something else than the one before
+        for words, shown in (
+            ('"lamp"', nothing),
+            ("LAM", catalogue),
+            ("amps", nothing),
+            ('"new lamps"', catalogue),
+        ):
+            anna.page.get_by_role("searchbox").fill(words)
+            anna.page.keyboard.press("Enter")
+            expect(shown).to_be_visible()
         anna.page.get_by_role("searchbox").fill("nobody wrote this")
         anna.page.keyboard.press("Enter")
         expect(anna.page.get_by_text("Nothing holds")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The back worker's app: the outbound queue, the store's housekeeping, the metrics of all workers."""
+"""The back worker's app: outbound queue, the store's housekeeping and text index, the metrics of all."""
 
 import contextlib
 import functools
@@ -12,6 +12,7 @@ from pymailcore.app.context import Context
 from pymailcore.app.core import Core, open_core
 from pymailcore.config.configuration import Configuration
 from pymailcore.dns.resolver import Resolver
+from pymailcore.extract.extractor import open_extractor
 from pymailcore.queue.carrier import SmtpCarrier
 from pymailcore.queue.nexthop import NextHops
 from pymailcore.queue.relay import Relay
@@ -20,6 +21,7 @@ from pymailcore.runtime.lock import FolderLock, LockHeld
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics_http import serve_metrics
 from pymailcore.runtime.serve import serve_sockets
+from pymailcore.store.fulltext.job import IndexJob
 from pymailcore.store.housekeeping.keeper import Keeper
 
 _LOCK_SECONDS: Final = 0.2
@@ -28,7 +30,7 @@ log = get_logger()
 
 
 class BackApp:
-    """Relays what is queued, keeps house for the store, and answers `/metrics`.
+    """Relays what is queued, keeps house for the store, indexes mail, and answers `/metrics`.
 
     Args:
         core: opened by somebody else, who keeps it open; None to open one.
@@ -41,6 +43,7 @@ class BackApp:
         self._draining = False
         self._runner: QueueRunner | None = None
         self._housekeeping = trio.CancelScope()
+        self._indexing = trio.CancelScope()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until the acceptor drains; a delivery under way is finished first."""
@@ -79,11 +82,13 @@ class BackApp:
                 )
             nursery.start_soon(self._relay, core)
             nursery.start_soon(self._keep_house, core)
+            nursery.start_soon(self._index, core)
             self._ready = True
             task_status.started()
             await context.acceptor.draining.wait()
             self._draining = True
             self._housekeeping.cancel()
+            self._indexing.cancel()
             if self._runner is not None:
                 self._runner.stop()
 
@@ -111,6 +116,12 @@ class BackApp:
         """Keep house for the store until it is time to end; a slice under way is finished first."""
         with self._housekeeping:
             await Keeper(core.store.engine, core.metrics).run()
+
+    async def _index(self, core: Core) -> None:
+        """Keep the text index up with the mail until it is time to end."""
+        with self._indexing:
+            async with open_extractor(core.configuration.attachments, core.metrics) as extractor:
+                await IndexJob(core.store.engine, core.hub, core.metrics, extractor).run()
 
     async def _lock(self, data: Path) -> FolderLock | None:
         """Wait until this is the only runner of the queue; None when it is time to end.

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "check": "Check the configuration, ports, folders, certificate and alarms.",
     "stats": "Show what the store holds, and what sharing and compression save.",
     "verify": "Check the store, and repair it.",
+    "reindex": "Build the full-text index anew.",
     "backup": "Copy the whole store elsewhere while it serves; list and prune the copies.",
     "restore": "Bring back expunged mail, or mail and whole stores from backups.",
 }

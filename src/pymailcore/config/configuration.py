@@ -10,6 +10,7 @@ from pymailcore.base.address import normalise_domain
 from pymailcore.config.listener import Listener
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.dns.settings import DnsSettings
+from pymailcore.extract.settings import AttachmentSettings
 from pymailcore.imap.settings import ImapSettings
 from pymailcore.jmap.settings import JmapSettings
 from pymailcore.queue.settings import QueueSettings, Route
@@ -37,6 +38,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "queue": QueueSettings,
     "dns": DnsSettings,
     "store": StoreSettings,
+    "attachments": AttachmentSettings,
     "log": LogSettings,
     "metrics": MetricsSettings,
 }
@@ -95,6 +97,7 @@ class Configuration:
     queue: QueueSettings
     dns: DnsSettings
     store: StoreSettings
+    attachments: AttachmentSettings = field(default_factory=AttachmentSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     routes: tuple[Route, ...] = field(default=(), metadata={"key": "route"})

@@ -19,33 +19,50 @@ _FWD_TRAILER: Final = "(fwd)"
 
 def base_subject(subject: str) -> str:
     """Give the base subject of a decoded, unfolded subject; of a very long one its beginning counts."""
+    return base_subject_and_reply(subject)[0]
+
+
+def base_subject_and_reply(subject: str) -> tuple[str, bool]:
+    """Give the base subject, and whether the subject is that of a reply or forward.
+
+    That is so when something was taken away that replies and forwards put there, not only white space
+    and blobs (RFC 5256 section 3, REFERENCES).
+    """
     text = " ".join(subject[:MAX_CALL].split())
     start, end = 0, len(text)
+    is_reply = False
     while True:
-        end = _without_trailers(text, start, end)
-        start = _without_leaders(text, start, end)
+        end, trailed = _without_trailers(text, start, end)
+        start, led = _without_leaders(text, start, end)
+        is_reply = is_reply or trailed or led
         forwarded = (
             text[start : start + 5].lower() == _FWD_HEADER and end - start > 5 and text[end - 1] == "]"
         )
         if not forwarded:
-            return text[start:end]
-        start, end = start + 5, end - 1
+            return text[start:end], is_reply
+        start, end, is_reply = start + 5, end - 1, True
 
 
-def _without_trailers(text: str, start: int, end: int) -> int:
-    """Step 2: "(fwd)" and spaces at the end."""
+def _without_trailers(text: str, start: int, end: int) -> tuple[int, bool]:
+    """Step 2: "(fwd)" and spaces at the end; also whether there was a "(fwd)"."""
+    found = False
     while end > start:
         if text[end - 1] == " ":
             end -= 1
         elif text[end - 1] == ")" and text[max(start, end - 5) : end].lower() == _FWD_TRAILER:
             end -= 5
+            found = True
         else:
             break
-    return end
+    return end, found
 
 
-def _without_leaders(text: str, start: int, end: int) -> int:
-    """Steps 3 to 5: spaces, "Re:" with blobs before it, and blobs that something follows."""
+def _without_leaders(text: str, start: int, end: int) -> tuple[int, bool]:
+    """Steps 3 to 5: spaces, "Re:" with blobs before it, and blobs that something follows.
+
+    Gives also whether there was a "Re:".
+    """
+    found = False
     while start < end:
         if text[start] == " ":
             start += 1
@@ -59,8 +76,9 @@ def _without_leaders(text: str, start: int, end: int) -> int:
         refwd = _REFWD.match(text, place, end)
         if refwd:
             start = refwd.end()
+            found = True
             continue
         if place < end:
-            return place
-        return last
-    return start
+            return place, found
+        return last, found
+    return start, found

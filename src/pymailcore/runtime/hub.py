@@ -28,6 +28,7 @@ class ChangeHub:
     def __init__(self) -> None:
         self._values: dict[int, int] = {}
         self._watches: dict[int, set[Watch]] = {}
+        self._followers: set[Follower] = set()
         self._forward: Callable[[int, int], None] | None = None
 
     def publish(self, channel: int, value: int) -> None:
@@ -53,6 +54,9 @@ class ChangeHub:
         self._values[channel] = value
         for watch in self._watches.get(channel, ()):
             watch.wake()
+        if channel > 0:
+            for follower in self._followers:
+                follower.moved(channel)
         return value
 
     def current(self, channel: int) -> int:
@@ -62,6 +66,10 @@ class ChangeHub:
     def watch(self, channel: int) -> "Watch":
         """Watch a channel from now on; use it as a context manager, in one task."""
         return Watch(self, channel, self._watches)
+
+    def follow(self) -> "Follower":
+        """Be told of all accounts from now on; use it as a context manager, in one task."""
+        return Follower(self._followers)
 
     def watched(self) -> list[int]:
         """Accounts that somebody watches."""
@@ -74,6 +82,39 @@ class ChangeHub:
     def forward_to(self, forward: Callable[[int, int], None] | None) -> None:
         """Set who passes published notices on to the other processes."""
         self._forward = forward
+
+
+class Follower:
+    """Collects which accounts have moved."""
+
+    def __init__(self, followers: set["Follower"]) -> None:
+        self._followers = followers
+        self._accounts: set[int] = set()
+        self._event = trio.Event()
+        followers.add(self)
+
+    def moved(self, account: int) -> None:
+        """Called by the hub when an account has news."""
+        self._accounts.add(account)
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until an account has moved that was not taken."""
+        await self._event.wait()
+
+    def take(self) -> set[int]:
+        """Give the accounts that have moved since this was called last."""
+        taken, self._accounts = self._accounts, set()
+        self._event = trio.Event()
+        return taken
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._followers.discard(self)
 
 
 class Watch:

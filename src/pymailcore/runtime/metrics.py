@@ -53,8 +53,14 @@ class Metrics:
         store_collected, store_rewritten_octets, store_packs_removed, store_purged: what went.
         store_scrubbed_octets, store_scrub_findings, store_audit_findings: what was checked, what was found.
         store_scrub_repairs: how many of those blobs were brought back from elsewhere.
+        index_documents, index_gone, index_unread, index_octets: the full-text index.
+        index_lag: seconds for which there was always something to be indexed.
+        index_added: Emails that were indexed.
         house_runs: jobs of housekeeping, by job and outcome (`ok`, `failed`).
         house_seconds: time that they took, rests included, by job.
+        attachments: that text was asked of, by format and outcome (extract.frames.Outcome).
+        attachment_seconds: time that helpers took for them, by format.
+        attachment_helpers: helper processes started for them.
     """
 
     def __init__(self) -> None:
@@ -107,8 +113,17 @@ class Metrics:
         self.store_scrub_findings = counter("store_scrub_findings", "Damaged blobs that the scrub found.")
         self.store_scrub_repairs = counter("store_scrub_repairs", "Damaged blobs that the scrub repaired.")
         self.store_audit_findings = counter("store_audit_findings", "Things put right or reported.", "kind")
+        self.index_documents = gauge("index_documents", "Emails in the full-text index.")
+        self.index_gone = gauge("index_gone", "Emails that are no more, in the full-text index.")
+        self.index_unread = gauge("index_unread", "Emails that could not be read for the full-text index.")
+        self.index_octets = gauge("index_octets", "Octets of the full-text index.")
+        self.index_lag = gauge("index_lag_seconds", "Time for which the full-text index has been behind.")
+        self.index_added = counter("index_added_documents", "Emails that were indexed.")
         self.house_runs = counter("house_runs", "Jobs of housekeeping that ended.", "job", "outcome")
         self.house_seconds = counter("house_seconds", "Time that jobs took, rests included.", "job")
+        self.attachments = counter("attachments", "Attachments that text was asked of.", "format", "outcome")
+        self.attachment_seconds = counter("attachment_seconds", "Time that helpers took for them.", "format")
+        self.attachment_helpers = counter("attachment_helpers", "Helper processes started for attachments.")
 
     def snapshot(self) -> bytes:
         """Give all samples of this process, packed."""

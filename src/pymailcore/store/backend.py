@@ -4,9 +4,12 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar, cast
 
+import apsw
+
 from pymailcore.base.ids import TenantId
 from pymailcore.store.blobs import BlobJob, PackWriter, Piece
 from pymailcore.store.database import SqliteDatabase
+from pymailcore.store.fulltext.reader import is_damage
 from pymailcore.store.packs import DamagedBlob, Location
 from pymailcore.store.places import BlobReader
 from pymailcore.store.readers import ReadSide
@@ -83,10 +86,23 @@ def drive_reading(side: ReadSide, plan: Callable[[BlobReader], Reading[T]]) -> T
     """
     for _ in range(READING_ATTEMPTS - 1):
         try:
-            return _drive_once(side, plan)
+            return _drive_trusting(side, plan)
         except DamagedBlob:
             continue
-    return _drive_once(side, plan)
+    return _drive_trusting(side, plan)
+
+
+def _drive_trusting(side: ReadSide, plan: Callable[[BlobReader], Reading[T]]) -> T:
+    """Run it with the text index; once more without it when the index is damaged."""
+    if side.index is None:
+        return _drive_once(side, plan)
+    side.index.refresh(side.connection)
+    try:
+        return _drive_once(side, plan)
+    except apsw.Error as error:
+        if not is_damage(error) or not side.index.distrust(side.connection):
+            raise
+        return _drive_once(side, plan)
 
 
 def _drive_once(side: ReadSide, plan: Callable[[BlobReader], Reading[T]]) -> T:

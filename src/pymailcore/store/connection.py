@@ -13,6 +13,7 @@ from pymailcore.base.errors import TemporaryFailure
 
 BUSY_MS: Final = 10_000
 _EXTRA: Final = 3
+_FLAGS: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
 
 _SCRATCH: Final = (
     "CREATE TEMP TABLE thread_delta (thread INTEGER PRIMARY KEY, a INTEGER, b INTEGER, c INTEGER, d INTEGER)"
@@ -45,7 +46,7 @@ def open_connection(path: Path, *, cache_octets: int, read_only: bool = False) -
         TemporaryFailure: the file cannot be opened now.
     """
     try:
-        connection = apsw.Connection(str(path), statementcachesize=400)
+        connection = apsw.Connection(str(path), flags=_FLAGS, statementcachesize=400)
         connection.set_busy_timeout(BUSY_MS)
         mode = connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "extra")

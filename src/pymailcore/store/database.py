@@ -12,7 +12,7 @@ import trio
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
-from pymailcore.store.readers import Readers, ReadSide
+from pymailcore.store.readers import Readers, ReadJob, ReadSide
 from pymailcore.store.types import Transaction
 from pymailcore.store.writer import FROZEN, Job, Writer, failure_of
 
@@ -83,13 +83,24 @@ class SqliteDatabase:
         return await self.read(work)
 
     async def call(self, call: Callable[[ReadSide], T]) -> T:
-        """Run a function in a reading thread."""
+        """Run a function in a reading thread; when the caller is cancelled a statement that runs is ended."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._readers is None:
+        readers = self._readers
+        if readers is None:
             raise TemporaryFailure("the store is closed")
-        job = Job(_nothing, trio.lowlevel.current_task())
-        self._readers.put(job, call)
-        return cast("T", await _wait())
+        job = ReadJob(trio.lowlevel.current_task())
+        readers.put(job, call)
+
+        def stop(raise_cancel: object) -> trio.lowlevel.Abort:  # noqa: ARG001 - trio's interface
+            readers.stop(job)
+            return trio.lowlevel.Abort.FAILED
+
+        try:
+            return cast("T", await trio.lowlevel.wait_task_rescheduled(stop))
+        except TemporaryFailure:
+            if job.stopped:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            raise
 
     async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation that is certain to be short on one snapshot; here and now, on the loop."""
@@ -179,7 +190,3 @@ class SqliteDatabase:
 
 async def _wait() -> object:
     return await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
-
-
-async def _nothing(tx: Transaction) -> None:
-    """A job of a reader has its call elsewhere."""

@@ -95,7 +95,7 @@ async def _make(
 def _stored(tenant_key: bytes, one: Incoming) -> tuple[Recipe, list[Piece], append.Stored]:
     prepared = one.prepared
     recipe, pieces = address_message(tenant_key, prepared)
-    header = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
+    header = header_values(message_facts.unpack(prepared.facts), prepared.envelope)
     keys = threads.thread_keys(
         tenant_key, (*prepared.message_ids, *prepared.references), prepared.base_subject
     )

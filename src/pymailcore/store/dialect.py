@@ -202,4 +202,4 @@ def translate_schema(sql: str) -> str:
     text = _COMMENT.sub("", sql)
     for pattern, replacement in _SCHEMA:
         text = pattern.sub(replacement, text)
-    return text
+    return _OCTETS.sub(r"'\\x\1'::bytea", text)

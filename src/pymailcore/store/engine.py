@@ -10,6 +10,7 @@ from pymailcore.store import reading
 from pymailcore.store.backend import Backend
 from pymailcore.store.blobs import BlobGone, Piece
 from pymailcore.store.data_keys import DataKeys
+from pymailcore.store.fulltext.lookup import NoIndex, TextIndex
 from pymailcore.store.objects.packs import ObjectPacks
 from pymailcore.store.packs import Location
 from pymailcore.store.places import BlobReader
@@ -26,6 +27,7 @@ class Engine:
 
     Args:
         ids: minted on the loop.
+        text_index: None: there is none, and searches look through messages.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Engine:
         objects: ObjectPacks | None = None,
         ids: IdMint,
         now_ms: Callable[[], int],
+        text_index: TextIndex | None = None,
     ) -> None:
         self.database = database
         self.backend = backend
@@ -49,6 +52,7 @@ class Engine:
         self.objects = objects
         self.ids = ids
         self.now_ms = now_ms
+        self.text_index: TextIndex = text_index or NoIndex()
         self.quotas = Quotas(database, now_ms)
         self._tenant_keys: dict[TenantId, bytes] = {}
 

@@ -1,16 +1,19 @@
 """Answers filters and sorts of `query.py`.
 
-Theory: a filter becomes one SQL statement. What SQL cannot see, the text of a message, makes it two steps:
-SQL gives candidates (text nodes taken as "perhaps") together with the truth of each of its own nodes, and
-then each candidate's text is looked at, some at a time, each lot on a snapshot of its own.
+Theory: one statement (`compiling`) gives candidates, in order. Those whose texts must be looked at are then
+opened some at a time, each lot on a snapshot of its own, in slices of some milliseconds: between two of them
+others have their turn, the caller is told how far it is, and may give up. Nothing is kept of a message that
+was looked at.
 
 Standards: RFC 9051 section 6.4.4, RFC 8620 section 5.5, RFC 8621 section 4.4.
 """
 
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+import functools
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import orjson
 
@@ -18,283 +21,323 @@ from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import query as q
 from pymailcore.store import texts
-from pymailcore.store.folding import fold
-from pymailcore.store.keywords import Keywords
+from pymailcore.store.compiling import (
+    Compiler,
+    ask_index,
+    is_textual,
+    names_emails,
+    simplified,
+    text_nodes,
+)
+from pymailcore.store.engine import Engine
+from pymailcore.store.fulltext.lookup import TextIndex
 from pymailcore.store.ops import mailboxes
 from pymailcore.store.places import BlobReader
+from pymailcore.store.texts import SearchedMessage
 from pymailcore.store.types import Reading, Row, Transaction
 
-_INLINE_RANGES: Final = 32
+T = TypeVar("T")
 
-_COLUMN: Final = {
-    q.Field.FROM: "h.from_text",
-    q.Field.TO: "h.to_text",
-    q.Field.CC: "h.cc_text",
-    q.Field.BCC: "h.bcc_text",
-    q.Field.SUBJECT: "h.subject_text",
-}
-_ORDER: Final = {
-    q.SortKey.RECEIVED: "e.received_ms",
-    q.SortKey.SENT: "coalesce(e.sent_ms, e.received_ms)",
-    q.SortKey.SIZE: "e.size_octets",
-    q.SortKey.SUBJECT: "h.base_subject",
-    q.SortKey.FROM: "h.from_sort",
-    q.SortKey.TO: "h.to_sort",
-}
-_TEXTUAL: Final = (q.Field.BODY, q.Field.TEXT)
+SLICE_SECONDS: Final = 0.05
+"""So long a slice of a scan aims to hold a reading thread."""
+
+Progress = Callable[[int, int], Awaitable[None]]
+"""Told between the slices of a scan how many messages were looked at, and how many are to be."""
+
+_TRUTHS: Final = 2  # columns of a row before the truths of the nodes
 
 
-def is_textual(node: q.Filter) -> bool:
-    """Whether a node needs the text of messages."""
+class Candidates:
+    """Rows that may match, in order: the Email, another number, and what SQL knows of each node."""
+
+    def __init__(
+        self, index: TextIndex, node: q.Filter, nodes: dict[int, int], rows: list[Row], *, look: bool
+    ) -> None:
+        attached = index.keeps_attached and any(isinstance(one, q.Matches) for one in text_nodes(node))
+        self._index = index if attached else None
+        self._node = node
+        self._nodes = nodes
+        self._rows = rows
+        self._at = 0
+        truths = [self._truth(row, None) for row in rows] if look else []
+        self._open = [n for n, truth in enumerate(truths) if truth is None]
+        self._dropped = {n for n, truth in enumerate(truths) if truth is False}
+
+    @property
+    def total(self) -> int:
+        """Messages that must be looked at."""
+        return len(self._open)
+
+    @property
+    def looked(self) -> int:
+        """Messages that were looked at."""
+        return self._at
+
+    def look(self, blobs: BlobReader, until: float = float("inf")) -> Reading[None]:
+        """Look at messages that must be; some at least, and until a moment of `time.monotonic`."""
+        while self._at < len(self._open):
+            some = self._open[self._at : self._at + texts.MOST_MESSAGES]
+            done, messages = yield from texts.opened(blobs, [self._rows[n][0] for n in some])
+            if self._index is not None:
+                attached = yield functools.partial(_attached, self._index, list(messages))
+                for email, text in attached.items():
+                    messages[email].attached = text
+            for n in some[:done]:
+                message = messages.get(self._rows[n][0])  # an Email may be here twice
+                if message is None or not self._truth(self._rows[n], message):
+                    self._dropped.add(n)
+            self._at += done
+            if time.monotonic() >= until:
+                return
+
+    def found(self) -> list[Row]:
+        """The rows that match, once all is looked at."""
+        if not self._dropped:
+            return self._rows
+        return [row for n, row in enumerate(self._rows) if n not in self._dropped]
+
+    def _truth(self, row: Row, message: SearchedMessage | None) -> bool | None:
+        return _truth(self._node, row, self._nodes, message)
+
+
+async def _attached(index: TextIndex, emails: Sequence[int], tx: Transaction) -> dict[int, str]:
+    return await index.attached(tx, emails)
+
+
+def _truth(node: q.Filter, row: Row, nodes: dict[int, int], message: SearchedMessage | None) -> bool | None:
+    """Whether a candidate matches; None: that cannot be said without its message."""
     if isinstance(node, q.And | q.Or):
-        return any(is_textual(part) for part in node.filters)
-    if isinstance(node, q.Not):
-        return is_textual(node.filter)
-    if isinstance(node, q.Contains):
-        return node.field in _TEXTUAL
-    return isinstance(node, q.HeaderContains)
-
-
-def _names_emails(node: q.Filter) -> bool:
-    """Whether the filter itself says where to begin; then the account's index is not to be used (`+`)."""
-    if isinstance(node, q.And):
-        return any(_names_emails(part) for part in node.filters)
-    return isinstance(node, q.Emails) or (isinstance(node, q.InMailbox) and len(node.mailboxes) == 1)
-
-
-class _Compiler:
-    """Makes SQL of a filter; `args` are the statement's arguments.
-
-    Args:
-        placed: placements are joined as `p` (one Mailbox is searched).
-        args: those that stand already.
-    """
-
-    def __init__(self, args: list[Any], *, placed: bool) -> None:
-        self.args = args
-        self.placed = placed
-        self.headers = False
-        self.nodes: dict[int, int] = {}  # id of an SQL node -> place of its truth in the row
-        self.truths: list[str] = []
-
-    def arg(self, value: object) -> str:
-        self.args.append(value)
-        return f"?{len(self.args)}"
-
-    def listed(self, values: frozenset[int]) -> str:
-        return f"(SELECT value FROM json_each({self.arg(orjson.dumps(sorted(values)).decode())}))"
-
-    def bound(self, node: q.Filter, *, upper: bool) -> str:
-        """SQL that is true at least (upper) or at most (lower) where the node is."""
-        if isinstance(node, q.And | q.Or):
-            if not node.filters:
-                return "TRUE" if isinstance(node, q.And) else "FALSE"
-            word = " AND " if isinstance(node, q.And) else " OR "
-            return "(" + word.join(self.bound(part, upper=upper) for part in node.filters) + ")"
-        if isinstance(node, q.Not):
-            return f"NOT {self.bound(node.filter, upper=not upper)}"
-        if is_textual(node):
-            return "TRUE" if upper else "FALSE"
-        return self.leaf(node)
-
-    def collect(self, node: q.Filter) -> None:
-        """Give each SQL leaf of a filter with text a column of its own."""
-        if isinstance(node, q.And | q.Or):
-            for part in node.filters:
-                self.collect(part)
-        elif isinstance(node, q.Not):
-            self.collect(node.filter)
-        elif not is_textual(node):
-            self.nodes[id(node)] = len(self.truths)
-            self.truths.append(self.leaf(node))
-
-    def leaf(self, node: q.Filter) -> str:  # noqa: C901 - one line for each kind of node
-        placements = "SELECT 1 FROM placements x WHERE x.email = e.id AND x.deleted = 0"
-        match node:
-            case q.InMailbox(ids):
-                if len(ids) == 1:
-                    here = f"mailbox = {self.arg(*ids)} AND deleted = 0"
-                    return f"e.id IN (SELECT email FROM placements WHERE {here})"
-                return f"EXISTS ({placements} AND x.mailbox IN {self.listed(ids)})"
-            case q.NotOnlyIn(ids):
-                return f"EXISTS ({placements} AND x.mailbox NOT IN {self.listed(ids)})"
-            case q.HasKeywords(keywords):
-                return self.has(keywords)
-            case q.ThreadHasKeywords(how, keywords):
-                return self.in_thread(how, keywords)
-            case q.Saved(since, before):
-                return self._range("p.saved_ms", since, before) if self.placed else "FALSE"
-            case q.Deleted():
-                return "(p.deleted = 1)" if self.placed else "FALSE"
-            case q.Uids(ranges):
-                return self._uids(ranges)
-            case q.Emails(ids):
-                return f"e.id IN {self.listed(ids)}"
-            case q.Received(since, before):
-                return self._range("e.received_ms", since, before)
-            case q.Sent(since, before):
-                return self._range("coalesce(e.sent_local_ms, e.received_ms)", since, before)
-            case q.Size(least, below):
-                return self._range("e.size_octets", least, below)
-            case q.ModifiedSince(modseq):
-                column = "max(e.flags_modseq, p.modseq)" if self.placed else "e.changed_modseq"
-                return f"({column} >= {self.arg(modseq)})"
-            case q.HasAttachment():
-                return "(e.has_attachment = 1)"
-            case q.Contains(where, needle):
-                self.headers = True
-                return f"(instr({_COLUMN[where]}, {self.arg(fold(needle))}) > 0)"
-            case _:
-                raise TypeError(f"no filter: {node!r}")
-
-    def has(self, keywords: Keywords, email: str = "e") -> str:
-        """Whether an Email has all of these."""
-        terms = [f"({email}.flags & {keywords.flags}) = {keywords.flags}"] if keywords.flags else []
-        terms += [
-            f"instr(' ' || {email}.extra || ' ', {self.arg(f' {name} ')}) > 0"
-            for name in keywords.extra.split()
-        ]
-        return f"({' AND '.join(terms) or 'TRUE'})"
-
-    def in_thread(self, how: q.InThread, keywords: Keywords) -> str:
-        """Whether so many visible Emails of the Thread have all of these."""
-        has = self.has(keywords, "y")
-        if how is q.InThread.ALL:
-            has = f"NOT {has}"
-        found = f"EXISTS (SELECT 1 FROM emails y WHERE y.thread = e.thread AND y.visible = 1 AND {has})"
-        return found if how is q.InThread.SOME else f"(NOT {found})"
-
-    def order(self, sort: q.Sort) -> str:
-        """What a key sorts by."""
-        match sort.key:
-            case q.SortKey.HAS_KEYWORD:
-                condition = self.has(sort.keywords)
-            case q.SortKey.ALL_IN_THREAD:
-                condition = self.in_thread(q.InThread.ALL, sort.keywords)
-            case q.SortKey.SOME_IN_THREAD:
-                condition = self.in_thread(q.InThread.SOME, sort.keywords)
-            case key:
-                self.headers = self.headers or _ORDER[key].startswith("h.")
-                return f"{_ORDER[key]} {'ASC' if sort.ascending else 'DESC'}"
-        return f"CASE WHEN {condition} THEN 1 ELSE 0 END {'ASC' if sort.ascending else 'DESC'}"
-
-    def _range(self, column: str, low: int | None, high: int | None) -> str:
-        terms = []
-        if low is not None:
-            terms.append(f"{column} >= {self.arg(low)}")
-        if high is not None:
-            terms.append(f"{column} < {self.arg(high)}")
-        return f"({' AND '.join(terms) or 'TRUE'})"
-
-    def _uids(self, ranges: tuple[tuple[int, int], ...]) -> str:
-        if not self.placed or not ranges:
-            return "FALSE"
-        if len(ranges) <= _INLINE_RANGES:
-            return (
-                "(" + " OR ".join(f"p.uid BETWEEN {int(low)} AND {int(high)}" for low, high in ranges) + ")"
-            )
-        listed = self.arg(orjson.dumps(ranges).decode())
+        decides = isinstance(node, q.Or)
+        unknown = []
+        for part in node.filters:  # what SQL knows comes first: text is dear
+            truth = _truth(part, row, nodes, None)
+            if truth is decides:
+                return decides
+            if truth is None:
+                unknown.append(part)
+        if message is None and unknown:
+            return None
         return (
-            f"EXISTS (SELECT 1 FROM json_each({listed}) r"
-            " WHERE p.uid BETWEEN json_extract(r.value, '$[0]') AND json_extract(r.value, '$[1]'))"
+            decides if any(_truth(part, row, nodes, message) is decides for part in unknown) else not decides
         )
-
-
-def _truth(
-    node: q.Filter, row: Row, first: int, nodes: dict[int, int], has: Callable[[q.Filter], bool]
-) -> bool:
-    """Whether a candidate matches: SQL's truths stand in its row from `first` on."""
-    if isinstance(node, q.And):
-        # What SQL knows comes first: text is dear.
-        return all(_truth(part, row, first, nodes, has) for part in sorted(node.filters, key=is_textual))
-    if isinstance(node, q.Or):
-        return any(_truth(part, row, first, nodes, has) for part in sorted(node.filters, key=is_textual))
     if isinstance(node, q.Not):
-        return not _truth(node.filter, row, first, nodes, has)
-    place = nodes.get(id(node))
-    return has(node) if place is None else bool(row[first + place])
+        truth = _truth(node.filter, row, nodes, message)
+        return None if truth is None else not truth
+    value = row[nodes[id(node)]]
+    if value is None and is_textual(node):
+        return None if message is None else message.matches(node)
+    return bool(value)
 
 
-def _select(
+async def _candidates(
+    tx: Transaction,
     node: q.Filter,
-    args: list[Any],
+    compiler: Compiler,
     columns: str,
     tables: str,
     where: str,
-    sort: Sequence[q.Sort],
-    last: str,
-    *,
-    placed: bool,
-) -> tuple[str, list[Any], _Compiler]:
-    compiler = _Compiler(args, placed=placed)
+    order: list[str],
+) -> Candidates:
     condition = compiler.bound(node, upper=True)
-    textual = is_textual(node)
-    if textual:
+    look = compiler.must_look(node)
+    if look:
         compiler.collect(node)
-    order = ", ".join([*(compiler.order(one) for one in sort), last])
     if compiler.headers:
         tables += " JOIN email_headers h ON h.email = e.id"
     listed = ", ".join([columns, *compiler.truths])
-    return f"SELECT {listed} FROM {tables} WHERE {where} AND {condition} ORDER BY {order}", args, compiler
+    sql = f"SELECT {listed} FROM {tables} WHERE {where} AND {condition} ORDER BY {', '.join(order)}"
+    rows = await tx.rows(sql, *compiler.args)
+    places = {one: place + _TRUTHS for one, place in compiler.nodes.items()}
+    return Candidates(compiler.known.text_index, node, places, rows, look=look)
 
 
-def _scan(
-    blobs: BlobReader, node: q.Filter, rows: list[Row], first: int, nodes: dict[int, int]
-) -> Reading[list[Row]]:
-    """Keep the candidates whose text matches; column 0 is the Email."""
-    found = []
-    while rows:
-        done, messages = yield from texts.opened(blobs, [row[0] for row in rows[: texts.MOST_MESSAGES]])
-        for row in rows[:done]:
-            message = messages.pop(row[0], None)
-            if message is not None and _truth(node, row, first, nodes, message.matches):
-                found.append(row)
-        rows = rows[done:]
-    return found
+class Uids:
+    """The UIDs of one Mailbox that match, ascending, where nothing must be looked at."""
+
+    total: Final = 0
+
+    def __init__(self, uids: list[int]) -> None:
+        self.uids = uids
 
 
-def search(blobs: BlobReader, account: AccountId, mailbox: MailboxId, node: q.Filter) -> Reading[list[int]]:
-    """UIDs of one Mailbox that a filter takes, ascending.
+def candidates_in(
+    index: TextIndex, account: AccountId, mailbox: MailboxId, given: q.Filter
+) -> Reading[Candidates | Uids]:
+    """Messages of one Mailbox that a filter may take: Email, UID; by UID.
 
     Raises:
         NotFound: no such Mailbox.
     """
-    sql, args, compiler = _select(
-        node, [mailbox], "e.id, p.uid", "placements p JOIN emails e ON e.id = p.email", "p.mailbox = ?1",
-        (), "p.uid", placed=True,
-    )  # fmt: skip
+    node = simplified(given)
+    asks = bool(text_nodes(node))
 
-    async def candidates(tx: Transaction) -> list[Row]:
-        await mailboxes.get(tx, account, mailbox)
-        return await tx.rows(sql, *args)
+    async def work(tx: Transaction) -> Candidates | Uids:
+        spot = await index.spot(tx, account) if asks else None
+        there = await mailboxes.get(tx, account, mailbox)
+        known = await ask_index(tx, index, account, spot, node, there.messages)
+        compiler = Compiler([mailbox], known, placed=True)
+        driver = compiler.driver(node)
+        if compiler.must_look(node):
+            tables, where = _tables(driver, emails=True)
+            return await _candidates(tx, node, compiler, "e.id, p.uid", tables, where, ["p.uid"])
+        condition = compiler.bound(node, upper=True)
+        tables, where = _tables(driver, emails=compiler.headers or "e." in condition)
+        if compiler.headers:
+            tables += " JOIN email_headers h ON h.email = e.id"
+        row = await tx.row(
+            f"SELECT json_group_array(uid) FROM (SELECT p.uid FROM {tables} WHERE {where} AND {condition}) x",
+            *compiler.args,
+        )
+        return Uids(sorted(orjson.loads(row[0])) if row is not None else [])
 
-    rows: list[Row] = yield candidates
-    if is_textual(node):
-        rows = yield from _scan(blobs, node, rows, 2, compiler.nodes)
-    return [row[1] for row in rows]
+    found: Candidates | Uids = yield work
+    return found
+
+
+def _tables(driver: str | None, *, emails: bool) -> tuple[str, str]:
+    """The tables of a search in a Mailbox, and what joins them; what is not asked of Emails is not read."""
+    if driver is None:
+        return (
+            "placements p JOIN emails e ON e.id = p.email" if emails else "placements p"
+        ), "p.mailbox = ?1"
+    if not emails:
+        return f"({driver}) k CROSS JOIN placements p ON p.email = k.id AND p.mailbox = ?1", "TRUE"
+    return (
+        f"({driver}) k CROSS JOIN emails e ON e.id = k.id"
+        " CROSS JOIN placements p ON p.email = e.id AND p.mailbox = ?1"
+    ), "TRUE"
+
+
+def search(
+    index: TextIndex, blobs: BlobReader, account: AccountId, mailbox: MailboxId, node: q.Filter
+) -> Reading[list[int]]:
+    """UIDs of one Mailbox that a filter takes, ascending; in one piece.
+
+    Raises:
+        NotFound: no such Mailbox.
+    """
+    found = yield from candidates_in(index, account, mailbox, node)
+    if isinstance(found, Uids):
+        return found.uids
+    yield from found.look(blobs)
+    return [row[1] for row in found.found()]
+
+
+def candidates_of(
+    index: TextIndex, account: AccountId, given: q.Filter, sort: Sequence[q.Sort]
+) -> Reading[tuple[Candidates, int]]:
+    """Emails that a filter may take, in order: Email, Thread; and the email state they belong to."""
+    node = simplified(given)
+    asks = bool(text_nodes(node))
+    last = "ASC" if not sort or sort[-1].ascending else "DESC"
+
+    async def work(tx: Transaction) -> tuple[Candidates, int]:
+        spot = await index.spot(tx, account) if asks else None
+        state = await tx.row("SELECT email_modseq, used_emails FROM accounts WHERE id = ?1", account)
+        if state is None:
+            raise NotFound("no such account")
+        known = await ask_index(tx, index, account, spot, node, state[1])
+        compiler = Compiler([account], known, placed=False)
+        driver = compiler.driver(node)
+        own = "e.account = ?1"
+        if driver is not None:
+            tables, own = f"({driver}) k CROSS JOIN emails e ON e.id = k.id", "+e.account = ?1"
+        else:
+            tables = "emails e"
+            own = "+e.account = ?1" if names_emails(node) else "e.account = ?1"
+        order = [*(compiler.order(one) for one in sort), f"e.id {last}"]
+        where = f"{own} AND e.visible = 1"
+        return await _candidates(tx, node, compiler, "e.id, e.thread", tables, where, order), state[0]
+
+    found: tuple[Candidates, int] = yield work
+    return found
 
 
 def query(
-    blobs: BlobReader, account: AccountId, node: q.Filter, sort: Sequence[q.Sort]
+    index: TextIndex, blobs: BlobReader, account: AccountId, node: q.Filter, sort: Sequence[q.Sort]
 ) -> Reading[tuple[list[tuple[int, int]], int]]:
-    """All matching Emails as (id, Thread) in order, and the email state they belong to."""
-    last = "ASC" if not sort or sort[-1].ascending else "DESC"
-    own = "+e.account = ?1" if _names_emails(node) else "e.account = ?1"
-    sql, args, compiler = _select(
-        node, [account], "e.id, e.thread", "emails e", f"{own} AND e.visible = 1", sort, f"e.id {last}",
-        placed=False,
-    )  # fmt: skip
+    """All matching Emails as (id, Thread) in order, and the email state they belong to; in one piece."""
+    found, state = yield from candidates_of(index, account, node, sort)
+    yield from found.look(blobs)
+    return [(row[0], row[1]) for row in found.found()], state
 
-    async def candidates(tx: Transaction) -> tuple[list[Row], int]:
-        state = await tx.row("SELECT email_modseq FROM accounts WHERE id = ?1", account)
-        if state is None:
-            raise NotFound("no such account")
-        return await tx.rows(sql, *args), state[0]
 
-    rows, state = yield candidates
-    if is_textual(node):
-        rows = yield from _scan(blobs, node, rows, 2, compiler.nodes)
-    return [(row[0], row[1]) for row in rows], state
+def looked_into(
+    blobs: BlobReader, ids: Sequence[int], work: Callable[[SearchedMessage], T], until: float
+) -> Reading[tuple[int, dict[int, T]]]:
+    """Do something with messages in a reading thread, one at least, until a moment of `time.monotonic`.
+
+    Returns:
+        How many of `ids` are done with; what came of those that could be read.
+    """
+    at = 0
+    found: dict[int, T] = {}
+    while at < len(ids):
+        done, messages = yield from texts.opened(blobs, ids[at : at + texts.MOST_MESSAGES])
+        for id_ in ids[at : at + done]:
+            message = messages.pop(id_, None)
+            if message is not None:
+                found[id_] = work(message)
+            at += 1
+            if time.monotonic() >= until:
+                return at, found
+    return at, found
+
+
+async def look_into(engine: Engine, ids: Sequence[int], work: Callable[[SearchedMessage], T]) -> dict[int, T]:
+    """Do something with messages, slice by slice; those that cannot be read are left out."""
+    out: dict[int, T] = {}
+    at = 0
+    while at < len(ids):
+        until = time.monotonic() + SLICE_SECONDS
+        plan = functools.partial(looked_into, ids=ids[at:], work=work, until=until)
+        done, found = await engine.reading(plan)
+        out |= found
+        at += done
+    return out
+
+
+async def looked_at(engine: Engine, found: Candidates, progress: Progress | None) -> list[Row]:
+    """Look at the messages of candidates, slice by slice; gives the rows that match.
+
+    Cancellable between slices.
+    """
+    while found.looked < found.total:
+        if progress is not None and found.looked:
+            await progress(found.looked, found.total)
+        until = time.monotonic() + SLICE_SECONDS
+        await engine.reading(functools.partial(found.look, until=until))
+    return found.found()
+
+
+async def search_slowly(
+    engine: Engine,
+    account: AccountId,
+    mailbox: MailboxId,
+    node: q.Filter,
+    progress: Progress | None = None,
+) -> list[int]:
+    """UIDs of one Mailbox that a filter takes, ascending; a long scan in slices.
+
+    Raises:
+        NotFound: no such Mailbox.
+    """
+    found = await engine.reading(lambda _: candidates_in(engine.text_index, account, mailbox, node))
+    if isinstance(found, Uids):
+        return found.uids
+    return [row[1] for row in await looked_at(engine, found, progress)]
+
+
+async def query_slowly(
+    engine: Engine,
+    account: AccountId,
+    node: q.Filter,
+    sort: Sequence[q.Sort],
+    progress: Progress | None = None,
+) -> tuple[list[tuple[int, int]], int]:
+    """All matching Emails as (id, Thread) in order, and their state; a long scan in slices."""
+    found, state = await engine.reading(lambda _: candidates_of(engine.text_index, account, node, sort))
+    return [(row[0], row[1]) for row in await looked_at(engine, found, progress)], state
 
 
 def page(

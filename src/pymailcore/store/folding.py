@@ -1,41 +1,73 @@
-"""Text as it is compared: NFC and case folded (RFC 9051 section 6.4.4; RFC 8621 section 4.4.1)."""
+"""Text as it is compared (RFC 9051 section 6.4.4; RFC 8621 section 4.4.1).
 
+`normal` is the one form in which needles and texts meet, in a scan and in the index alike: NFC, case folded,
+each run of white space one space. So neither a line's end nor a folded header field hides a hit.
+"""
+
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from pymailcore.message.facts import Facts
+from pymailcore.store.ordering import SortValues, sort_values
 
 MAX_HEADER_TEXT: Final = 16_384  # characters that are kept of each folded field
 _MAX_NORMALISED: Final = 65_536
+_WHITE: Final = re.compile(r"\s")
 
 
 def fold(text: str) -> str:
-    """Give the form in which needle and text are compared; without NUL, which PostgreSQL cannot keep."""
+    """Put a text into NFC and fold its case; without NUL, which PostgreSQL cannot keep."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text.lower()
+    return _composed(text).casefold()
+
+
+def normal(text: str) -> str:
+    """Give the form in which needle and text are compared; folds, and white space becomes single spaces."""
+    return " ".join(fold(text).split())
+
+
+def _composed(text: str) -> str:
+    """NFC, a stretch at a time: nothing composes across white space; a stretch without any stays as it is."""
     if len(text) <= _MAX_NORMALISED:
-        text = unicodedata.normalize("NFC", text)
-    return text.casefold()
+        return unicodedata.normalize("NFC", text)
+    out = []
+    start = 0
+    while start < len(text):
+        end = start + _MAX_NORMALISED
+        if end < len(text):
+            white = _WHITE.search(text, end - _MAX_NORMALISED // 2)
+            end = len(text) if white is None else white.start()
+        stretch = text[start:end]
+        if len(stretch) <= _MAX_NORMALISED:
+            stretch = unicodedata.normalize("NFC", stretch)
+        out.append(stretch)
+        start = end
+    return "".join(out)
 
 
 class HeaderValues(NamedTuple):
     """What searches and sorts look at.
 
     Attributes:
-        columns: folded, in the order of the columns of email_headers: From, To, Cc, Bcc, Subject, base
-            subject, first From, first To.
+        columns: in the order of the columns of email_headers (`HEADER_COLUMNS`): From, To, Cc, Bcc, Subject
+            folded, then what `ordering.SortValues` has.
         sent_local_ms: the Date field's own day and time, read as UTC.
     """
 
-    columns: tuple[str, str, str, str, str, str, str, str]
+    columns: tuple[str | bytes, ...]
     sent_local_ms: int | None
 
 
-def header_values(facts: Facts, base_subject: str) -> HeaderValues:
+HEADER_COLUMNS: Final = ("from_text", "to_text", "cc_text", "bcc_text", "subject_text", *SortValues._fields)
+
+
+def header_values(facts: Facts, envelope: bytes) -> HeaderValues:
     """Take from a message what searches and sorts look at."""
     columns = (
         _addresses(facts.from_),
@@ -43,9 +75,7 @@ def header_values(facts: Facts, base_subject: str) -> HeaderValues:
         _addresses(facts.cc),
         _addresses(facts.bcc),
         _clean(facts.subject or ""),
-        _clean(base_subject),
-        _first(facts.from_),
-        _first(facts.to),
+        *sort_values(facts, envelope),
     )
     return HeaderValues(columns, _local_ms(facts.sent_at))
 
@@ -61,8 +91,8 @@ def _local_ms(sent_at: str | None) -> int | None:
 
 
 def _clean(text: str) -> str:
-    """Fold and bound; lone surrogates, which no database takes, become question marks."""
-    folded = fold(text[:MAX_HEADER_TEXT])
+    """Make normal and bound; lone surrogates, which no database takes, become question marks."""
+    folded = normal(text[:MAX_HEADER_TEXT])
     return folded if folded.isascii() else folded.encode("utf-8", "replace").decode()
 
 
@@ -77,11 +107,4 @@ def _addresses(addresses: Sequence[tuple[str | None, str]] | None) -> str:
         room -= len(text)
         if room <= 0:
             break
-    return _clean("\n".join(texts))
-
-
-def _first(addresses: Sequence[tuple[str | None, str]] | None) -> str:
-    if not addresses:
-        return ""
-    name, email = addresses[0]
-    return _clean(name or email)
+    return _clean(", ".join(texts))

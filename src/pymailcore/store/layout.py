@@ -43,6 +43,11 @@ class Layout:
         return self.data / "packs"
 
     @property
+    def index(self) -> Path:
+        """Folder of the full-text index; without it the store is whole, and slower to search."""
+        return self.data / "index"
+
+    @property
     def locks(self) -> Path:
         """Folder of lock files; they stay empty."""
         return self.data / "locks"
@@ -65,7 +70,7 @@ class Layout:
         """
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_network_file_system(self.data)
-        for folder in (self.packs, self.locks, self.keys):
+        for folder in (self.packs, self.locks, self.keys, self.index):
             folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(self.data)
 

@@ -1,6 +1,7 @@
 """Brings a database to the schema of this version, once, whoever comes first.
 
-Each migration is `schema/NNNN_name.sql` and runs in one transaction together with the row that says so.
+Each migration is `schema/NNNN_name.sql` and runs in one transaction together with what fills its columns
+(`refill`) and the row that says so.
 Beside the version the database keeps a floor: the oldest schema version whose code may still use it.
 """
 
@@ -16,11 +17,13 @@ from typing import Final
 import apsw
 
 from pymailcore.base.errors import PermanentFailure
+from pymailcore.store.refill import FILLS
+from pymailcore.store.transaction import SqliteTransaction, drive
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The schema that this code knows."""
 
-FLOOR: Final = 2
+FLOOR: Final = 3
 """The oldest schema version whose code can still use a database of `VERSION`."""
 
 VERSIONS: Final = (
@@ -88,6 +91,8 @@ def migrate(connection: apsw.Connection) -> list[int]:
     for number, sql in missing(*(row or (0, 0))):
         with connection:
             connection.execute(sql)
+            if number in FILLS:
+                drive(FILLS[number], SqliteTransaction(connection))
             connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, min(number, FLOOR)))
         done.append(number)
     return done

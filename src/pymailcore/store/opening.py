@@ -22,6 +22,9 @@ from pymailcore.store.data_keys import DataKeys
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.engine import Engine
 from pymailcore.store.files import Files
+from pymailcore.store.fulltext.index_file import IndexFolder
+from pymailcore.store.fulltext.lookup import SqliteIndex
+from pymailcore.store.fulltext.reader import IndexReader
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
 from pymailcore.store.migrate import alone, migrate
@@ -157,7 +160,11 @@ async def _open_sqlite(
         return open_connection(layout.database, cache_octets=settings.cache_octets, read_only=read_only)
 
     def read_side() -> ReadSide:
-        return ReadSide(connect(read_only=True), BlobReader(PackReader(layout.packs), sealing))
+        return ReadSide(
+            connect(read_only=True),
+            BlobReader(PackReader(layout.packs), sealing),
+            IndexReader(IndexFolder(layout.index)),
+        )
 
     def load_keys(tenant: int) -> list[WrappedKey]:
         connection = connect(read_only=True)
@@ -205,7 +212,7 @@ async def _open_sqlite(
     data_keys = DataKeys(database, sealing, _now_ms)
     engine = Engine(
         database, LocalBackend(database, pack_writer), space, settings,
-        data_keys=data_keys, ids=ids, now_ms=_now_ms,
+        data_keys=data_keys, ids=ids, now_ms=_now_ms, text_index=SqliteIndex(),
     )  # fmt: skip
     store = Store(engine)
     maintenance = None

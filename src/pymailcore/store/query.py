@@ -2,16 +2,46 @@
 
 Standards: RFC 9051 section 6.4.4 (SEARCH), RFC 8621 section 4.4 (Email/query).
 
-A text needle matches as a substring after case folding (`str.casefold` over NFC), in decoded header
-values and decoded text parts. The language knows no wire form; depth and width are bounded by the
-compilers.
+A text needle is looked for in decoded header values and decoded text parts, both `folding.normal`: `Contains`
+as a substring, `Matches` as a row of words whatever their accents. The language knows no wire form; depth and
+width are bounded by the compilers.
 """
 
 import enum
 from dataclasses import dataclass
 from typing import Final
 
+from pymailcore.store.fulltext.words import How
 from pymailcore.store.keywords import Keywords
+
+__all__ = [
+    "And",
+    "Contains",
+    "Deleted",
+    "Emails",
+    "Field",
+    "Filter",
+    "HasAttachment",
+    "HasKeywords",
+    "HeaderContains",
+    "How",
+    "InMailbox",
+    "InThread",
+    "InThreads",
+    "Matches",
+    "ModifiedSince",
+    "Not",
+    "NotOnlyIn",
+    "Or",
+    "Received",
+    "Saved",
+    "Sent",
+    "Size",
+    "Sort",
+    "SortKey",
+    "ThreadHasKeywords",
+    "Uids",
+]
 
 _NONE: Final = Keywords()
 
@@ -94,6 +124,13 @@ class Emails:
 
 
 @dataclass(frozen=True, slots=True)
+class InThreads:
+    """The Email is in one of these Threads (RFC 8474 section 6)."""
+
+    ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """`receivedAt`/INTERNALDATE in [since, before), milliseconds since 1970, None for open."""
 
@@ -146,15 +183,28 @@ class Field(enum.Enum):
     BCC = "bcc"
     SUBJECT = "subject"
     BODY = "body"  # all text parts, HTML as text
-    TEXT = "text"  # header values and body
+    TEXT = "text"
+    ATTACHMENT = "attachment"  # names and text of attachments
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The needle is a substring of a field."""
+    """The needle is a substring of a field; TEXT is all header fields, with their names, and the body."""
 
     field: Field
     needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The words are in a field in a row, whatever their case and accents (RFC 8621 section 4.4.1).
+
+    TEXT is From, To, Cc, Bcc, Subject, body and attachments, BODY the last two.
+    """
+
+    field: Field
+    words: str
+    how: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +226,7 @@ Filter = (
     | Deleted
     | Uids
     | Emails
+    | InThreads
     | Received
     | Sent
     | Saved
@@ -183,6 +234,7 @@ Filter = (
     | ModifiedSince
     | HasAttachment
     | Contains
+    | Matches
     | HeaderContains
 )
 
@@ -194,8 +246,11 @@ class SortKey(enum.Enum):
     SENT = "sentAt"
     SIZE = "size"
     SUBJECT = "subject"  # base subject, RFC 5256 section 2.1
-    FROM = "from"
+    FROM = "from"  # display name, or address without one (RFC 8621 section 4.4.2, RFC 5957 section 3)
     TO = "to"
+    FROM_MAILBOX = "fromMailbox"  # local part of the first address (RFC 5256 section 3)
+    TO_MAILBOX = "toMailbox"
+    CC_MAILBOX = "ccMailbox"
     HAS_KEYWORD = "hasKeyword"  # those without come first
     ALL_IN_THREAD = "allInThreadHaveKeyword"
     SOME_IN_THREAD = "someInThreadHaveKeyword"

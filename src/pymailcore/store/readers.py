@@ -1,5 +1,6 @@
 """Reading threads: each with a connection of its own, each operation on one snapshot."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Awaitable, Callable
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 import apsw
 import trio
 
+from pymailcore.store.fulltext.reader import IndexReader
 from pymailcore.store.places import BlobReader
 from pymailcore.store.transaction import SqliteTransaction, drive
 from pymailcore.store.types import Transaction
@@ -17,11 +19,18 @@ T = TypeVar("T")
 
 
 class ReadSide:
-    """What a reading thread works with: snapshots of the database, and the packs."""
+    """What a reading thread works with: snapshots of the database with its text index, and the packs.
 
-    def __init__(self, connection: apsw.Connection, packs: BlobReader) -> None:
+    Args:
+        index: None: nothing is searched for here.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, packs: BlobReader, index: IndexReader | None = None
+    ) -> None:
         self.connection = connection
         self.packs = packs
+        self.index = index
         self._tx = SqliteTransaction(connection)
 
     def snapshot(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -31,7 +40,10 @@ class ReadSide:
         try:
             return drive(work, self._tx)
         finally:
-            execute("ROLLBACK")
+            with contextlib.suppress(apsw.InterruptError):
+                execute("ROLLBACK")
+            if self.connection.in_transaction:  # an interrupt came just then; it counts once
+                execute("ROLLBACK")
 
     def single(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation of one statement."""
@@ -41,6 +53,26 @@ class ReadSide:
         """Close connection and packs."""
         self.connection.close(True)
         self.packs.close()
+
+
+class ReadJob(Job):
+    """A call of a reading thread and the task that waits for it.
+
+    Attributes:
+        connection: what is read from now; None before and after.
+        stopped: the caller no longer wants it.
+    """
+
+    __slots__ = ("connection", "stopped")
+
+    def __init__(self, task: trio.lowlevel.Task | None) -> None:
+        super().__init__(_nothing, task)
+        self.connection: apsw.Connection | None = None
+        self.stopped = False
+
+
+async def _nothing(tx: Transaction) -> None:
+    """A job of a reader has its call elsewhere."""
 
 
 class Readers:
@@ -57,16 +89,24 @@ class Readers:
     ) -> None:
         self._connect = connect
         self._deliver = deliver
-        self._queue: queue.SimpleQueue[tuple[Job, Callable[[ReadSide], Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[ReadJob, Callable[[ReadSide], Any]] | None] = queue.SimpleQueue()
+        self._stopping = threading.Lock()
         self._threads = [
             threading.Thread(target=self._run, name=f"store-reader-{n}", daemon=True) for n in range(count)
         ]
         for thread in self._threads:
             thread.start()
 
-    def put(self, job: Job, call: Callable[[ReadSide], Any]) -> None:
+    def put(self, job: ReadJob, call: Callable[[ReadSide], Any]) -> None:
         """Leave a call."""
         self._queue.put((job, call))
+
+    def stop(self, job: ReadJob) -> None:
+        """Let a call end soon, also in the middle of a statement; it then fails."""
+        with self._stopping:
+            job.stopped = True
+            if job.connection is not None:
+                job.connection.interrupt()
 
     def close(self) -> None:
         """Finish what was left, then end; blocks."""
@@ -82,13 +122,22 @@ class Readers:
             try:
                 if side is None:
                     side = self._connect()
+                self._begin(job, side.connection)
                 job.result = call(side)
             except Exception as error:
                 job.failure = failure_of(error)
+            with self._stopping:
+                job.connection = None
             self._deliver([job])
             del job, call, item
         if side is not None:
             side.close()
+
+    def _begin(self, job: ReadJob, connection: apsw.Connection) -> None:
+        with self._stopping:
+            if job.stopped:
+                raise apsw.InterruptError("not begun")
+            job.connection = connection
 
 
 def waiting_task() -> trio.lowlevel.Task:

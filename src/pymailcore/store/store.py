@@ -5,15 +5,18 @@ operations.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import trio
 
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, TenantId, ThreadId
 from pymailcore.message.prepare import Prepared, prepare
-from pymailcore.store import bulk, delivering, evaluate, listing, reading
+from pymailcore.store import bulk, delivering, evaluate, reading, windows
+from pymailcore.store.arranging import Arranging
 from pymailcore.store.blobids import parse_blob
 from pymailcore.store.bulk import SHORT
 from pymailcore.store.engine import Engine
+from pymailcore.store.evaluate import Progress
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import (
     accounts,
@@ -25,10 +28,10 @@ from pymailcore.store.ops import (
     selected,
     threads,
 )
-from pymailcore.store.places import BlobReader
 from pymailcore.store.query import Filter, Sort
 from pymailcore.store.recipes import unpack_recipe
 from pymailcore.store.sharing import Sharing
+from pymailcore.store.texts import SearchedMessage
 from pymailcore.store.types import (
     Appended,
     Changes,
@@ -40,7 +43,6 @@ from pymailcore.store.types import (
     Incoming,
     Mailbox,
     MailboxDelta,
-    Reading,
     Replaced,
     Snapshot,
     States,
@@ -50,6 +52,8 @@ from pymailcore.store.types import (
     Want,
 )
 from pymailcore.store.undelete import Undelete
+
+T = TypeVar("T")
 
 
 class Store:
@@ -66,6 +70,7 @@ class Store:
         self.undelete = Undelete(engine)
         self.quotas = engine.quotas
         self.sharing = Sharing(engine)
+        self.arranging = Arranging(engine)
 
     # --- accounts -------------------------------------------------------------------------------
 
@@ -384,13 +389,13 @@ class Store:
         return await bulk.expunge(self._engine, account, mailbox, ranges)
 
     async def search(
-        self,
-        account: AccountId,
-        mailbox: MailboxId,
-        filter: Filter,
+        self, account: AccountId, mailbox: MailboxId, filter: Filter, progress: Progress | None = None
     ) -> list[int]:
-        """UIDs of the messages of one Mailbox that a filter takes, ascending."""
-        return await self._engine.reading(lambda blobs: evaluate.search(blobs, account, mailbox, filter))
+        """UIDs of one Mailbox that a filter takes, ascending.
+
+        Looks through many messages in slices; between them `progress` is awaited, and it may be cancelled.
+        """
+        return await evaluate.search_slowly(self._engine, account, mailbox, filter, progress)
 
     # --- Emails and Threads (JMAP) ---------------------------------------------------------------
 
@@ -425,25 +430,17 @@ class Store:
         Raises:
             NotFound: the anchor is not in the result.
         """
-        listed = listing.listed_mailbox(filter, sort)
-        if listed is not None and anchor is None and 0 <= position <= listing.MAX_REACH - limit:
-            ids, count, state = await self.database.read(
-                lambda tx: listing.list_mailbox(
-                    tx, account, listed, ascending=sort[0].ascending, collapse_threads=collapse_threads,
-                    position=position, limit=limit,
-                )
-            )  # fmt: skip
-            return ids, position, count if total else None, state
+        return await windows.window(
+            self._engine, account, filter, sort, collapse_threads=collapse_threads, position=position,
+            limit=limit, anchor=anchor, anchor_offset=anchor_offset, total=total,
+        )  # fmt: skip
 
-        def call(blobs: BlobReader) -> Reading[tuple[list[int], int, int | None, int]]:
-            found, state = yield from evaluate.query(blobs, account, filter, sort)
-            ids, first, count = evaluate.page(
-                found, collapse_threads=collapse_threads, position=position, limit=limit, anchor=anchor,
-                anchor_offset=anchor_offset,
-            )  # fmt: skip
-            return ids, first, count if total else None, state
+    async def look_into(self, emails: Sequence[int], work: Callable[[SearchedMessage], T]) -> dict[int, T]:
+        """Do something with messages in a thread, and give what came of it by id.
 
-        return await self._engine.reading(call)
+        In slices, between which it may be cancelled. The caller has seen that the Emails are the account's.
+        """
+        return await evaluate.look_into(self._engine, emails, work)
 
     async def threads(self, account: AccountId, ids: Sequence[int]) -> list[tuple[ThreadId, tuple[int, ...]]]:
         """Threads by id with their Emails, oldest first (RFC 8621 section 3); unknown ids are left out."""

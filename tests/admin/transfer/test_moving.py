@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.objects import make_bucket, moto_server, object_settings
 from tests.support.postgres import cluster
+from tests.support.searching import index_all
 from tests.support.stores import Opened, a_message, counted_ids, opened_store, small_settings
 from tests.support.transfers import mail_of
 
@@ -15,6 +16,7 @@ from pymailcore.admin.transfer.moving import Mismatch, Mover, Packs, read_sample
 from pymailcore.base.errors import AlreadyExists, TemporaryFailure
 from pymailcore.base.ids import IdMint
 from pymailcore.runtime.clock import now_ms
+from pymailcore.store import query as q
 from pymailcore.store.backup.dump import load
 from pymailcore.store.backup.tables import schema_tables
 from pymailcore.store.keywords import keywords_of
@@ -113,6 +115,35 @@ async def test_a_store_goes_to_the_other_engine_and_back(tmp_path: Path) -> None
             assert await picture(opened) == before
             await opened.deliver(a_message("newer"))
             await opened.check()
+
+
+async def test_the_text_index_is_made_anew_and_no_hit_is_lost(tmp_path: Path) -> None:
+    """It is not moved: searches look through the mail until the new engine has its own."""
+    node = q.Contains(q.Field.TEXT, "grüße")
+
+    async def found(opened: Opened) -> list[int]:
+        return sorted((await opened.store.query(opened.account, node, [], limit=100))[0])
+
+    with cluster().database() as url:
+        async with opened_store(tmp_path / "data") as opened:
+            await fill(opened)
+            await index_all(opened)
+            expected = await found(opened)
+            assert len(expected) == 10
+            async with empty(tmp_path / "data", metadata=url) as target:
+                await move(opened.store, target)
+        async with opened_store(tmp_path / "data", metadata=url, ids=new_ids()) as opened:
+            assert not await opened.store.database.read(lambda tx: tx.rows("SELECT 1 FROM text_accounts"))
+            assert await found(opened) == expected
+            await index_all(opened)
+            assert await found(opened) == expected
+            expected.append((await opened.deliver(a_message("Grüße"))).email)
+            async with empty(tmp_path / "back") as target:
+                await move(opened.store, target)
+        async with opened_store(tmp_path / "back", ids=new_ids()) as opened:
+            assert await found(opened) == sorted(expected)
+            await index_all(opened)
+            assert await found(opened) == sorted(expected)
 
 
 async def test_a_store_in_use_is_no_target(tmp_path: Path) -> None:

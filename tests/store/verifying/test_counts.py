@@ -53,7 +53,8 @@ DAMAGES = [
     "INSERT INTO threads VALUES (5, 1, 0, 0, 0, 0, 0, 0)",
     "INSERT INTO blob_refs VALUES (5, (SELECT min(id) FROM blobs), 1, 1)",
     "INSERT INTO email_data SELECT 5, envelope, bodystructure, parts, facts, recipe FROM email_data LIMIT 1",
-    "INSERT INTO email_headers SELECT 5, '', '', '', '', '', '', '', ''",
+    "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
+    " from_sort, to_sort) SELECT 5, '', '', '', '', '', '', '', ''",
 ]
 
 

@@ -85,7 +85,10 @@ ROWS = {
         "INSERT INTO email_data SELECT 5, envelope, bodystructure, parts, facts, recipe FROM email_data"
         " LIMIT 1"
     ],
-    "headers-without-email": ["INSERT INTO email_headers SELECT 5, '', '', '', '', '', '', '', ''"],
+    "headers-without-email": [
+        "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
+        " from_sort, to_sort) SELECT 5, '', '', '', '', '', '', '', ''"
+    ],
     "kept-without-data": ["DELETE FROM email_data WHERE email IN (SELECT id FROM kept_emails)"],
     "kept-and-there": [
         "INSERT INTO kept_emails (id, account, mailbox, thread, flags, extra, size_octets, received_ms,"

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from pymailcore.base.ids import AccountId
+from pymailcore.store.folding import HEADER_COLUMNS
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import append, blob_rows, quota
 from pymailcore.store.ops.footprint import Message
@@ -19,18 +20,18 @@ from pymailcore.store.types import Appended, Transaction
 _SOURCE: Final = (
     "SELECT e.id, e.size_octets, e.received_ms, e.flags, e.extra, e.sent_ms, e.sent_local_ms,"
     " e.has_attachment,"
-    " d.facts, h.base_subject FROM emails e JOIN email_data d ON d.email = e.id"
-    " JOIN email_headers h ON h.email = e.id WHERE e.id IN (SELECT value FROM json_each(?1))"
+    " d.facts FROM emails e JOIN email_data d ON d.email = e.id"
+    " WHERE e.id IN (SELECT value FROM json_each(?1))"
     " AND +e.account = ?2"
 )
 _DATA: Final = (
     "INSERT INTO email_data (email, envelope, bodystructure, parts, facts, recipe)"
     " SELECT ?2, envelope, bodystructure, parts, facts, recipe FROM email_data WHERE email = ?1"
 )
+_COLUMNS: Final = ", ".join(HEADER_COLUMNS)
 _HEADERS: Final = (
-    "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
-    " from_sort, to_sort) SELECT ?2, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
-    " from_sort, to_sort FROM email_headers WHERE email = ?1"
+    f"INSERT INTO email_headers (email, {_COLUMNS})"  # noqa: S608 - names of columns
+    f" SELECT ?2, {_COLUMNS} FROM email_headers WHERE email = ?1"
 )
 _REFS: Final = (
     "INSERT INTO blob_refs (owner, blob, tenant, account) SELECT ?2, blob, tenant, ?3 FROM blob_refs"
@@ -74,8 +75,8 @@ async def copy(
     quota.require(revision, limits, sum(rows[one.email][1] for one in there), len(there))
     made: dict[int, list[Appended]] = {}
     for one in there:
-        _, size, received_ms, flags, extra, *fixed, facts, base_subject = rows[one.email]
-        keys = keys_of_facts(tenant_key, facts, base_subject)
+        _, size, received_ms, flags, extra, *fixed, facts = rows[one.email]
+        keys = keys_of_facts(tenant_key, facts)
         thread = await choose_thread(tx, to, keys, one.new_thread, revision.begun)
         if thread == one.new_thread:
             revision.begun.add(thread)

@@ -7,7 +7,7 @@ from pymailcore.base.ids import AccountId, EmailId, MailboxId, ModSeq, ThreadId,
 from pymailcore.message.prepare import Prepared
 from pymailcore.store.blobids import email_blob
 from pymailcore.store.columns import Columns
-from pymailcore.store.folding import HeaderValues
+from pymailcore.store.folding import HEADER_COLUMNS, HeaderValues
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.ops import quota
 from pymailcore.store.ops.footprint import Message
@@ -19,10 +19,12 @@ _DATA: Final = (
     "INSERT INTO email_data (email, envelope, bodystructure, parts, facts, recipe)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 )
-_HEADERS: Final = (
-    "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
-    " from_sort, to_sort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+INSERT_HEADERS: Final = (
+    f"INSERT INTO email_headers (email, {', '.join(HEADER_COLUMNS)})"  # noqa: S608 - names of columns
+    f" VALUES ({', '.join(f'?{place}' for place in range(1, len(HEADER_COLUMNS) + 2))})"
 )
+"""Header text of an Email: its id, and `HeaderValues.columns`."""
+
 _REFER: Final = (
     "INSERT INTO blob_refs (owner, blob, tenant, account) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT (owner, blob) DO NOTHING"
@@ -96,7 +98,7 @@ async def append(
             for one in new
         ],
     )  # fmt: skip
-    await tx.run_many(_HEADERS, [(one.email, *one.message.header.columns) for one in new])
+    await tx.run_many(INSERT_HEADERS, [(one.email, *one.message.header.columns) for one in new])
     tenant = revision.tenant
     await tx.run_many(
         _REFER, [(one.email, blobs[key], tenant, account) for one in new for key in one.message.blobs]

@@ -231,16 +231,14 @@ async def _threads(
     chosen: dict[int, int] = {thread: thread for thread in alive}
     lost = [email for email, row in kept.items() if row[1] not in alive]
     rows = await tx.rows(
-        "SELECT d.email, d.facts, h.base_subject FROM email_data d JOIN email_headers h ON h.email = d.email"
-        f" WHERE d.email IN {_IN}",
+        f"SELECT email, facts FROM email_data WHERE email IN {_IN}",
         orjson.dumps(lost).decode(),
     )
-    facts = {row[0]: row for row in rows}
+    facts = {row[0]: bytes(row[1]) for row in rows}
     fresh: set[int] = set()
     for email in sorted(lost):
         thread, new = kept[email][1], asked[email].new_thread
-        _, packed, base_subject = facts[email]
-        keys = keys_of_facts(tenant_key, packed, base_subject)
+        keys = keys_of_facts(tenant_key, facts[email])
         found = await choose_thread(tx, account, keys, chosen.get(thread, new), fresh)
         chosen.setdefault(thread, found)
         fresh.add(chosen[thread])

@@ -15,6 +15,7 @@ import orjson
 
 from pymailcore.base.ids import AccountId, ThreadId
 from pymailcore.message import facts as message_facts
+from pymailcore.message.base_subject import base_subject
 from pymailcore.message.limits import MAX_REFERENCES
 from pymailcore.store.columns import unpack_column
 from pymailcore.store.types import Transaction
@@ -29,14 +30,14 @@ _FEW: Final = tuple(
 _MANY: Final = f"{_LOOK}(SELECT value FROM json_each(?2))"
 
 
-def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str) -> list[int]:
+def thread_keys(tenant_key: bytes, message_ids: Sequence[str], subject: str) -> list[int]:
     """Hash each message id together with the base subject to 63 bits; the key keeps others from aiming."""
     if not message_ids:
         return []
-    subject = "".join(base_subject.casefold().split()).encode("utf-8", "surrogatepass")
+    key = "".join(subject.casefold().split()).encode("utf-8", "surrogatepass")
     return [
         int.from_bytes(
-            hmac.digest(tenant_key, id_.encode("utf-8", "surrogatepass") + b"\0" + subject, "sha256")[:8],
+            hmac.digest(tenant_key, id_.encode("utf-8", "surrogatepass") + b"\0" + key, "sha256")[:8],
             "big",
         )
         >> 1
@@ -44,11 +45,12 @@ def thread_keys(tenant_key: bytes, message_ids: Sequence[str], base_subject: str
     ]
 
 
-def keys_of_facts(tenant_key: bytes, packed: bytes, base_subject: str) -> list[int]:
+def keys_of_facts(tenant_key: bytes, packed: bytes) -> list[int]:
     """The same keys for a stored Email, from its facts as they are kept."""
     facts = message_facts.unpack(unpack_column(packed))
+    subject = base_subject(facts.subject or "")
     references = [*(facts.references or ())[-MAX_REFERENCES:], *(facts.in_reply_to or ())[:MAX_REFERENCES]]
-    return thread_keys(tenant_key, (*(facts.message_id or ()), *references[-MAX_REFERENCES:]), base_subject)
+    return thread_keys(tenant_key, (*(facts.message_id or ()), *references[-MAX_REFERENCES:]), subject)
 
 
 def _lookup(keys: list[int]) -> tuple[str, Sequence[object]]:

@@ -5,12 +5,17 @@ from typing import Final
 
 import asyncpg
 
-from pymailcore.store.dialect import translate_schema
+from pymailcore.store.dialect import Dialect, translate_schema
 from pymailcore.store.migrate import FLOOR, NEWEST, VERSIONS, missing
 from pymailcore.store.postgres.connection import Connection
+from pymailcore.store.postgres.transaction import PostgresTransaction
+from pymailcore.store.refill import FILLS
 
 _LOCK: Final = 0x70_79_6D_61_69_6C  # "pymail": any number that nobody else takes for an advisory lock
 _WAIT_SECONDS: Final = 300
+
+_OWN: Final = {1: "functions.sql", 3: "text_index.sql"}
+"""What only PostgreSQL has, by the number of the migration before whose statements it is run."""
 
 
 async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
@@ -32,9 +37,13 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
         await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         await connection.execute(translate_schema(VERSIONS))
         for number, sql in await _missing(connection):
-            if number == 1:
-                await connection.execute(_functions())
+            if number in _OWN:
+                await connection.execute(_own(_OWN[number]))
             await connection.execute(translate_schema(sql))
+            if number in FILLS:
+                tx = PostgresTransaction(connection, Dialect())
+                await FILLS[number](tx)
+                await tx.send()
             await connection.execute(
                 "INSERT INTO schema_versions VALUES ($1::bigint, $2::bigint)", number, min(number, FLOOR)
             )
@@ -57,5 +66,5 @@ async def _missing(connection: Connection) -> list[tuple[int, str]]:
     return missing(*(row or (0, 0)))
 
 
-def _functions() -> str:
-    return (resources.files("pymailcore.store.postgres") / "functions.sql").read_text(encoding="utf-8")
+def _own(name: str) -> str:
+    return (resources.files("pymailcore.store.postgres") / name).read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from pymailcore.store.places import BlobReader
 from pymailcore.store.postgres.backend import LargePlace, PostgresBackend
 from pymailcore.store.postgres.database import PostgresDatabase
 from pymailcore.store.postgres.large import LocalPacks
+from pymailcore.store.postgres.text_index import PostgresIndex
 from pymailcore.store.sealing import Sealing, WrappedKey
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
@@ -142,7 +143,7 @@ async def open_postgres(
         data_keys = DataKeys(database, sealing, _now_ms)
         engine = Engine(
             database, backend, space, settings,
-            data_keys=data_keys, objects=objects, ids=ids, now_ms=_now_ms,
+            data_keys=data_keys, objects=objects, ids=ids, now_ms=_now_ms, text_index=PostgresIndex(),
         )  # fmt: skip
         if not any_state:
             await require_usable(database)

@@ -20,7 +20,7 @@ from pymailcore.message.split import join
 from pymailcore.store.blobs import address_of
 from pymailcore.store.columns import DamagedColumn, unpack_column
 from pymailcore.store.engine import Engine
-from pymailcore.store.folding import header_values
+from pymailcore.store.folding import HEADER_COLUMNS, header_values
 from pymailcore.store.packs import DamagedBlob, Location
 from pymailcore.store.places import BlobReader
 from pymailcore.store.reading import Address, locate_all
@@ -29,9 +29,7 @@ from pymailcore.store.types import Reading, Row, Transaction
 from pymailcore.store.verifying.faults import DAMAGED, Fault, Report
 from pymailcore.store.verifying.sweep import Progress, slices
 
-_HEADERS: Final = (
-    "h.from_text, h.to_text, h.cc_text, h.bcc_text, h.subject_text, h.base_subject, h.from_sort, h.to_sort"
-)
+_HEADERS: Final = ", ".join(f"h.{column}" for column in HEADER_COLUMNS)
 _ROWS: Final = (
     "SELECT e.id, e.account, a.tenant, {extra}, e.size_octets, e.sent_ms, e.sent_local_ms, e.has_attachment,"
     f" d.envelope, d.bodystructure, d.parts, d.facts, d.recipe, {_HEADERS}"
@@ -64,7 +62,7 @@ class Message(NamedTuple):
 def message_of(row: Row) -> Message:
     """Make a value of a row of `ROWS`."""
     forms = tuple([_form(bytes(kept)) for kept in row[8:12]])
-    return Message(row[0], row[1], row[2], row[3], tuple(row[4:8]), forms, bytes(row[12]), tuple(row[13:21]))
+    return Message(row[0], row[1], row[2], row[3], tuple(row[4:8]), forms, bytes(row[12]), tuple(row[13:]))
 
 
 def _form(kept: bytes) -> bytes:
@@ -149,7 +147,7 @@ async def read_rows(tx: Transaction, table: str, ids: Sequence[int]) -> tuple[li
 
 def differences(message: Message, prepared: Prepared) -> list[str]:
     """What was prepared from a message and would be another thing today."""
-    header = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
+    header = header_values(message_facts.unpack(prepared.facts), prepared.envelope)
     fresh = {
         "numbers": (
             prepared.size_octets,

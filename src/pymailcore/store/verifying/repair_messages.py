@@ -17,6 +17,7 @@ from pymailcore.store.columns import DamagedColumn, pack_columns, unpack_column
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import HeaderValues, header_values
 from pymailcore.store.keywords import keywords_of
+from pymailcore.store.ops.append import INSERT_HEADERS
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.places import BlobReader
 from pymailcore.store.recipes import Recipe, pack_recipe
@@ -47,7 +48,7 @@ async def prepare_again(engine: Engine, account: int, email: int) -> bool:
     if octets is None:
         return False
     prepared = prepare(octets)
-    header = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
+    header = header_values(message_facts.unpack(prepared.facts), prepared.envelope)
     await engine.database.write(lambda tx: _store(tx, account, email, prepared, header))
     return True
 
@@ -84,8 +85,7 @@ async def _store(tx: Transaction, account: int, email: int, prepared: Prepared, 
 async def _store_header(tx: Transaction, email: int, header: HeaderValues) -> None:
     await tx.run("DELETE FROM email_headers WHERE email = ?1", email)
     await tx.run(
-        "INSERT INTO email_headers (email, from_text, to_text, cc_text, bcc_text, subject_text, base_subject,"
-        " from_sort, to_sort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        INSERT_HEADERS,
         email,
         *header.columns,
     )
@@ -101,7 +101,7 @@ async def stand_in(engine: Engine, account: int, email: int) -> None:
     subject = await engine.database.read(subject_of)
     header = encode_header("Subject", " ".join(subject.split())[:200] or "(lost)")
     prepared = prepare(header + b"\r\n" + _LOST)
-    values = header_values(message_facts.unpack(prepared.facts), prepared.base_subject)
+    values = header_values(message_facts.unpack(prepared.facts), prepared.envelope)
     recipe = pack_recipe(Recipe(_NOWHERE, prepared.recipe, (_NOWHERE,)))
 
     async def work(tx: Transaction) -> None:
@@ -123,14 +123,14 @@ async def stand_in_headers(engine: Engine, email: int) -> None:
     """Give an Email whose octets are lost header text from its facts, so that it can be listed."""
 
     async def work(tx: Transaction) -> None:
-        row = await tx.row("SELECT facts FROM email_data WHERE email = ?1", email)
+        row = await tx.row("SELECT facts, envelope FROM email_data WHERE email = ?1", email)
         if row is None:
             return
         try:
             facts = message_facts.unpack(unpack_column(bytes(row[0])))
         except (msgspec.MsgspecError, ValueError, DamagedColumn):
             return
-        await _store_header(tx, email, header_values(facts, facts.subject or ""))
+        await _store_header(tx, email, header_values(facts, bytes(row[1])))
 
     await engine.database.write(work)
 

@@ -1,0 +1,245 @@
+"""Writes the index on SQLite; synchronous, for one thread at a time.
+
+Theory. Documents, the words that they bring to the account's vocabulary, and the account's place are one
+transaction: after a crash the index has all of a batch or nothing of it, and its place says so. A word is new
+when neither the words seen lately (`_Known`, bounded) nor any document of the account has it. Many documents
+in one transaction are cheap: FTS5 sorts them in memory and writes one segment; a few at a time make many
+small segments, which are merged when there is time. What is let go of stays in FTS5, where nothing leads to
+it any more, until the index is built anew.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from pymailcore.store.fulltext.documents import Document, Part, Statistics
+from pymailcore.store.fulltext.index_file import BITS, COLUMNS
+from pymailcore.store.fulltext.lookup import rows_of
+from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk
+from pymailcore.store.fulltext.words import is_word, stream
+
+MOST_KNOWN: Final = 400_000
+"""Words that are remembered; some 100 octets each."""
+
+_CACHE_OCTETS: Final = 32 * 1024 * 1024
+_HASH_OCTETS: Final = 16 * 1024 * 1024
+_CHECKPOINT_PAGES: Final = 4_000
+_LOG_OCTETS: Final = 16 * 1024 * 1024
+_MERGE_PAGES: Final = 200
+_MERGED: Final = 2  # changes that a merge which had nothing to do may make
+_BUSY_MS: Final = 10_000
+
+_INSERT: Final = (
+    f"INSERT INTO words (rowid, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
+)
+_HAS_WORD: Final = "SELECT 1 FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 LIMIT 1"
+_ACCOUNT: Final = "SELECT no, next_doc, next_chunk FROM accounts WHERE account = ?1"
+_NEW_ACCOUNT: Final = "INSERT INTO accounts (account) VALUES (?1) RETURNING no, next_doc, next_chunk"
+
+
+class _Known:
+    """Tokens of accounts that were seen lately; those of the account longest not used go first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._count = 0
+        self._sets: OrderedDict[int, set[str]] = OrderedDict()
+
+    def of(self, no: int) -> set[str]:
+        """The tokens of one account."""
+        found = self._sets.setdefault(no, set())
+        self._sets.move_to_end(no)
+        return found
+
+    def add(self, no: int, fresh: set[str]) -> None:
+        """Remember more."""
+        there = self.of(no)
+        self._count += len(fresh)
+        there |= fresh
+        while self._count > self._most:
+            _, gone = self._sets.popitem(last=False)
+            self._count -= len(gone)
+
+    def clear(self) -> None:
+        """Remember nothing."""
+        self._sets.clear()
+        self._count = 0
+
+
+class IndexWriter:
+    """One index file, open for writing.
+
+    Raises:
+        apsw.Error: by all methods: the file is damaged, the disk is full.
+    """
+
+    def __init__(self, path: Path, *, most_known: int = MOST_KNOWN) -> None:
+        self.path = path
+        self._known = _Known(most_known)
+        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=50)
+        self._connection.set_busy_timeout(_BUSY_MS)
+        self._connection.pragma("synchronous", "normal")
+        self._connection.pragma("cache_size", -(_CACHE_OCTETS // 1024))
+        self._connection.pragma("temp_store", "memory")
+        self._connection.wal_autocheckpoint(_CHECKPOINT_PAGES)
+        self._connection.pragma("journal_size_limit", _LOG_OCTETS)
+        self._execute = self._connection.execute
+        for table in ("words", "grams"):
+            self._configure(table, "hashsize", _HASH_OCTETS)
+
+    def close(self, *, whole: bool = False) -> None:
+        """Close the file; `whole`: bring everything into the file itself first."""
+        if whole:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close()
+
+    def places(self) -> dict[int, int]:
+        """By account, up to which modseq it has all."""
+        return {row[0]: row[1] for row in self._execute("SELECT account, modseq FROM accounts")}
+
+    def unknown(self, emails: Sequence[int]) -> list[int]:
+        """Those of some Emails that it lacks."""
+        listed = orjson.dumps(list(emails)).decode()
+        there = {
+            row[0]
+            for row in self._execute(
+                "SELECT email FROM docs WHERE email IN (SELECT value FROM json_each(?1)) UNION ALL"
+                " SELECT email FROM unread WHERE email IN (SELECT value FROM json_each(?1))",
+                (listed,),
+            )
+        }
+        return [email for email in emails if email not in there]
+
+    def write(self, parts: Sequence[Part]) -> None:
+        """Take what is new; all of it, or nothing."""
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            for part in parts:
+                self._write_part(part)
+            self._execute("COMMIT")
+        except BaseException:
+            self._known.clear()
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")
+            raise
+
+    def emails(self, after: int, count: int) -> list[tuple[int, int]]:
+        """Some of the Emails that it has, by document."""
+        sql = "SELECT doc, email FROM docs WHERE doc > ?1 ORDER BY doc LIMIT ?2"
+        return [(row[0], row[1]) for row in self._execute(sql, (after, count))]
+
+    def unread(self) -> list[tuple[int, int]]:
+        """Emails that could not be read, as (account, Email)."""
+        sql = "SELECT a.account, u.email FROM unread u JOIN accounts a ON a.no = u.no"
+        return [(row[0], row[1]) for row in self._execute(sql)]
+
+    def remove(self, emails: Sequence[int]) -> None:
+        """Let go of Emails."""
+        listed = orjson.dumps(list(emails)).decode()
+        with self._connection:
+            docs = self._execute(
+                "DELETE FROM docs WHERE email IN (SELECT value FROM json_each(?1)) RETURNING doc", (listed,)
+            ).fetchall()
+            self._connection.executemany("UPDATE accounts SET gone = gone + 1 WHERE no = ? >> 32", docs)
+            self._execute("DELETE FROM unread WHERE email IN (SELECT value FROM json_each(?1))", (listed,))
+
+    def remove_account(self, account: int) -> None:
+        """Let go of an account without Emails."""
+        with self._connection:
+            row = self._execute("DELETE FROM accounts WHERE account = ? RETURNING no", (account,)).fetchone()
+            if row is not None:
+                self._execute("DELETE FROM terms WHERE id BETWEEN ? AND ?", rows_of(row[0]))
+
+    def merge(self) -> bool:
+        """Merge some segments; False when there are none to merge."""
+        more = [self._merge(table) for table in ("words", "grams")]
+        return any(more)
+
+    def optimize(self) -> None:
+        """Merge all segments; takes long."""
+        for table in ("words", "grams"):
+            self._execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 - of two names
+
+    def statistics(self) -> Statistics:
+        """What it holds."""
+        row = self._execute("SELECT coalesce(sum(next_doc - 1), 0), coalesce(sum(gone), 0) FROM accounts").get
+        unread = self._execute("SELECT count(*) FROM unread").get
+        documents, gone = row
+        octets = self._execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").get
+        return Statistics(documents - gone, gone, unread, octets)
+
+    def _configure(self, table: str, name: str, value: int) -> None:
+        self._execute(f"INSERT INTO {table} ({table}, rank) VALUES (?, ?)", (name, value))  # noqa: S608
+
+    def _merge(self, table: str) -> bool:
+        before = self._connection.total_changes()
+        self._configure(table, "merge", _MERGE_PAGES)
+        return self._connection.total_changes() - before >= _MERGED
+
+    def _write_part(self, part: Part) -> None:
+        row = self._execute(_ACCOUNT, (part.account,)).fetchone()
+        if row is None:
+            row = self._execute(_NEW_ACCOUNT, (part.account,)).fetchone()
+        assert row is not None  # noqa: S101 - there is one now
+        no, next_doc, next_chunk = row
+        given = {document.email: document for document in part.documents}
+        documents = [given[email] for email in self.unknown(list(given))]
+        if documents:
+            next_chunk = self._add(no, next_doc, next_chunk, documents)
+        for email in part.unread:
+            self._execute("INSERT OR IGNORE INTO unread VALUES (?, ?)", (email, no))
+        self._execute(
+            "UPDATE accounts SET modseq = max(modseq, ?2), next_doc = ?3, next_chunk = ?4 WHERE no = ?1",
+            (no, part.modseq, next_doc + len(documents), next_chunk),
+        )
+
+    def _add(self, no: int, next_doc: int, next_chunk: int, documents: Sequence[Document]) -> int:
+        known = self._known.of(no)
+        fresh: set[str] = set()
+        rows: list[tuple[Any, ...]] = []
+        first = no << BITS
+        for number, document in enumerate(documents, next_doc):
+            streams = []
+            for text in document.texts:
+                cut, there = stream(text)
+                streams.append(" ".join(cut))
+                fresh |= there
+            rows.append((first | number, *streams))
+        fresh -= known
+        words = [token for token in fresh if is_word(token)]
+        if next_doc > 1:
+            words = [word for word in words if not self._has_word(no, word)]
+        self._connection.executemany(_INSERT, rows)
+        self._connection.executemany(
+            "INSERT INTO docs VALUES (?, ?)",
+            [(first | number, document.email) for number, document in enumerate(documents, next_doc)],
+        )
+        self._known.add(no, fresh)
+        return self._add_words(no, next_chunk, sorted(words)) if words else next_chunk
+
+    def _has_word(self, no: int, word: str) -> bool:
+        return self._execute(_HAS_WORD, (f'"{word}"', *rows_of(no))).fetchone() is not None
+
+    def _add_words(self, no: int, next_chunk: int, words: list[str]) -> int:
+        """Put new words into the open chunk; when it is full, into chunks that are in `grams`."""
+        first = no << BITS
+        row = self._execute("SELECT text FROM terms WHERE id = ?", (first,)).fetchone()
+        there = "" if row is None else row[0]
+        if there.count("\n") + len(words) < CHUNK_WORDS:
+            self._execute("INSERT OR REPLACE INTO terms VALUES (?, ?)", (first, there + chunk(words)))
+            return next_chunk
+        texts: Iterable[str] = (
+            chunk(words[start : start + CHUNK_WORDS]) for start in range(0, len(words), CHUNK_WORDS)
+        )
+        rows = [
+            (first | number, text)
+            for number, text in enumerate([there, *texts] if there else texts, next_chunk)
+        ]
+        self._connection.executemany("INSERT INTO terms VALUES (?, ?)", rows)
+        self._connection.executemany("INSERT INTO grams (rowid, text) VALUES (?, ?)", rows)
+        self._execute("DELETE FROM terms WHERE id = ?", (first,))
+        return next_chunk + len(rows)
