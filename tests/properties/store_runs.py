@@ -64,15 +64,14 @@ def _own_place(engine: str) -> EnginePlace:
 
 @contextlib.contextmanager
 def _started(order: dict[str, Any]) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.properties.store_runs", json.dumps(order)],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def main() -> None:
