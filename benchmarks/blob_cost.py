@@ -40,7 +40,7 @@ def beginnings(count: int) -> list[bytes]:
 def texts(count: int, octets: int) -> list[bytes]:
     """Stretches of English text."""
     whole = b"\n".join(path.read_bytes() for path in sorted((ROOT / "docs").rglob("*.md")))
-    places = random.Random(5)  # noqa: S311
+    places = random.Random(5)
     starts = [places.randrange(max(1, len(whole) - octets)) for _ in range(count)]
     return [whole[start : start + octets].replace(b"\n", b"\r\n") for start in starts]
 

@@ -62,7 +62,7 @@ async def fill(world: JmapWorld, count: int) -> None:
 def searches(count: int, rounds: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """What is asked for, by name."""
     words, _ = vocabulary()
-    source = random.Random(3)  # noqa: S311
+    source = random.Random(3)
 
     def some(low: int, high: int, letters: int = 99) -> list[str]:
         return [words[source.randrange(low, high)][:letters] for _ in range(rounds)]

@@ -95,7 +95,7 @@ class Corpus:
         return (self._mail(number, parents) for number in range(self.count))
 
     def _mail(self, number: int, parents: deque[_Parent]) -> Mail:
-        source = random.Random(number)  # noqa: S311 - repeatable
+        source = random.Random(number)
         seconds = _BEGUN + number * _APART + source.randrange(_APART)
         fields = self._header(source, number, seconds, parents)
         charset, lines = self._text(source, number)

@@ -18,7 +18,7 @@ from pymailcore.message.prepare import prepare
 from pymailcore.message.split import join
 from pymailcore.message.text import searchable_text
 
-_RANDOM = random.Random(20)  # noqa: S311 - the same messages in each run
+_RANDOM = random.Random(20)
 _WORDS = ["".join(_RANDOM.choices("abcdefghijklmnoprstuvw", k=_RANDOM.randint(3, 10))) for _ in range(5000)]
 
 

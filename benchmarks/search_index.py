@@ -46,7 +46,7 @@ _REPEATS: Final = 40
 @functools.cache
 def vocabulary() -> tuple[list[str], list[float]]:
     """Words, the most frequent ones first and short, and the sums of their frequencies."""
-    source = random.Random(5)  # noqa: S311
+    source = random.Random(5)
     words: dict[str, None] = {}
     while len(words) < _WORDS:
         length = max(2, round(source.gauss(3.5 if len(words) < 200 else 7.5, 2)))
@@ -73,7 +73,7 @@ def text(source: random.Random, octets: int) -> str:
 
 def message(number: int, octets: int) -> bytes:
     """A message of about so many octets; 0: of the size of a letter."""
-    source = random.Random(number)  # noqa: S311
+    source = random.Random(number)
     words, _ = vocabulary()
     size = octets or int(source.lognormvariate(7.8, 0.8))
     first, last = words[300 + number % 977], words[2_000 + number % 1_301]
@@ -97,7 +97,7 @@ def contains(field: q.Field) -> Callable[[str], q.Filter]:
 def searches(count: int) -> Iterator[tuple[str, list[q.Filter]]]:
     """What is asked, some needles each."""
     words, _ = vocabulary()
-    source = random.Random(9)  # noqa: S311
+    source = random.Random(9)
     whole, body, from_, subject = map(contains, (q.Field.TEXT, q.Field.BODY, q.Field.FROM, q.Field.SUBJECT))
 
     def some(low: int, high: int) -> list[str]:
@@ -126,7 +126,7 @@ def searches(count: int) -> Iterator[tuple[str, list[q.Filter]]]:
     yield (
         "HEADER Message-ID",
         [
-            q.HeaderContains("Message-ID", f"{random.Random(number).getrandbits(60):x}")  # noqa: S311
+            q.HeaderContains("Message-ID", f"{random.Random(number).getrandbits(60):x}")
             for number in source.sample(range(count), 10)
         ],
     )

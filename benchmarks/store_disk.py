@@ -31,7 +31,7 @@ from pymailcore.store.layout import Layout
 
 
 def _file(number: int) -> bytes:
-    source = random.Random(f"file {number}")  # noqa: S311
+    source = random.Random(f"file {number}")
     octets = int(source.lognormvariate(11.3, 0.9))  # about 80 KB in the middle, some of a megabyte
     return source.randbytes(octets) if number % 2 else text(source, octets).encode()
 
@@ -61,7 +61,7 @@ def _with_file(number: int, file: int) -> bytes:
 
 def corpus(count: int, files: int) -> list[bytes]:
     """All messages."""
-    source = random.Random(count)  # noqa: S311
+    source = random.Random(count)
     out = []
     for number in range(count):
         kind = source.random()

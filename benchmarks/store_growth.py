@@ -56,7 +56,7 @@ async def _appends(store: Store, log: Path, first: int, arguments: argparse.Name
 async def _reads(store: Store, count: int) -> list[float]:
     """Reads and small changes; milliseconds of each."""
     inbox = await mailbox_id(store, 1, "INBOX")
-    source = random.Random(count)  # noqa: S311
+    source = random.Random(count)
     since = (await store.states(ACCOUNT)).modseq
     uids = sorted(source.sample(range(1, count), 100))
     rows = await store.fetch(ACCOUNT, inbox, [(uid, uid) for uid in uids], Want.NONE)

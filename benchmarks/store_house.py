@@ -120,7 +120,7 @@ async def _packs(store: Store, count: int) -> float:
             for _ in range(200):
                 key = os.urandom(32)
                 location = pack.add(1, key, _OCTETS, 0, stored)
-                if random.random() < 0.4:  # noqa: S311
+                if random.random() < 0.4:
                     rows.append(_row(key, *location[:6]))
             pack.sync()
         pack.close()

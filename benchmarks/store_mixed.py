@@ -22,7 +22,7 @@ ACCOUNT = AccountId(1)
 
 
 async def _reads(name: str, read: Callable[[int], Awaitable[object]], count: int, most: int) -> None:
-    source = random.Random(name)  # noqa: S311
+    source = random.Random(name)
     waits = []
     for _ in range(count):
         place = source.randrange(most)

@@ -29,15 +29,12 @@ ALL: Final = ((1, 2**32 - 1),)
 EVERY: Final = 10**7
 RECEIVED_MS: Final = 1_700_000_000_000
 
-_WORDS = [
-    "".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=2 + n % 9))  # noqa: S311
-    for n in range(4000)
-]
+_WORDS = ["".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=2 + n % 9)) for n in range(4000)]
 
 
 def message(number: int, octets: int) -> bytes:
     """A message of about this size, unlike all others."""
-    source = random.Random(number)  # noqa: S311
+    source = random.Random(number)
     header = (
         "Received: from client.example ([192.0.2.1]) by mx.example.org;\r\n"
         " Tue, 14 Nov 2023 22:13:20 +0000\r\n"

@@ -18,7 +18,7 @@ from pymailcore.runtime.metrics import Metrics
 
 PDF = pdf(shown("word"))
 STUB = (
-    "import os, socket, sys, time\nend = socket.socket(fileno=0)\n"
+    "import os, signal, socket, sys, time\nend = socket.socket(fileno=0)\n"
     "end.sendall(bytes([0, 0, 0, 0, 2]) + b'ok')\nargument = sys.argv[1]\nend.recv(5)\n"
 )
 
@@ -108,7 +108,10 @@ async def test_callers_get_their_own_text(extractor: Extractor, metrics: Metrics
 
 @pytest.mark.parametrize("helpers", [1, 2])
 async def test_so_many_are_read_at_a_time(metrics: Metrics, tmp_path: Path, helpers: int) -> None:
-    """Each stub waits until all have begun, so two of two come to an end, and two of one do not."""
+    """Each stub waits until all have begun, so two of two come to an end, and two of one do not.
+
+    They are processes of their own, without anything between them but the folder; the deadline ends them.
+    """
     code = (
         "open(f'{argument}/{os.getpid()}', 'w').close()\n"
         "while len(os.listdir(argument)) < 2: time.sleep(0.01)\n"
@@ -186,7 +189,7 @@ async def test_processor_time_that_is_over_gives_what_was_read_by_then(metrics: 
 async def test_a_caller_that_is_cancelled_takes_its_helper_with_it(metrics: Metrics, tmp_path: Path) -> None:
     fifo = tmp_path / "asked"
     os.mkfifo(fifo)
-    command = stub("open(argument, 'w').write(str(os.getpid()))\ntime.sleep(600)", str(fifo))
+    command = stub("open(argument, 'w').write(str(os.getpid()))\nsignal.pause()", str(fifo))
     async with open_extractor(AttachmentSettings(), metrics, command=command) as extractor:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(extractor.read, PDF)

@@ -15,7 +15,7 @@ LIMITS = replace(Limits(), text_octets=100)
 
 def says(code: str) -> list[str]:
     """A command that is no helper: it runs `code` with the socket as `end`, after it has said it is ready."""
-    begin = "import os, socket, time\nend = socket.socket(fileno=0)\n"
+    begin = "import os, signal, socket\nend = socket.socket(fileno=0)\n"
     begin += "end.sendall(bytes([0, 0, 0, 0, 2]) + b'ok')\n"
     return [sys.executable, "-I", "-c", begin + code]
 
@@ -53,9 +53,9 @@ async def test_it_sees_nothing_of_our_environment_and_files() -> None:
         "end.recv(5); os._exit(1)",
         "end.recv(5); os.kill(os.getpid(), 11)",
         "end.sendall(bytes([1, 0, 0, 0, 9]) + b'12345'); os._exit(0)",
-        "end.sendall(bytes([1, 0, 0, 0, 101]) + bytes(101)); end.recv(5); time.sleep(60)",
-        "end.sendall(bytes([200, 0, 0, 0, 0])); end.recv(5); time.sleep(60)",
-        "end.sendall(bytes([1, 0, 0, 0, 1]) + b'\\xff'); end.recv(5); time.sleep(60)",
+        "end.sendall(bytes([1, 0, 0, 0, 101]) + bytes(101)); end.recv(5); signal.pause()",
+        "end.sendall(bytes([200, 0, 0, 0, 0])); end.recv(5); signal.pause()",
+        "end.sendall(bytes([1, 0, 0, 0, 1]) + b'\\xff'); end.recv(5); signal.pause()",
     ],
     ids=["ends", "exits", "crashes", "stops", "too much", "no outcome", "no text"],
 )
@@ -84,13 +84,13 @@ async def test_a_program_that_is_not_there_is_told() -> None:
 
 async def test_one_that_is_killed_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymailcore.extract.process._END_SECONDS", 600.0)
-    helper = await start_helper(LIMITS, says("time.sleep(600)"))
+    helper = await start_helper(LIMITS, says("signal.pause()"))
     await helper.end(kill=True)
     assert is_gone(helper.pid)
 
 
 async def test_one_that_does_not_end_by_itself_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pymailcore.extract.process._END_SECONDS", 0.05)
-    helper = await start_helper(LIMITS, says("time.sleep(60)"))
+    helper = await start_helper(LIMITS, says("signal.pause()"))
     await helper.end(kill=False)
     assert is_gone(helper.pid)
