@@ -4,12 +4,19 @@ Mail is generated: words of a vocabulary of 60,000 that are about as frequent as
 270 different ones among 480), punctuation, a reference that is in one message only. Sizes are those of
 letters (log-normal, 3 KiB in the middle) unless --octets says otherwise. Latencies are those of one caller,
 by the clock.
+
+    python -m benchmarks.search_index                                        # 50,000 letters
+    python -m benchmarks.search_index --bare --count 1000000 --octets 1500   # a million, some twenty minutes
+
+With --bare there is no mail: rows are copies of a few (`store_fill`), texts are written into the index only.
+What the index answers by itself is as it would be.
 """
 
 import argparse
 import functools
 import itertools
 import random
+import re
 import resource
 import statistics
 import time
@@ -19,6 +26,7 @@ from typing import Final
 
 from tests.support.postgres import cluster
 
+from benchmarks import store_fill
 from benchmarks.store_support import (
     appender,
     by_callers,
@@ -30,17 +38,23 @@ from benchmarks.store_support import (
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import query as q
 from pymailcore.store.engine import Engine
+from pymailcore.store.folding import normal
+from pymailcore.store.fulltext.documents import Document, Part
 from pymailcore.store.fulltext.indexer import Indexer
 from pymailcore.store.fulltext.job import index_writing
 from pymailcore.store.fulltext.lookup import NoIndex
+from pymailcore.store.fulltext.words import FIELD
 from pymailcore.store.store import Store
+from pymailcore.store.types import Transaction
 
 ACCOUNT: Final = AccountId(1)
 _WORDS: Final = 60_000
 _LETTERS: Final = (
     "eeeeeeeeeeeettttttttaaaaaaaaooooooonnnnnniiiiiissssssrrrrrhhhhhllllddddccuuummffppggwwyybbvkxjqz"
 )
+_MESSAGE_ID: Final = re.compile(rb"Message-ID: <([0-9a-f]+)")
 _REPEATS: Final = 40
+_BATCH: Final = 5_000
 
 
 @functools.cache
@@ -94,7 +108,7 @@ def contains(field: q.Field) -> Callable[[str], q.Filter]:
     return lambda needle: q.Contains(field, needle)
 
 
-def searches(count: int) -> Iterator[tuple[str, list[q.Filter]]]:
+def searches(count: int, octets: int) -> Iterator[tuple[str, list[q.Filter]]]:
     """What is asked, some needles each."""
     words, _ = vocabulary()
     source = random.Random(9)
@@ -126,10 +140,15 @@ def searches(count: int) -> Iterator[tuple[str, list[q.Filter]]]:
     yield (
         "HEADER Message-ID",
         [
-            q.HeaderContains("Message-ID", f"{random.Random(number).getrandbits(60):x}")
+            q.HeaderContains("Message-ID", _MESSAGE_ID.findall(message(number, octets))[0].decode())
             for number in source.sample(range(count), 10)
         ],
     )
+    yield "HEADER, one mail in seven", [q.HeaderContains("X-Mailer", f"letters {n}") for n in range(7)]
+    parts = zip(longer(some(100, 9_000)), longer(some(100, 9_000)), strict=False)
+    yield "BODY end and beginning of words", [body(f"{one[-3:]} {two[:3]}") for one, two in parts]
+    parts = zip(longer(some(100, 9_000)), longer(some(100, 9_000)), strict=False)
+    yield "BODY the same of two letters", [body(f"{one[-2:]} {two[:2]}") for one, two in list(parts)[:10]]
     yield (
         "words, prefix (JMAP)",
         [q.Matches(q.Field.TEXT, word[:4], q.How.PREFIX) for word in some(900, 9_000)],
@@ -168,6 +187,40 @@ async def fill(store: Store, count: int, octets: int) -> int:
     return found.size_octets
 
 
+async def fill_bare(engine: Engine, count: int, octets: int) -> None:
+    """Write texts into the index for rows that are there; print what it took."""
+    (emails, modseq) = await engine.database.read(_rows)
+    writing = index_writing(engine)
+    await writing.open()
+    begun, used, size = time.perf_counter(), time.process_time(), 0
+    for first in range(0, count, _BATCH):
+        documents = []
+        for number, email in enumerate(emails[first : first + _BATCH], first):
+            header, _, body = message(number, octets).decode().partition("\r\n\r\n")
+            fields = [normal(line) for line in header.replace("\r\n ", " ").split("\r\n")]
+            named = {name: value for name, _, value in (line.partition(": ") for line in fields)}
+            texts = (normal(body), named["subject"], named["from"], named["to"], "", "")
+            documents.append(Document(email, (*texts, FIELD + FIELD.join(fields), "")))
+            size += len(header) + len(body)
+        await writing.write([Part(ACCOUNT, documents, (), modseq if first + _BATCH >= count else 0)])
+    cpu, seconds = time.process_time() - used, time.perf_counter() - begun
+    print(f"{count} texts made and indexed in {seconds:.0f} s, {cpu:.0f} of CPU", flush=True)
+    while await writing.merge():
+        pass
+    index_octets = (await writing.statistics()).octets
+    await writing.close()
+    print(
+        f"merged in {time.perf_counter() - begun - seconds:.0f} s, index {index_octets / 2**20:.0f} MiB,"
+        f" {index_octets / size:.1%} of the texts"
+    )
+
+
+async def _rows(tx: Transaction) -> tuple[list[int], int]:
+    rows = await tx.rows("SELECT id FROM emails WHERE account = ?1 ORDER BY id", ACCOUNT)
+    modseq = await tx.row("SELECT modseq FROM accounts WHERE id = ?1", ACCOUNT)
+    return [row[0] for row in rows], modseq[0] if modseq else 0
+
+
 async def index(engine: Engine, count: int, size: int) -> None:
     """Index everything; print what it took."""
     writing = index_writing(engine)
@@ -193,13 +246,17 @@ async def index(engine: Engine, count: int, size: int) -> None:
 async def main(given: argparse.Namespace, folder: Path) -> None:
     """Fill, index, search."""
     metadata = cluster().url(cluster().new_database()) if given.postgresql else ""
+    if given.bare:
+        await store_fill.fill(folder / "data", given.count, octets=2_048)
     async with opened(folder / "data", metadata=metadata) as store:
         inbox = await mailbox_id(store, 1, "INBOX")
-        size = await fill(store, given.count, given.octets)
         engine = store.engine
-        await index(engine, given.count, size)
+        if given.bare:
+            await fill_bare(engine, given.count, given.octets)
+        else:
+            await index(engine, given.count, await fill(store, given.count, given.octets))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for name, nodes in searches(given.count):
+        for name, nodes in searches(given.count, given.octets):
             await store.search(ACCOUNT, inbox, nodes[0])
             imap, _ = await timed(store, inbox, nodes, jmap=False)
             jmap, _ = await timed(store, inbox, nodes, jmap=True)
@@ -209,7 +266,7 @@ async def main(given: argparse.Namespace, folder: Path) -> None:
             f"memory: {before / 1024:.0f} MiB before, {(after - before) / 1024:+.0f} MiB at most for searches"
         )
         engine.text_index = NoIndex()
-        for name, nodes in searches(given.count) if given.scans else ():
+        for name, nodes in searches(given.count, given.octets) if given.scans and not given.bare else ():
             line, _ = await timed(store, inbox, nodes[: given.scans], jmap=False)
             print(f"without index: {name:30s} {line}", flush=True)
 
@@ -218,6 +275,7 @@ if __name__ == "__main__":
     parser = command_line(__doc__)
     parser.add_argument("--count", type=int, default=50_000, help="messages")
     parser.add_argument("--octets", type=int, default=0, help="of each; 0 for those of letters")
+    parser.add_argument("--bare", action="store_true", help="rows without mail, texts in the index only")
     parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL of its own, in memory")
     parser.add_argument("--scans", type=int, default=1, help="needles of each kind looked for without index")
     start(parser, main)

@@ -234,6 +234,8 @@ def by_imap(servers: Sequence[Server], given: argparse.Namespace) -> None:
     """Ask one kind after the other of one server after the other."""
     clients = [Imap(server) for server in servers]
     for kind in kinds():
+        if given.only not in kind.name:
+            continue
         print(f"\n{kind.name}")
         first: Figures | None = None
         for server, client in zip(servers, clients, strict=True):
@@ -364,7 +366,8 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
             servers.append(server)
             print(f"  {server.name:12} {'; '.join(server.notes)}", flush=True)
         by_imap(servers, given)
-        by_jmap(ours, given)
+        if not given.only:
+            by_jmap(ours, given)
     finally:
         for server in servers:
             server.stop()
@@ -380,6 +383,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="for one kind of one server, about")
     parser.add_argument("--processes", type=int, default=2, help="of pymailcore")
     parser.add_argument("--xapian", action="store_true", help="add a Dovecot with fts_xapian")
+    parser.add_argument("--only", default="", help="kinds that have this in their names, by IMAP")
     parser.add_argument("--alone", action="store_true", help="without Dovecot")
     parser.add_argument("--folder", type=Path, help="on the disk that is to be measured")
     parser.add_argument("--keep", type=Path, help="a folder that is kept, and what is in it used again")

@@ -88,6 +88,7 @@ SEARCHES = [
     "ALL", "UNSEEN", "SUBJECT lunch", "SUBJECT REPORT", "FROM ann", "TO x1@", "CC h2.example", "BODY budget",
     "TEXT meeting", "NOT TEXT plan", "OR FROM bob SUBJECT plan", "SENTSINCE 14-Sep-2020", "SENTON 7-Sep-2020",
     'SENTBEFORE 3-Sep-2020 HEADER Date ""', "HEADER References m1", "HEADER In-Reply-To \"\"", "LARGER 500",
+    "SUBJECT \"\"", "CC \"\"", "BCC \"\"", "NOT FROM \"\"",
     "1:50,100:* SEEN", "UID 20:40 BODY lunch", "BODY \"lunch Report\"", "SUBJECT unch",
     "OLDER 100", "YOUNGER 100", "(OR (SUBJECT plan SEEN) (BODY naive UNSEEN)) NOT CC ann",
 ]  # fmt: skip

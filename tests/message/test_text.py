@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from tests.message.samples import NESTED
 
 from pymailcore.message.parse import parse
-from pymailcore.message.text import decode_body, flowed_text_of, searchable_text, text_of, text_prefix
+from pymailcore.message.text import (
+    decode_body,
+    file_text,
+    flowed_text_of,
+    is_markup,
+    searchable_text,
+    text_of,
+    text_prefix,
+)
 
 
 def message(body: bytes, encoding: bytes = b"7bit", kind: bytes = b"text/plain; charset=utf-8") -> bytes:
@@ -104,3 +112,44 @@ def test_uuencode_is_known_and_yenc_is_not(encoding: bytes, problem: bool) -> No
     text, found = text_of(octets, parse(octets).root)
     assert found is problem
     assert (text == "abc") is not problem
+
+
+def a_file(name: str, body: bytes, kind: str = "application/octet-stream") -> bytes:
+    head = f'Content-Type: {kind}\r\nContent-Disposition: attachment; filename="{name}"\r\n'
+    return head.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(body)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "kind", "text"),
+    [
+        ("a.csv", "Größe;7\r\n".encode(), "application/octet-stream", "Größe;7\n"),
+        ("A.CSV ", "Größe".encode("latin-1"), "application/vnd.ms-excel", "Größe"),
+        ("b.txt", "\ufeffGröße".encode("utf-16"), "application/x-unknown", "Größe"),
+        ("b.txt", "\ufeffGröße".encode("utf-16-be"), "application/octet-stream", "Größe"),
+        ("c.md", b"\xef\xbb\xbfx", "application/octet-stream", "x"),
+        ("d.log", "жёлтый".encode("koi8-r"), "application/octet-stream; charset=koi8-r", "жёлтый"),
+        ("e.ics", b"SUMMARY:x", "application/octet-stream", "SUMMARY:x"),
+        ("f.vcf", b"FN:x", "application/octet-stream", "FN:x"),
+        ("g.txt", b"MZ\0\1", "application/octet-stream", ""),
+        ("h.exe", b"text", "application/octet-stream", ""),
+        ("i.txt", b"text", "image/png", ""),
+        ("j.txt", b"text", "text/plain", ""),
+    ],
+)
+def test_files_that_are_text_by_their_names(name: str, body: bytes, kind: str, text: str) -> None:
+    octets = a_file(name, body, kind)
+    assert file_text(octets, parse(octets).root, 1_000) == text
+
+
+def test_of_a_large_file_the_beginning_is_read() -> None:
+    octets = a_file("a.log", "é".encode() * 1_000_000)
+    assert file_text(octets, parse(octets).root, 101) == "é" * 50
+
+
+def test_rich_text_is_left_to_others() -> None:
+    octets = message(rb"{\rtf1 x}", kind=b"text/rtf")
+    assert is_markup(parse(octets).root)
+    assert searchable_text(octets, parse(octets).root, 100) == ""
+    octets = message(b"<bold>x</bold>", kind=b"text/enriched")
+    assert not is_markup(parse(octets).root)
+    assert searchable_text(octets, parse(octets).root, 100) != ""

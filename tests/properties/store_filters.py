@@ -3,9 +3,11 @@
 RFC 8621 section 4.4.1, RFC 9051 section 6.4.4.
 """
 
+import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import strategies as st
 from tests.properties.store_clients import Seen
@@ -19,16 +21,35 @@ Test = Callable[[Mail, int], bool]
 
 PICKS = st.sets(st.integers(0, 1000), max_size=2)
 WORDS = st.sampled_from(["plan", "ÄRGER", "ger", "re:", "", "nothing"])
+TEXTS: Final = (
+    "Straße am Café", "quarterly\r\n figures", "会議室の予約 42", "Brücken-Pfeiler, Brücke",
+    "STRASSE 7 quarter", "",
+)  # fmt: skip
+"""What letters say, besides their names."""
+NEEDLES: Final = (
+    "straße", "STRAS", "caf", "y fig", "arterly figures", "会議", "室の", "ücken-pf", "rücke", "pfeiler, b",
+    "e 7 q", "42", "nothing", "q", "lan b",
+)  # fmt: skip
+ROWS: Final = (
+    ("brucke", q.How.WHOLE), ("bru", q.How.PREFIX), ("am caf", q.How.PREFIX), ("strasse am", q.How.WHOLE),
+    ("rly fi", q.How.SUBSTRING), ("ucke", q.How.SUBSTRING), ("arger", q.How.WHOLE), ("quarter", q.How.WHOLE),
+)  # fmt: skip
 _NAMES = st.sets(st.sampled_from(["$seen", "$draft", "$flagged", "work"]), min_size=1, max_size=2)
 
+TEXTUAL = st.one_of(
+    st.tuples(st.just("subject"), WORDS),
+    st.tuples(st.just("body"), st.integers(1, 12)),
+    st.tuples(st.just("text"), st.sampled_from([q.Field.TEXT, q.Field.BODY]), st.sampled_from(NEEDLES)),
+    st.tuples(st.just("words"), st.sampled_from([q.Field.SUBJECT, q.Field.BODY]), st.sampled_from(ROWS)),
+    st.tuples(st.just("header"), st.integers(1, 12)),
+)
 COMMON = st.one_of(
+    TEXTUAL,
     st.tuples(st.just("in"), st.sets(st.integers(0, 1000), min_size=1, max_size=2)),
     st.tuples(st.just("other"), PICKS),
     st.tuples(st.just("keywords"), _NAMES),
     st.tuples(st.just("size"), st.none() | st.integers(100, 900), st.none() | st.integers(100, 900)),
     st.tuples(st.just("received"), st.none() | st.integers(0, 7), st.none() | st.integers(0, 7)),
-    st.tuples(st.just("subject"), WORDS),
-    st.tuples(st.just("body"), st.integers(1, 12)),
     st.tuples(st.just("emails"), PICKS),
 )
 PLACED = st.one_of(
@@ -43,6 +64,42 @@ def specs(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     inner = st.one_of(leaves, st.tuples(st.just("not"), leaves))
     both = st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, max_size=3))
     return st.one_of(inner, both, st.tuples(st.just("not"), both))
+
+
+def text_of(name: str) -> str:
+    """What the letter of a name says behind it."""
+    return TEXTS[int(name[1:]) % len(TEXTS)]
+
+
+def _seen(mail: Mail, field: q.Field) -> str:
+    """What a search in a field looks through, as far as needles are in it."""
+    said = [mail.subject] if field is q.Field.SUBJECT else [mail.name, text_of(mail.name)]
+    if field is q.Field.TEXT:
+        said.insert(0, mail.subject)
+    return " ".join(" ".join(said).casefold().split())
+
+
+def _words(text: str) -> list[str]:
+    bare = "".join(one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
+    return re.findall(r"\w+", bare)
+
+
+def _has_row(text: str, row: str, how: q.How) -> bool:
+    """Whether a text has words in a row."""
+    words, wanted = _words(text), row.split()
+    *before, last = wanted
+    for at in range(len(words) - len(wanted) + 1):
+        *these, there = words[at : at + len(wanted)]
+        if how is q.How.SUBSTRING:
+            first = these == before or (bool(before) and these[0].endswith(before[0]))
+            if first and (there.startswith(last) if before else last in there):
+                return True
+        elif these == before and (there.startswith(last) if how is q.How.PREFIX else there == last):
+            return True
+    return False
+
+
+TEXTS_SOUGHT: Final = st.lists(specs(TEXTUAL), min_size=2, max_size=5)
 
 
 @dataclass
@@ -91,6 +148,16 @@ class Resolver:
             case ("body", number):
                 name = f"n{number}"
                 return q.Contains(q.Field.BODY, name), lambda mail, _: mail.name.startswith(name)
+            case ("text", field, needle):
+                folded = needle.casefold()
+                return q.Contains(field, needle), lambda mail, _: folded in _seen(mail, field)
+            case ("words", field, (row, how)):
+                return q.Matches(field, row, how), lambda mail, _: _has_row(_seen(mail, field), row, how)
+            case ("header", number):
+                return (
+                    q.HeaderContains("Message-ID", f"<{number}@"),
+                    lambda mail, _: mail.name == f"n{number}",
+                )
             case ("emails", picks):
                 there = sorted(account.mails)
                 ids = frozenset(there[pick % len(there)] for pick in picks if there)

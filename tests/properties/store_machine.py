@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from tests.properties.store_base import PICK
 from tests.properties.store_rules_change import HIGH, LOW, ChangeRules
+from tests.properties.store_rules_index import IndexRules
 from tests.properties.store_rules_mail import MailRules
 from tests.properties.store_rules_tree import TreeRules
 
@@ -22,7 +23,7 @@ _FIRST: Final = (
 """The first messages: Mailbox, Thread (0: one of its own), keyword."""
 
 
-class StoreMachine(MailRules, ChangeRules, TreeRules):
+class StoreMachine(MailRules, ChangeRules, TreeRules, IndexRules):
     """All rules."""
 
     def fill(self) -> None:

@@ -7,14 +7,23 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from tests.properties.store_base import KEYWORDS, PICK, Letter, StoreBase
-from tests.properties.store_filters import COMMON, PLACED, SORTS, Resolver, ordered, specs
+from tests.properties.store_filters import (
+    COMMON,
+    PLACED,
+    SORTS,
+    TEXTS_SOUGHT,
+    Resolver,
+    ordered,
+    specs,
+    text_of,
+)
 from tests.properties.store_model import Account, Box, Mail
 from tests.support.stores import a_message
 
 from pymailcore.base.errors import OverQuota
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, BlobId, MailboxId
 from pymailcore.store.keywords import keywords_of
-from pymailcore.store.query import Sort
+from pymailcore.store.query import Sort, SortKey
 from pymailcore.store.types import Appended, Incoming, Quota, StoredMessage, Target, Transaction
 
 SUBJECTS: Final = ("Plan", "Re: Plan", "Ärger", "plan b")
@@ -39,7 +48,7 @@ class MailRules(StoreBase):
             SUBJECTS[subject],
             message_id=f"<{self.number}@x>",
             in_reply_to=" ".join(f"<{one}>" for one in roots) or None,
-            body=f"{name} {'x' * padding}\r\n",
+            body=f"{name} {text_of(name)} {'x' * padding}\r\n",
         )
         base = BASE[SUBJECTS[subject]]
         keys = [(one, base) for one in (f"{self.number}@x", *roots)]
@@ -251,3 +260,12 @@ class MailRules(StoreBase):
             uid for uid, placed in sorted(box.placed.items()) if test(account.mails[placed.email], uid)
         ]
         self.only_looked = True
+
+    @precondition(lambda self: self.history)
+    @rule(where=PICK, texts=TEXTS_SOUGHT)
+    def look_for(self, where: int, texts: list[tuple[object, ...]]) -> None:
+        """What is said in mail is looked for, in a Mailbox and everywhere."""
+        for spec in texts:
+            self.search(where, spec)
+            self.query(spec, [Sort(SortKey.RECEIVED)], False, 0, 1_000)
+            self.thread.tally["texts looked for"] += 1

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -21,12 +22,16 @@ from tests.properties.store_thread import StoreThread
 from tests.support.postgres import cluster
 from tests.support.stores import EnginePlace, template
 
+from pymailcore.store import compiling
+from pymailcore.store.fulltext import indexer, writer
+from pymailcore.store.postgres import text_writing
+
 ROOT = Path(__file__).parents[2]
 
 
 def run(folder: Path, place: EnginePlace, *, examples: int, steps: int) -> Counter[str]:
     """So many machines on one store, each with accounts of its own; gives what was compared how often."""
-    with StoreThread(folder / "data", place) as thread:
+    with _small_stretches(), StoreThread(folder / "data", place) as thread:
         run_state_machine_as_test(
             functools.partial(StoreMachine, thread),  # type: ignore[arg-type]  # a factory will do
             settings=settings(
@@ -35,6 +40,20 @@ def run(folder: Path, place: EnginePlace, *, examples: int, steps: int) -> Count
             ),
         )  # fmt: skip
     return thread.tally
+
+
+@contextlib.contextmanager
+def _small_stretches() -> Iterator[None]:
+    """Searches ask the index whatever it costs, and it is kept some Emails at a time."""
+    small = (
+        (compiling, "SHORT", 0), (compiling, "FEW", 0),
+        (indexer, "MOST_DOCUMENTS", 1), (indexer, "_LISTED", 2),
+        (writer, "CHUNK_WORDS", 4), (text_writing, "CHUNK_WORDS", 4),
+    )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        for module, name, value in small:
+            stack.enter_context(mock.patch.object(module, name, value))
+        yield
 
 
 def run_in_processes(folder: Path, engine: str, *, examples: int, steps: int) -> Counter[str]:

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -13,14 +13,50 @@ import trio.from_thread
 from tests.support.stores import EnginePlace, Opened, add_account, opened_store
 
 from pymailcore.base.ids import AccountId
+from pymailcore.store.engine import Engine
+from pymailcore.store.fulltext.documents import Part
+from pymailcore.store.fulltext.indexer import Indexer
+from pymailcore.store.fulltext.job import index_writing
 
 T = TypeVar("T")
+
+
+class CutOff(Exception):
+    """The process that indexes is no more."""
+
+
+class KeptIndex:
+    """A full-text index, and what keeps it."""
+
+    def __init__(self, engine: Engine, *, beside: bool = False) -> None:
+        self._engine = engine
+        self.writing = index_writing(engine, beside=beside)
+        self._write, self._writes = self.writing.write, 0
+        self.writing.write = self._write_some  # type: ignore[method-assign]  # may be cut off
+        self._indexer = Indexer(engine, self.writing)
+
+    async def take(self, accounts: Iterable[int], writes: int = 1_000) -> None:
+        """Take what is new of some accounts, as of now; it is cut off after so many transactions."""
+        self._writes = writes
+        try:
+            await self._indexer.open()
+            await self._indexer.index(accounts)
+        except CutOff:
+            await self.writing.close()
+            self._indexer = Indexer(self._engine, self.writing)
+
+    async def _write_some(self, parts: Sequence[Part]) -> None:
+        self._writes -= 1
+        if self._writes < 0:
+            raise CutOff
+        await self._write(parts)
 
 
 class StoreThread:
     """An open store; entered: it is there, left: it is closed.
 
     Attributes:
+        index: the full-text index, which the machines keep.
         now_ms: the store's clock, which the machine moves.
         tally: what was done and compared how often.
     """
@@ -34,6 +70,7 @@ class StoreThread:
         self._accounts = itertools.count(2)
         self._thread = threading.Thread(target=trio.run, args=(self._main,))
         self._opened: Opened | None = None
+        self._index: KeptIndex | None = None
         self.now_ms = 1_720_000_000_000
         self.tally: Counter[str] = Counter()
 
@@ -44,8 +81,12 @@ class StoreThread:
             async with opened_store(self._data, **self._settings) as opened:
                 opened.store.engine.now_ms = lambda: self.now_ms
                 self._opened = opened
+                self._index = KeptIndex(opened.store.engine)
                 self._ready.set()
-                await self._done.wait()
+                try:
+                    await self._done.wait()
+                finally:
+                    await self._index.writing.close()
         finally:
             self._ready.set()
 
@@ -54,6 +95,12 @@ class StoreThread:
         """The store."""
         assert self._opened is not None
         return self._opened
+
+    @property
+    def index(self) -> KeptIndex:
+        """The index in use."""
+        assert self._index is not None
+        return self._index
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run something in the store's loop."""

@@ -16,7 +16,7 @@ from tests.support.stores import EnginePlace
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a fault takes Hypothesis some minutes to make small
 def test_the_store_is_as_its_model(tmp_path: Path, engine: str, store_settings: EnginePlace) -> None:
-    tally = run(tmp_path, store_settings, examples=30 if engine == "sqlite" else 6, steps=25)
+    tally = run(tmp_path, store_settings, examples=36 if engine == "sqlite" else 8, steps=25)
     assert tally["moments compared"] > 50
 
 

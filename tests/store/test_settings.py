@@ -2,6 +2,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from tests.support.stores import small_settings
 
 from pymailcore.store.settings import StoreSettings
 
@@ -17,3 +18,11 @@ def test_settings_do_not_change() -> None:
     settings = StoreSettings(data=Path("store"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.readers = 9  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("name", "least"), [("annotations_per_mailbox", 10), ("annotation_octets", 1024)])
+def test_annotations_have_the_room_that_every_server_gives_them(name: str, least: int) -> None:
+    """RFC 5464 section 4.1."""
+    assert getattr(small_settings(Path("store"), **{name: least}), name) == least
+    with pytest.raises(ValueError, match=name):
+        small_settings(Path("store"), **{name: least - 1})

@@ -55,7 +55,7 @@ SIGNED = (
         (q.HeaderContains("DKIM-Signature", "bmF0"), True),
         (q.HeaderContains("X-Gm-Message-State", "c3RhdGU"), True),
         (q.HeaderContains("X-Empty", ""), True),
-        (q.Contains(q.Field.TEXT, "x-empty: from: a@"), True),
+        (q.Contains(q.Field.TEXT, "x-empty: from: a@"), False),  # no needle is in two fields
     ],
 )
 def test_text_does_not_see_the_random_numbers_of_signatures(node: q.Filter, found: bool) -> None:

@@ -73,8 +73,12 @@ def _give(folder: Path, uid: int, gid: int) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, prefix: str = "", separator: str = ".") -> Iterator[Dovecot]:
-    """Listen, and stop all that was started."""
+def running(folder: Path, *, prefix: str = "", separator: str = ".", settings: str = "") -> Iterator[Dovecot]:
+    """Listen, and stop all that was started.
+
+    Args:
+        settings: more of them, written as those above.
+    """
     dovecot = Dovecot(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run").mkdir(exist_ok=True)
@@ -82,7 +86,7 @@ def running(folder: Path, *, prefix: str = "", separator: str = ".") -> Iterator
     config = folder / "dovecot.conf"
     uid, gid = (NOBODY, NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     values = {"folder": folder, "usr": usr, "uid": uid, "gid": gid}
-    config.write_text(_CONFIG.format(**values, separator=separator, prefix=prefix), "utf-8")
+    config.write_text((_CONFIG + settings).format(**values, separator=separator, prefix=prefix), "utf-8")
     if uid != os.getuid():
         _give(folder, uid, gid)
     # `imap` itself would look for /usr/bin/doveconf

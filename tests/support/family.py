@@ -18,10 +18,17 @@ ACCOUNTS = ("anna", "ben")
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on, and that nobody else is given while this process lives.
+
+    A socket stays bound to it and never listens: the system gives the port to no other that asks for any, and
+    a server that sets SO_REUSEADDR may listen on it all the same.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port = int(holder.getsockname()[1])
+    holder.detach()
+    return port
 
 
 def command(*arguments: str, config: Path | None = None, text: str | None = None) -> str:

@@ -40,6 +40,7 @@ class OneUser:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.account, self.admin = ACCOUNT, False
 
     async def authenticate(
         self, authentication_id: str, password: str, *, peer: str, protocol: str
@@ -49,7 +50,7 @@ class OneUser:
         self.asked.append((peer, protocol))
         if (authentication_id, password) != (USER, PASSWORD):
             raise Forbidden("wrong")
-        return Principal(account=ACCOUNT, tenant=DEFAULT_TENANT, name=USER, admin=False)
+        return Principal(account=self.account, tenant=DEFAULT_TENANT, name=USER, admin=self.admin)
 
 
 def unverified_tls() -> ssl.SSLContext:
@@ -149,19 +150,26 @@ class ImapWorld:
 
 
 @asynccontextmanager
-async def imap_world(data: Path, tls: TlsContexts, settings: ImapSettings = FAST) -> AsyncIterator[ImapWorld]:
-    """Open a store with one account and be ready to listen."""
+async def imap_world(
+    data: Path, tls: TlsContexts, settings: ImapSettings = FAST, *, metadata: str = ""
+) -> AsyncIterator[ImapWorld]:
+    """Open a store with one account and be ready to listen.
+
+    Args:
+        metadata: the address of a PostgreSQL database, which may have the account; SQLite when empty.
+    """
     hub = ChangeHub()
     async with (
         open_store(
-            small_settings(data / "store"),
+            small_settings(data / "store", metadata=metadata),
             notify=hub.publish,
             ids=IdMint(now_ms, random.getrandbits),
             maintain=False,
         ) as store,
         trio.open_nursery() as nursery,
     ):
-        await add_account(store, ACCOUNT, USER)
+        if not await store.mailboxes(ACCOUNT):
+            await add_account(store, ACCOUNT, USER)
         yield ImapWorld(store, hub, tls, nursery, settings=settings)
         nursery.cancel_scope.cancel()
 

@@ -253,6 +253,7 @@ def test_searching(chromium: Browser, mail: Family) -> None:
         anna.page.wait_for_url("**/mail/search?q=lamps")
         expect(anna.rows()).to_have_count(1)
         expect(anna.row("Autumn catalogue")).to_be_focused()
+        expect(anna.row("Autumn catalogue").locator("mark").first).to_have_text("lamps")
         catalogue, nothing = anna.row("Autumn catalogue"), anna.page.get_by_text("Nothing holds")
         # each shows something else than the one before
         for words, shown in (
@@ -304,6 +305,11 @@ def test_for_everybody(chromium: Browser, mail: Family, artifacts: Path, width: 
         anna.sign_in()
         anna.row("Autumn catalogue").wait_for()
         assert violations(anna.page) == []
+        anna.page.get_by_role("searchbox").fill("lamps cat")
+        anna.page.keyboard.press("Enter")
+        expect(anna.row("Autumn catalogue").locator("mark").first).to_have_text(re.compile("^cat"))
+        assert violations(anna.page) == []
+        anna.page.screenshot(path=artifacts / f"webmail-{width}-{scheme}-search.png")
         anna.row("Autumn catalogue").click()
         expect(anna.page.frame_locator("iframe").get_by_text("The new lamps are here.")).to_be_visible()
         assert violations(anna.page) == []

@@ -10,7 +10,8 @@ import click
 from pymailcore.cli.common import config_option, examples, json_option, show
 from pymailcore.cli.installation import open_installation, run
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.store.housekeeping import alarms
+from pymailcore.store.fulltext.job import CHECKED
+from pymailcore.store.housekeeping import alarms, chores
 from pymailcore.store.housekeeping.census import census
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.statistics import Figures, TenantFigures, figures
@@ -42,17 +43,18 @@ def stats(config: Path, *, count: bool, as_json: bool) -> None:
 
     Logical octets are the sizes of all messages and uploads, each wherever it lies, with expunged mail that
     can be restored (kept octets). Stored octets are what their blobs take on disk; shared is how many copies
-    were not stored. Blobs and packs are as they were counted last.
+    were not stored. Blobs and packs are as they were counted last, the text index as it was checked last.
     """
 
-    async def work() -> tuple[Figures, alarms.Condition]:
+    async def work() -> tuple[Figures, alarms.Condition, chores.Chore]:
         async with open_installation(config) as core:
             house = House(core.store.engine, Metrics())
             if count:
                 await census(house)
-            return await core.store.database.read(figures), alarms.look(house.layout, house.packs)
+            checked = await core.store.database.read(lambda tx: chores.load(tx, CHECKED))
+            return await core.store.database.read(figures), alarms.look(house.layout, house.packs), checked
 
-    found, condition = run(work)
+    found, condition, checked = run(work)
     tenants = [_tenant(tenant) for tenant in found.tenants]
     store = {
         "packs": found.packs,
@@ -63,6 +65,10 @@ def stats(config: Path, *, count: bool, as_json: bool) -> None:
         "kept_emails": found.kept_emails,
         "log_octets": condition.log_octets,
         "free_octets": condition.free_octets,
+        "index_emails": checked.place.get("documents"),
+        "index_octets": checked.place.get("octets"),
+        "index_lost_emails": checked.place.get("lost"),
+        "index_checked": _moment(checked.ended_ms),
     }
     if as_json:
         click.echo(json.dumps({"tenants": tenants, "store": store}, indent=2))
@@ -73,14 +79,17 @@ def stats(config: Path, *, count: bool, as_json: bool) -> None:
     show(rows, ("store", ""), as_json=False)
 
 
+def _moment(at_ms: int) -> str | None:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds") if at_ms else None
+
+
 def _tenant(found: TenantFigures) -> dict[str, Any]:
-    counted = datetime.fromtimestamp(found.counted_ms / 1000, UTC) if found.counted_ms else None
     percent = 100 * found.saved_octets / found.logical_octets if found.logical_octets else 0.0
     return {
         **{name: value for name, value in found._asdict().items() if name != "counted_ms"},
         "saved_octets": found.saved_octets,
         "saved_percent": round(percent, 1) if found.counted_ms else None,
-        "counted": counted.isoformat(timespec="seconds") if counted else None,
+        "counted": _moment(found.counted_ms),
     }
 
 

@@ -9,7 +9,8 @@ class AttachmentText(Protocol):
     def wants(self, media_type: str, file_name: str, size_octets: int) -> bool:
         """Whether `text` may give something; asked before a part is read or decoded.
 
-        Text parts and messages inside are not wanted: `message.text` reads those.
+        Text parts, but for those in Rich Text Format, and messages inside are not wanted: `message.text`
+        reads those.
         """
         ...
 

@@ -32,6 +32,7 @@ from pymailcore.imap.commands.mailboxes import (
     status,
     subscribe,
 )
+from pymailcore.imap.commands.metadata import get_metadata, set_metadata
 from pymailcore.imap.commands.search import cannot_search, search
 from pymailcore.imap.commands.select import check, close, expunge, select
 from pymailcore.imap.commands.sort import sort
@@ -63,6 +64,8 @@ HANDLERS: Final[Mapping[type[c.Command], _Handler]] = MappingProxyType(
         c.Subscribe: subscribe,
         c.List: list_mailboxes,
         c.StatusOf: status,
+        c.GetMetadata: get_metadata,
+        c.SetMetadata: set_metadata,
         c.Append: append,
         c.Check: check,
         c.Close: close,

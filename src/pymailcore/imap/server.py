@@ -117,7 +117,10 @@ class _Driver:
     def _begin(self, state: State, *, secure: bool) -> None:
         """Begin a conversation: a new core and a session that knows nobody."""
         self._protocol = ImapServerProtocol(
-            message_octets=self._settings.message_octets, state=state, budget=self._services.budget
+            message_octets=self._settings.message_octets,
+            annotation_octets=self._services.store.sharing.annotation_limits.octets,
+            state=state,
+            budget=self._services.budget,
         )
         self._session = Session(
             self._protocol,

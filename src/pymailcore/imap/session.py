@@ -82,11 +82,16 @@ class Session:
         return self.services.store
 
     @property
-    def account(self) -> AccountId:
-        """Whose mail this is; only once somebody has logged in."""
+    def whose(self) -> Principal:
+        """Who has logged in; only once somebody has."""
         if self.principal is None:
             raise RuntimeError("a command of the authenticated state before login")
-        return self.principal.account
+        return self.principal
+
+    @property
+    def account(self) -> AccountId:
+        """Whose mail this is; only once somebody has logged in."""
+        return self.whose.account
 
     @property
     def selected(self) -> View:

@@ -1,6 +1,10 @@
 """Settings of the IMAP server."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
+
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,13 @@ class ImapSettings:
             "others wait."
         },
     )
+    admin_uri: str = field(
+        default="",
+        metadata={
+            "doc": "How to reach the administrator, as a URI (`mailto:`, `tel:`, `https:`), for IMAP's "
+            "annotation `/shared/admin`; empty for mailto:postmaster@ and the domain of who asks."
+        },
+    )
     recheck_seconds: float = field(
         default=5.0,
         metadata={"doc": "After this time a selected mailbox is looked at even if no change was announced."},
@@ -72,3 +83,8 @@ class ImapSettings:
         default=1000,
         metadata={"doc": "Messages that FETCH reads from the store at a time."},
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what is no URI (RFC 5464 section 6.2.2)."""
+        if self.admin_uri and not _URI.fullmatch(self.admin_uri):
+            raise ValueError("admin_uri: not a URI, such as mailto:admin@example.org")

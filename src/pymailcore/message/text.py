@@ -3,6 +3,7 @@
 Standards: RFC 2046 section 4.1, RFC 3676 (format=flowed), RFC 8621 section 4.1.4 (EmailBodyValue).
 """
 
+import re
 from typing import Final
 
 from pymailcore.message.charsets import decode_text
@@ -14,15 +15,20 @@ from pymailcore.message.transfer import KNOWN, UUENCODE, decode_transfer
 
 __all__ = [
     "decode_body",
+    "file_text",
     "flowed_text_of",
     "html_to_text",
     "is_encoding_known",
+    "is_markup",
     "searchable_text",
     "text_of",
     "text_prefix",
 ]
 
 _MAX_ENCODED_SHARE: Final = 3  # octets that quoted-printable may take for one
+_MARKUP: Final = frozenset({"rtf", "richtext-rtf"})
+_FILES: Final = re.compile(r"\.(?:csv|tsv|txt|text|md|markdown|log|ics|vcf)\s*\Z", re.IGNORECASE)
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 def decode_body(octets: bytes, part: Part) -> bytes:
@@ -54,6 +60,11 @@ def flowed_text_of(octets: bytes, part: Part) -> tuple[str, bool]:
 
 def text_prefix(octets: bytes, part: Part, limit_octets: int) -> str:
     """Give the beginning of a part's text; reads about `limit_octets` of it, whatever its length."""
+    decoded = _decoded_prefix(octets, part, limit_octets)
+    return decode_text(decoded, part.charset or "us-ascii")[0]
+
+
+def _decoded_prefix(octets: bytes, part: Part, limit_octets: int) -> bytes:
     if part.encoding == "base64" or part.encoding in UUENCODE:
         share = limit_octets * 3 // 2
     elif part.encoding == "quoted-printable":
@@ -64,7 +75,7 @@ def text_prefix(octets: bytes, part: Part, limit_octets: int) -> str:
     decoded = decode_transfer(octets[part.body_start : end], part.encoding)
     if end < part.body_end or len(decoded) > limit_octets:
         decoded = _whole_characters(decoded[:limit_octets])
-    return decode_text(decoded, part.charset or "us-ascii")[0]
+    return decoded
 
 
 def _whole_characters(octets: bytes) -> bytes:
@@ -79,8 +90,33 @@ def _whole_characters(octets: bytes) -> bytes:
     return octets
 
 
+def is_markup(part: Part) -> bool:
+    """Whether a text part has its words in a markup that is not read here: Rich Text Format."""
+    return part.type == "text" and part.subtype in _MARKUP
+
+
+def file_text(octets: bytes, part: Part, limit_octets: int) -> str:
+    """Give the text of a part that only its file name calls text; empty where it is none.
+
+    Programs send such files as application/octet-stream (RFC 2046 section 4.5.1), a .csv even as a sheet of
+    Excel. Their charset is the one that the part names, UTF-16 where they begin with its mark, else UTF-8 or
+    Latin-1.
+
+    Args:
+        limit_octets: of the decoded part; the rest is left out.
+    """
+    if part.type != "application" or part.children or _FILES.search(part.filename or "") is None:
+        return ""
+    decoded = _decoded_prefix(octets, part, limit_octets)
+    label = part.charset or ("utf-16" if decoded.startswith(_WIDE) else "us-ascii")
+    text = decode_text(decoded, label)[0].removeprefix("\ufeff")
+    return "" if "\0" in text else lf_lines(text)
+
+
 def searchable_text(octets: bytes, root: Part, limit_octets: int) -> str:
     """Give all text of a message, HTML as text, parts apart by a line end; messages inside included.
+
+    Parts whose words are in a markup that is not read here (`is_markup`) are left out.
 
     Args:
         limit_octets: of decoded text that is looked at, over all parts; the rest is left out.
@@ -88,7 +124,7 @@ def searchable_text(octets: bytes, root: Part, limit_octets: int) -> str:
     out: list[str] = []
     left = limit_octets
     for part in walk(root):
-        if part.type != "text":
+        if part.type != "text" or is_markup(part):
             continue
         if left <= 0:
             break

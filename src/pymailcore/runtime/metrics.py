@@ -119,6 +119,7 @@ class Metrics:
         self.index_octets = gauge("index_octets", "Octets of the full-text index.")
         self.index_lag = gauge("index_lag_seconds", "Time for which the full-text index has been behind.")
         self.index_added = counter("index_added_documents", "Emails that were indexed.")
+        self.index_lost = counter("index_lost_documents", "Emails that a check of the index did not find.")
         self.house_runs = counter("house_runs", "Jobs of housekeeping that ended.", "job", "outcome")
         self.house_seconds = counter("house_seconds", "Time that jobs took, rests included.", "job")
         self.attachments = counter("attachments", "Attachments that text was asked of.", "format", "outcome")

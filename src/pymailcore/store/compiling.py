@@ -21,7 +21,7 @@ from pymailcore.base.ids import AccountId
 from pymailcore.store import query as q
 from pymailcore.store.folding import normal
 from pymailcore.store.fulltext import words
-from pymailcore.store.fulltext.lookup import Expression, Spot, TextIndex
+from pymailcore.store.fulltext.lookup import NO_HELP, Expression, Spot, TextIndex
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.texts import LEFT_OUT
 from pymailcore.store.types import Transaction
@@ -34,9 +34,6 @@ sought."""
 MOST_TEXTS: Final = 20_000
 """Queries of the index for all needles of one filter together; needles beyond that are looked for in
 messages."""
-
-NO_HELP: Final = 1_000
-"""As so many queries counts a needle that the index is asked for in vain."""
 
 SHORT: Final = 1_000
 """Up to so many messages their header texts are looked through rather than the index asked."""
@@ -166,9 +163,9 @@ async def ask_index(
         if left <= 0:
             break
         expression = await _expression(tx, index, spot, one)
-        if expression is not None and len(expression.texts) <= left:
+        if expression is not None and min(expression.cost, MOST_TEXTS) <= left:
             expressions[id(one)] = expression
-            left -= len(expression.texts)
+            left -= expression.cost
         else:
             left -= NO_HELP
     return Known(index, spot, tail, expressions, messages <= FEW)
@@ -181,14 +178,10 @@ async def _expression(tx: Transaction, index: TextIndex, spot: Spot, node: TextN
         return await index.expression(
             tx, spot, _MATCHED[node.field], words.phrase(normal(node.words), node.how)
         )
-    name = normal(node.name)
-    parts = [await index.expression(tx, spot, ("header",), words.field_name(name))]
-    if node.needle and name not in LEFT_OUT:
-        parts.append(await index.expression(tx, spot, ("header",), words.substring(normal(node.needle))))
-    known = [part for part in parts if part is not None]
-    if known and len(known[-1].texts) > 1:  # those that have the needle anywhere in the header
-        return Expression(known[-1].texts, exact=False)
-    return Expression((index.both([part.texts[0] for part in known]),), exact=False) if known else None
+    name, needle = normal(node.name), normal(node.needle)
+    seen = needle and name not in LEFT_OUT
+    found = await index.field(tx, spot, words.field_name(name), words.substring(needle) if seen else None)
+    return found._replace(exact=False) if found is not None and needle and not seen else found
 
 
 class Compiler:
@@ -252,13 +245,13 @@ class Compiler:
         driving = [one for one in _conjuncts(node) if id(one) in self.known.expressions]
         if not driving:
             return None
-        asked = {id(one): self.known.expressions[id(one)].texts for one in driving}
-        together: dict[int, tuple[str, ...]] = {one: texts for one, texts in asked.items() if len(texts) == 1}
+        asked = {id(one): self.known.expressions[id(one)] for one in driving}
+        together = {one: each for one, each in asked.items() if len(each.texts) == 1 and not each.alone}
         if len(together) > 1:
-            texts: Sequence[str] = (self.known.text_index.both([one[0] for one in together.values()]),)
+            texts: Sequence[str] = (self.known.text_index.both([one.texts[0] for one in together.values()]),)
         else:
-            together = dict([min(asked.items(), key=lambda one: len(one[1]))])
-            (texts,) = together.values()
+            together = dict([min(asked.items(), key=lambda one: one[1].cost)])
+            texts = next(iter(together.values())).texts
         self.driven = set(together)
         sql, given = self.known.text_index.having(self.known.spot, texts)
         select = sql.format(*(self.arg(one) for one in given))
@@ -280,9 +273,10 @@ class Compiler:
         """Whether the index has the Email for a node."""
         if id(node) in self.driven:
             return f"NOT {self.unknown()}"
-        texts = self.known.expressions[id(node)].texts
+        expression = self.known.expressions[id(node)]
+        texts = expression.texts
         assert self.known.spot is not None  # noqa: S101 - there are expressions
-        if self.known.few and len(texts) == 1:
+        if self.known.few and len(texts) == 1 and not expression.alone:
             sql, given = self.known.text_index.has(texts)
             return sql.format(*(self.arg(one) for one in given))
         sql, given = self.known.text_index.having(self.known.spot, texts)

@@ -7,6 +7,7 @@ that was cut short is ended by the next. Before a process needs a master key, it
 file is written first, and keys leave it only by `forget_master`, when nothing in the database needs them.
 """
 
+import functools
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -104,7 +105,7 @@ async def add_data_key(
         if master is None:
             raise TemporaryFailure(f"the key file lacks the master key {current}")
         row = wrap(master, tenant, rows[-1].number + 1 if rows else 1, new_data_key())
-        if await database.write(lambda tx, row=row: sealing_keys.add_key(tx, row, now_ms)):  # type: ignore[misc]
+        if await database.write(functools.partial(sealing_keys.add_key, key=row, now_ms=now_ms)):
             return row
     raise TemporaryFailure("the keys change all the time")
 

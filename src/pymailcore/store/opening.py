@@ -23,8 +23,8 @@ from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.engine import Engine
 from pymailcore.store.files import Files
 from pymailcore.store.fulltext.index_file import IndexFolder
-from pymailcore.store.fulltext.lookup import SqliteIndex
 from pymailcore.store.fulltext.reader import IndexReader
+from pymailcore.store.fulltext.sqlite_lookup import SqliteIndex
 from pymailcore.store.layout import Layout
 from pymailcore.store.maintenance import Maintenance
 from pymailcore.store.migrate import alone, migrate
@@ -157,7 +157,8 @@ async def _open_sqlite(
     layout = Layout(settings.data)
 
     def connect(*, read_only: bool = False) -> apsw.Connection:
-        return open_connection(layout.database, cache_octets=settings.cache_octets, read_only=read_only)
+        octets = settings.reader_cache_octets if read_only else settings.cache_octets
+        return open_connection(layout.database, cache_octets=octets, read_only=read_only)
 
     def read_side() -> ReadSide:
         return ReadSide(

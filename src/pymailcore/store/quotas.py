@@ -3,6 +3,7 @@
 Standards: RFC 9208 section 3.
 """
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -58,7 +59,7 @@ class Quotas:
         after = -1
         while True:
             rows = await self._database.read(
-                lambda tx, after=after: quota.some_accounts(tx, after, SLICE_ACCOUNTS)  # type: ignore[misc]
+                functools.partial(quota.some_accounts, after=after, most=SLICE_ACCOUNTS)
             )
             for _, tenant, name, *used in rows:
                 domain = name.rpartition("@")[2]

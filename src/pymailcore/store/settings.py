@@ -8,6 +8,14 @@ from pymailcore.store.objects.settings import ObjectSettings, check_endpoint, pa
 MIB = 1024 * 1024
 
 
+def _check_annotations(count: int, octets: int) -> None:
+    """RFC 5464 section 4.1: what every server takes."""
+    if count < 10:
+        raise ValueError("annotations_per_mailbox: 10 at least")
+    if octets < 1024:
+        raise ValueError("annotation_octets: 1024 at least")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
     """Where the store lies and how it spends."""
@@ -45,7 +53,14 @@ class StoreSettings:
     readers: int = field(default=2, metadata={"doc": "Reading threads of each process."})
     cache_octets: int = field(
         default=64 * MIB,
-        metadata={"doc": "Pages of the database that a writing or reading connection keeps."},
+        metadata={"doc": "Pages of the database that the writing connection of a process keeps."},
+    )
+    reader_cache_octets: int = field(
+        default=8 * MIB,
+        metadata={
+            "doc": "Pages of the database that each reading connection keeps; more hardly helps, as the "
+            "system keeps them, too."
+        },
     )
     pack_octets: int = field(
         default=256 * MIB, metadata={"doc": "A pack file of this size is closed and a new one begun."}
@@ -127,9 +142,21 @@ class StoreSettings:
     )
     annotations_per_mailbox: int = field(
         default=200,
-        metadata={"doc": "Annotations (METADATA) that a Mailbox may have, private ones of all together."},
+        metadata={
+            "doc": "Annotations (METADATA) that a Mailbox, or the server, may have, private ones of all "
+            "together; 10 at least."
+        },
     )
-    annotation_octets: int = field(default=65_536, metadata={"doc": "Octets of one annotation."})
+    annotation_octets: int = field(
+        default=65_536, metadata={"doc": "Octets of one annotation; 1,024 at least."}
+    )
+    annotation_octets_per_account: int = field(
+        default=16 * MIB,
+        metadata={
+            "doc": "Octets of all annotations of an account, or of all that a tenant's accounts share on the "
+            "server; each counts 100 octets more than its name and its value."
+        },
+    )
     rights_per_mailbox: int = field(
         default=1_000, metadata={"doc": "Lines of the access control list of a Mailbox."}
     )
@@ -183,7 +210,8 @@ class StoreSettings:
     )
 
     def __post_init__(self) -> None:
-        """Refuse places that blobs cannot be kept in, and an endpoint that would carry mail in clear."""
+        """Refuse what a client may rely on not to happen, and places where blobs cannot be kept safely."""
+        _check_annotations(self.annotations_per_mailbox, self.annotation_octets)
         if "://" in self.blobs:
             try:
                 parse_bucket(self.blobs)

@@ -1,12 +1,13 @@
 """What goes beyond one account's own mail: annotations, rights, copies into another account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import across
 from pymailcore.store.across import EmailCopy
 from pymailcore.store.engine import Engine
 from pymailcore.store.ops import annotations, rights
+from pymailcore.store.ops.annotations import AnnotationLimits
 from pymailcore.store.ops.rights import Right
 from pymailcore.store.types import Appended, Copied
 
@@ -17,11 +18,35 @@ class Sharing:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def annotations(
+    @property
+    def annotation_limits(self) -> AnnotationLimits:
+        """How many annotations there may be, and how large."""
+        settings = self._engine.settings
+        return AnnotationLimits(
+            settings.annotations_per_mailbox,
+            settings.annotation_octets,
+            settings.annotation_octets_per_account,
+        )
+
+    async def annotation_sizes(
         self, account: AccountId, mailbox: MailboxId | None, reader: AccountId
+    ) -> dict[str, int]:
+        """Octets of the annotations that `reader` sees, by name (RFC 5464).
+
+        Args:
+            mailbox: None for those of the server: what is private to `account`, and what its tenant shares.
+        """
+        return await self._engine.look(lambda tx: annotations.sizes(tx, account, mailbox or 0, reader))
+
+    async def annotations(
+        self, account: AccountId, mailbox: MailboxId | None, reader: AccountId, names: Collection[str]
     ) -> dict[str, bytes]:
-        """Annotations of a Mailbox, or of the account itself, that `reader` sees (RFC 5464)."""
-        return await self._engine.look(lambda tx: annotations.read(tx, account, mailbox or 0, reader))
+        """Values of annotations that `reader` sees, by name; those that are not there are left out.
+
+        Raises:
+            InvalidValue: a name is none.
+        """
+        return await self._engine.look(lambda tx: annotations.read(tx, account, mailbox or 0, reader, names))
 
     async def set_annotations(
         self,
@@ -30,20 +55,29 @@ class Sharing:
         reader: AccountId,
         changes: Mapping[str, bytes | None],
     ) -> None:
-        """Set annotations, all or none; None removes one.
+        """Set annotations, all or none; None removes one. Who may is for the caller to know.
 
         Raises:
             NotFound: no such Mailbox.
             InvalidValue: a name is neither under `/shared/` nor under `/private/`, or is none.
-            TooLarge: a value is; OverQuota: there are too many.
+            TooLarge: a value is; TooManyAnnotations: there are; OverQuota: all together are too large.
         """
-        settings = self._engine.settings
+        limits = self.annotation_limits
         await self._engine.database.write(
-            lambda tx: annotations.write(
-                tx, account, mailbox or 0, reader, changes,
-                most=settings.annotations_per_mailbox, most_octets=settings.annotation_octets,
-            )
-        )  # fmt: skip
+            lambda tx: annotations.write(tx, account, mailbox or 0, reader, changes, limits=limits)
+        )
+
+    async def copy_annotations(self, account: AccountId, mailbox: MailboxId, to: MailboxId) -> None:
+        """Give a Mailbox the annotations of another one of the same account, private ones included.
+
+        Raises:
+            NotFound: no such Mailbox.
+            OverQuota: as `set_annotations`.
+        """
+        limits = self.annotation_limits
+        await self._engine.database.write(
+            lambda tx: annotations.copy(tx, account, mailbox, to, limits=limits)
+        )
 
     async def rights(self, account: AccountId, mailbox: MailboxId) -> list[Right]:
         """The access control list of a Mailbox (RFC 4314).

@@ -8,24 +8,30 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import orjson
 
 from pymailcore.base.errors import NotFound
 from pymailcore.message.headers import as_text, split_fields
 from pymailcore.message.structure import Part, unpack, walk
-from pymailcore.message.text import decode_body, searchable_text
+from pymailcore.message.text import decode_body, file_text, searchable_text
 from pymailcore.store import query as q
 from pymailcore.store.folding import normal
-from pymailcore.store.fulltext.words import has_phrase, plain_text
+from pymailcore.store.fulltext.words import FIELD, PART_FIELD, has_phrase, plain_text
 from pymailcore.store.packs import DamagedBlob
 from pymailcore.store.places import BlobReader
 from pymailcore.store.reading import StoredRows, stored_rows
+from pymailcore.store.recipes import DamagedMessage
 from pymailcore.store.types import Reading, Transaction
 
 MAX_TEXT_OCTETS: Final = 4 * 1024 * 1024  # of one message that are looked through
+MAX_FILE_OCTETS: Final = 1024 * 1024  # of one attachment that is text
 MOST_MESSAGES: Final = 64  # that are opened at a time
 MOST_OCTETS: Final = 8 * 1024 * 1024
 
+
+_DAMAGE: Final = (NotFound, DamagedBlob, DamagedMessage, msgspec.MsgspecError)
+_UNNAMED: Final = ("",) * 5
 
 SIGNATURES: Final = frozenset(
     {"arc-message-signature", "arc-seal", "dkim-signature", "domainkey-signature", "x-google-dkim-signature"}
@@ -69,10 +75,10 @@ class SearchedMessage:
         named: normal From, To, Cc, Bcc, Subject, as rows have them.
 
     Attributes:
-        attached: normal text of attachments, their names among it, where somebody has it; else their names.
+        attached: normal text of attachments, their names among it, where somebody has it; else `files`.
     """
 
-    def __init__(self, octets: bytes, parts: bytes, named: Sequence[str] = ("",) * 5) -> None:
+    def __init__(self, octets: bytes, parts: bytes, named: Sequence[str] = _UNNAMED) -> None:
         self._octets = octets
         self.named = named
         self.attached: str | None = None
@@ -108,13 +114,13 @@ class SearchedMessage:
         return self._fields
 
     def header(self) -> str:
-        """Normal text of all header fields, those of parts behind those of the message."""
+        """Normal text of all header fields with their marks, those of parts behind those of the message."""
         if self._header is None:
-            fields = [*self.fields()]
+            lines = [f"{FIELD}{_line(name, value)}" for name, value in self.fields()]
             for part in walk(self.root):
                 if part is not self.root:
-                    fields += self._fields_of(part)
-            self._header = " ".join([_line(name, value) for name, value in fields])
+                    lines += [f"{PART_FIELD}{_line(name, value)}" for name, value in self._fields_of(part)]
+            self._header = "".join(lines)
         return self._header
 
     def body(self) -> str:
@@ -131,6 +137,17 @@ class SearchedMessage:
         """Normal names of attachments."""
         return normal("\n".join(part.filename for part in walk(self.root) if part.filename))
 
+    def files(self) -> str:
+        """Normal names of attachments, and the text of those that only their names call text."""
+        found = [self.names()]
+        left = MAX_TEXT_OCTETS
+        for part in walk(self.root):
+            if part.filename and left > 0:
+                text = file_text(self._octets, part, min(left, MAX_FILE_OCTETS))
+                left -= len(text)
+                found.append(normal(text))
+        return " ".join(filter(None, found))
+
     def content(self, part: Part) -> bytes:
         """The octets of a part, its transfer encoding undone."""
         return decode_body(self._octets, part)
@@ -145,7 +162,7 @@ class SearchedMessage:
             if field in _NAMED:
                 text = self.named[_NAMED[field]]
             elif field is q.Field.ATTACHMENT:
-                text = self.names() if self.attached is None else self.attached
+                text = self.files() if self.attached is None else self.attached
             else:
                 text = self.body()
             found = self._plain[field] = plain_text(text)
@@ -188,12 +205,14 @@ def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int
     damaged = []
     for email, stored in rows.items():
         try:
-            found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts, named[email])
-        except (NotFound, DamagedBlob):
+            found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts, named.get(email, _UNNAMED))
+        except _DAMAGE:
             damaged.append(email)
     if damaged:  # their blobs may have moved since
         rows = yield lambda tx: stored_rows(tx, damaged)
         for email, stored in rows.items():
-            with contextlib.suppress(NotFound, DamagedBlob):
-                found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts, named[email])
+            with contextlib.suppress(*_DAMAGE):
+                found[email] = SearchedMessage(
+                    stored.rebuild(blobs), stored.parts, named.get(email, _UNNAMED)
+                )
     return done, found

@@ -8,6 +8,7 @@ simply made again: what came back already stays, the rest follows.
 Nothing is taken away: what came since stays beside what comes back.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -179,7 +180,7 @@ class Undelete:
         after = (0, 0)
         while True:
             page = await self._engine.database.read(
-                lambda tx, after=after: kept.missing(tx, place, to, at_ms, after, PAGE)  # type: ignore[misc]
+                functools.partial(kept.missing, place=place, to=to, at_ms=at_ms, after=after, limit=PAGE)
             )
             found += page
             if len(page) < PAGE:

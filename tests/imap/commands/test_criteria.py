@@ -26,8 +26,15 @@ def compiled(key: k.SearchKey) -> q.Filter:
 
 
 def test_what_takes_everything() -> None:
-    for key in (k.All(), k.Holds("text", ""), k.Holds("from", "  "), k.Fuzzy(k.Holds("body", ""))):
+    for key in (k.All(), k.Holds("text", ""), k.Holds("body", "  "), k.Fuzzy(k.Holds("body", ""))):
         assert compiled(key) == EVERYTHING
+
+
+@pytest.mark.parametrize("field", ["bcc", "cc", "from", "subject", "to"])
+def test_an_empty_needle_asks_whether_there_is_a_field(field: str) -> None:
+    """RFC 9051 section 6.4.4: the string is looked for in the field, which must be there."""
+    for key in (k.Holds(field, ""), k.Holds(field, " "), k.Fuzzy(k.Holds(field, ""))):
+        assert compiled(key) == q.HeaderContains(field, "")
 
 
 def test_ages_count_from_the_second() -> None:
@@ -109,6 +116,24 @@ def test_filters_that_cannot_be_used(value: bytes) -> None:
     """RFC 5466 section 3.1."""
     with pytest.raises(UndefinedFilter):
         with_filters(k.Filtered("loop"), {f"{HOME}loop": value})
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        (k.Filtered("to-loop"), "to-loop"),  # a loop: as if what the command names did not exist
+        (k.Filtered("to-gone"), "gone"),
+        (k.Both((k.Filtered("fine"), k.Filtered("loop"))), "loop"),
+        (k.Both((k.Without(k.Filtered("fine")), *(k.All(),) * MAX_KEYS)), "fine"),
+        (k.Both((*(k.All(),) * MAX_KEYS, k.Either(k.All(), k.Filtered("fine")))), "fine"),
+    ],
+)
+def test_which_filter_is_undefined(key: k.SearchKey, name: str) -> None:
+    """RFC 5466 sections 3.1 and 4: there is a name behind UNDEFINED-FILTER, always."""
+    values = {"fine": b"ALL", "loop": b"FILTER loop", "to-loop": b"FILTER loop", "to-gone": b"FILTER gone"}
+    with pytest.raises(UndefinedFilter) as raised:
+        with_filters(key, {HOME + filter_: value for filter_, value in values.items()})
+    assert raised.value.name == name
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -209,7 +209,7 @@ async def test_fuzzy(world: ImapWorld) -> None:
 
 
 async def test_filters(world: ImapWorld) -> None:
-    """RFC 5466 section 3.1; the annotations are those of METADATA, whose commands are not there yet."""
+    """RFC 5466 section 3.1."""
     await filled(world)
     values = "/private/filters/values/"
     await world.store.sharing.set_annotations(

@@ -126,7 +126,7 @@ def test_before_login_no_message_is_taken() -> None:
 
 def test_a_huge_length_is_no_trouble() -> None:
     """I1: numbers beyond 64 bits."""
-    limits = after_login(1000)
+    limits = after_login(1000, 1000)
     assert read(b"a APPEND INBOX {99999999999999999999}\r\n", 30, limits) == [TooBig(b"a", fatal=False)]
     assert read(b"a APPEND INBOX {99999999999999999999+}\r\n", 30, limits) == [TooBig(b"a", fatal=True)]
 
@@ -164,3 +164,13 @@ def test_who_only_announces_a_message_takes_nothing_of_the_budget() -> None:
     assert budget.free_octets == 90
     reader.release()
     assert budget.free_octets == 100
+
+
+@pytest.mark.parametrize(("size", "large"), [(131_071, False), (131_072, False), (131_073, True)])
+def test_a_large_annotation_is_told_apart(size: int, large: bool) -> None:
+    """RFC 5464 section 4.3."""
+    limits = after_login(1000, 1000)
+    (taken,) = read(b"a setmetadata b (/shared/c ~{%d}\r\n" % size, 30, limits)
+    assert taken == (TooBig(b"a", fatal=False, annotation=True) if large else GoAhead())
+    (taken,) = read(b"a CREATE {%d}\r\n" % size, 30, limits)
+    assert taken == (TooBig(b"a", fatal=False) if large else GoAhead())

@@ -30,7 +30,7 @@ DIALOGUE = (
 
 
 def new(state: State = State.CONNECTED) -> ImapServerProtocol:
-    return ImapServerProtocol(message_octets=1000, state=state)
+    return ImapServerProtocol(message_octets=1000, annotation_octets=1024, state=state)
 
 
 def drain(protocol: ImapServerProtocol) -> list[Event]:
@@ -371,7 +371,7 @@ def test_octets_behind_starttls_end_the_conversation() -> None:
 
 def test_a_message_that_finds_no_room_is_refused_for_now() -> None:
     """RFC 5530 section 3 (UNAVAILABLE); the next command is served."""
-    protocol = ImapServerProtocol(message_octets=1000, budget=MailDataBudget(10))
+    protocol = ImapServerProtocol(message_octets=1000, annotation_octets=1024, budget=MailDataBudget(10))
     seen = run(protocol, b"a LOGIN x y\r\nb APPEND INBOX {11+}\r\n" + b"m" * 11 + b"\r\nc NOOP\r\n", 5)
     assert [type(event.command) for event in seen if isinstance(event, Requested)] == [c.Login, c.Noop]
     assert b"\r\nb NO [UNAVAILABLE] " in protocol.bytes_to_send()
@@ -380,7 +380,7 @@ def test_a_message_that_finds_no_room_is_refused_for_now() -> None:
 def test_the_room_of_a_message_is_given_back_with_the_answer_or_the_end() -> None:
     """I1."""
     budget = MailDataBudget(100)
-    protocol = ImapServerProtocol(message_octets=1000, budget=budget)
+    protocol = ImapServerProtocol(message_octets=1000, annotation_octets=1024, budget=budget)
     run(protocol, b"a LOGIN x y\r\n")
     protocol.receive_data(b"b APPEND INBOX {60+}\r\n" + b"m" * 60 + b"\r\nc APPEND INBOX {60+}\r\nmmm")
     assert isinstance(protocol.next_event(), Requested)

@@ -91,3 +91,45 @@ async def test_text_of_attachments_is_bounded(opened: Opened, monkeypatch: pytes
     for text, there in (("first", True), ("second", False)):
         node = q.Matches(q.Field.ATTACHMENT, text, q.How.WHOLE)
         assert bool(await opened.store.search(opened.account, inbox, node)) is there
+
+
+FILES = (
+    b"From: Ada <ada@example.org>\r\nSubject: files\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nsee the files\r\n"
+    b"--b\r\nContent-Type: application/octet-stream; name=sums.csv\r\n\r\nWeight Gr\xc3\xb6\xc3\x9fe\r\n"
+    b"--b\r\nContent-Type: text/rtf\r\n\r\n{\\rtf1 rich words}\r\n--b--\r\n"
+)
+
+
+class RichReader(Reader):
+    """Wants what is rich text."""
+
+    def wants(self, media_type: str, file_name: str, size_octets: int) -> bool:  # noqa: ARG002 - the interface
+        """Only RTF."""
+        return media_type == "text/rtf"
+
+    async def text(self, media_type: str, file_name: str, octets: bytes) -> str | None:
+        """Take the words out."""
+        assert (media_type, file_name, octets) == ("text/rtf", "", rb"{\rtf1 rich words}")
+        return "rich words"
+
+
+async def test_text_files_are_read_by_name_and_rich_text_by_helpers(opened: Opened) -> None:
+    await opened.deliver(FILES)
+
+    async def found(text: str) -> bool:
+        node = q.Matches(q.Field.BODY, text, q.How.WHOLE)
+        return bool(await opened.store.search(opened.account, opened.mailbox("INBOX"), node))
+
+    assert await found("weight grosse")
+    index = writing(opened)
+    indexer = Indexer(opened.store.engine, index, RichReader())
+    await indexer.open()
+    await indexer.index(await indexer.behind())
+    await index.close()
+    assert [await found(text) for text in ("weight grosse", "csv", "rich words")] == [True] * 3
+    assert not await found("rtf1")
+    for text in ("weight", "rtf1"):  # no text part says it
+        node = q.Contains(q.Field.BODY, text)
+        assert await opened.store.search(opened.account, opened.mailbox("INBOX"), node) == []

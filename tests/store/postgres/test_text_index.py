@@ -11,7 +11,7 @@ from pymailcore.base.ids import DEFAULT_TENANT, AccountId
 from pymailcore.store import compiling, evaluate
 from pymailcore.store import query as q
 from pymailcore.store.fulltext.words import Place, Words, plain
-from pymailcore.store.postgres import text_rows, text_writing
+from pymailcore.store.postgres import text_index, text_phrases, text_rows, text_writing
 from pymailcore.store.postgres.text_index import EDGE, grams, wanted_grams
 from pymailcore.store.types import Row, Target, Transaction
 
@@ -70,6 +70,90 @@ async def test_words_of_one_mail_may_be_in_different_rows(
                 hits += 0 < len(found) < 12
                 assert found == await scanned(opened.store, opened, inbox, node), node
     assert hits > 10
+
+
+@pytest.mark.parametrize("by", ["words", "the rarest word", "all texts"])
+async def test_phrases_of_short_and_frequent_words(
+    opened: Opened, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database finds them, and no message is looked at, however many have their words."""
+    if by != "words":
+        monkeypatch.setattr(text_index, "TOGETHER", 0)
+    if by == "all texts":
+        monkeypatch.setattr(text_index, "MOST_IN_PHRASE", 0)
+    source = random.Random(31)  # noqa: S311
+    words = (
+        "a",
+        "an",
+        "in",
+        "inn",
+        "the",
+        "then",
+        "of",
+        "á",
+        "àn",
+        "thé",
+        "ín",
+        "I'm",
+        "x@y.z",
+        "会議",
+        "(",
+        ".",
+    )
+
+    def some(most: int) -> str:
+        return " ".join(source.choices(words, k=source.randint(1, most)))
+
+    for _ in range(40):
+        body = "Content-Type: text/plain; charset=utf-8"
+        await opened.deliver(
+            a_message(some(4), body=f"{some(12)}\r\n{some(5)}\r\n", extra=f"X-Tag: {some(3)}\r\n{body}")
+        )
+    await index_all(opened)
+    inbox = opened.mailbox("INBOX")
+    index = opened.store.engine.text_index
+    hits = 0
+    for _ in range(60):
+        needle = f"{source.choice(words)} {some(2)}"
+        needle = needle[source.randint(0, 2) : len(needle) - source.randint(0, 2)]
+        nodes: list[q.Filter] = [
+            q.Contains(source.choice([q.Field.TEXT, q.Field.BODY, q.Field.SUBJECT]), needle),
+            q.And((q.Contains(q.Field.BODY, needle), q.Contains(q.Field.TEXT, some(2)))),
+            q.Matches(source.choice([q.Field.TEXT, q.Field.SUBJECT]), needle, source.choice([*q.How])),
+            q.HeaderContains("X-Tag", source.choice([needle, needle[:2]])),
+        ]
+        node = source.choice(nodes)
+        found = await opened.store.search(opened.account, inbox, node)
+        assert found == await scanned(opened.store, opened, inbox, node), node
+        hits += 0 < len(found) < 40
+        plan = evaluate.candidates_in(index, opened.account, inbox, node)
+        candidates = await opened.store.engine.reading(lambda _, plan=plan: plan)  # type: ignore[misc]  # its default is not seen
+        assert candidates.total == 0, node
+    assert hits > 20
+
+
+async def test_what_a_phrase_cannot_be_told_from_is_looked_at(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Words too long to be told whole, in attachments too, of which the text is kept for this."""
+    name = "y" * 150
+    for end in ("a", "b"):
+        for file in (f"{name}{end} of it", "some of it", "it"):
+            await opened.deliver(
+                a_message(
+                    body=f"{'x' * 130}{end} and\r\n",
+                    extra=f'MIME-Version: 1.0\r\nContent-Type: text/plain; name="{file}"',
+                )
+            )
+    await index_all(opened)
+    inbox = opened.mailbox("INBOX")
+    for needle, expected in ((f"{'x' * 130}a and", [1, 2, 3]), (f"{'x' * 130} and", [])):
+        node: q.Filter = q.Contains(q.Field.BODY, needle)
+        assert await opened.store.search(opened.account, inbox, node) == expected
+    monkeypatch.setattr(text_phrases, "MOST_STRETCHES", 0)
+    for needle, expected in ((f"{name}a of", [1]), ("some of", [2, 5]), ("of it", [1, 2, 4, 5])):
+        node = q.Matches(q.Field.ATTACHMENT, needle, q.How.WHOLE)
+        assert await opened.store.search(opened.account, inbox, node) == expected
 
 
 async def test_words_of_one_account_are_none_of_another(opened: Opened) -> None:
@@ -140,8 +224,8 @@ async def _multiply(tx: Transaction) -> None:
         " 'email', p.email + n))).* FROM placements p, generate_series(1, 20000) n"
     )
     await tx.run(
-        "INSERT INTO text_documents (email, no, piece, cut, lexemes) SELECT d.email + n, d.no, 0, 0,"  # noqa: S608
-        " array_to_tsvector(ARRAY[d.no || 'bplan', d.no || 'bw' || n % 10000, d.no || 'hplan'])"
+        "INSERT INTO text_documents (email, no, piece, cut, texts, named) SELECT d.email + n, d.no, 0, 0,"  # noqa: S608
+        " ' plan w' || n % 10000 || E' \\n plan ', E' \\n \\n \\n \\n '"
         f" FROM text_documents d, generate_series(1, 20000) n WHERE d.email = {email}"
     )
     no = (await tx.rows("SELECT no FROM text_accounts"))[0][0]

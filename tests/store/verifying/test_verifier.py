@@ -407,4 +407,5 @@ def test_every_kind_has_its_damage() -> None:
         "record-head",
         "placement-elsewhere",
         "blob-unreachable",
+        "index-lost",  # store/fulltext/test_checking.py
     }, "those have tests of their own"

@@ -128,6 +128,13 @@ export interface QueryResponse {
   total?: number;
 }
 
+/** RFC 8621 section 5: escaped text with `<mark>` around what was found; null where nothing was. */
+export interface SearchSnippet {
+  emailId: Id;
+  subject: string | null;
+  preview: string | null;
+}
+
 export interface SetResponse {
   oldState: string | null;
   newState: string;
@@ -148,6 +155,7 @@ export interface Methods {
   "Email/changes": ChangesResponse;
   "Email/query": QueryResponse;
   "Email/set": SetResponse;
+  "SearchSnippet/get": { list: SearchSnippet[] };
   "Identity/get": GetResponse<Identity>;
   "EmailSubmission/set": SetResponse;
 }

@@ -1,9 +1,9 @@
 /** The list of conversations: of a Mailbox, or what a search found. Loads what is in sight. */
 
-import { computed, ref, shallowRef, triggerRef } from "vue";
+import { computed, ref, shallowReactive, shallowRef, triggerRef } from "vue";
 
 import type { Answers, Client } from "@/jmap/client";
-import type { Email, Id } from "@/jmap/types";
+import type { Email, Id, SearchSnippet } from "@/jmap/types";
 
 import type { Known, Pair } from "./known";
 import { type ListCalls, listCalls, ROW_PROPERTIES } from "./queries";
@@ -32,6 +32,8 @@ export class List {
   readonly mailbox = computed(() => this.known.mailboxes.value.get(this.key.value ?? "") ?? null);
 
   #windows = new Map<string, Window>();
+  /** What the search on the screen found in each Email. */
+  #snippets = shallowReactive(new Map<Id, SearchSnippet>());
   #visible = { first: 0, last: PAGE - 1 };
   #loadingPage = false;
   #outdated = false;
@@ -48,6 +50,7 @@ export class List {
 
   /** Shows another list: what is known of it at once, then what the server says. */
   async select(key: string): Promise<void> {
+    if (key !== this.key.value) this.#snippets.clear();
     this.key.value = key;
     this.window.value = this.#windows.get(key) ?? null;
     this.failure.value = "";
@@ -107,6 +110,8 @@ export class List {
   async take(answers: Answers, calls: ListCalls, key: string): Promise<void> {
     const found = answers.of(calls.query);
     for (const { id, emailIds } of answers.maybe(calls.threads)?.list ?? []) this.known.threads.set(id, emailIds);
+    const snippets = calls.snippets === null || this.key.value !== key ? undefined : answers.maybe(calls.snippets);
+    for (const snippet of snippets?.list ?? []) this.#snippets.set(snippet.emailId, snippet);
     const emails = answers.maybe(calls.emails);
     if (emails !== undefined) this.known.takeEmails(emails.list);
     else if (found.ids.length > 0) {
@@ -191,7 +196,8 @@ export class List {
     const newest = id === undefined ? undefined : this.known.emails.get(id);
     if (newest === undefined) return null;
     const role = this.mailbox.value?.role;
-    return rowOf(newest, this.inThread(newest.threadId), this.known.own.value, role === "sent" || role === "drafts");
+    const outgoing = role === "sent" || role === "drafts";
+    return rowOf(newest, this.inThread(newest.threadId), this.known.own.value, outgoing, this.#snippets.get(newest.id));
   }
 
   /** The Emails of a Thread that are shown together: all but what lies in Trash and Junk, unless one looks there. */

@@ -38,10 +38,13 @@ export interface ListCalls {
   query: Call<"Email/query">;
   threads: Call<"Thread/get">;
   emails: Call<"Email/get">;
+  /** Of a search: where its words stand. */
+  snippets: Call<"SearchSnippet/get"> | null;
 }
 
 /** The newest Email of each Thread, then all Emails of these Threads (RFC 8621 section 4.10). */
 export function listCalls(batch: Batch, filter: Record<string, unknown>, position: number, limit: number): ListCalls {
+  const isSearch = "text" in filter;
   const query = batch.add("Email/query", {
     filter,
     sort: [{ property: "receivedAt", isAscending: false }],
@@ -53,7 +56,8 @@ export function listCalls(batch: Batch, filter: Record<string, unknown>, positio
   const ids = batch.add("Email/get", { "#ids": query.ref("/ids"), properties: ["threadId"] });
   const threads = batch.add("Thread/get", { "#ids": ids.ref("/list/*/threadId") });
   const emails = batch.add("Email/get", { "#ids": threads.ref("/list/*/emailIds"), properties: ROW_PROPERTIES });
-  return { query, threads, emails };
+  const snippets = isSearch ? batch.add("SearchSnippet/get", { filter, "#emailIds": query.ref("/ids") }) : null;
+  return { query, threads, emails, snippets };
 }
 
 /** A whole conversation, but for the texts. */

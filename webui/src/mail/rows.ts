@@ -1,8 +1,10 @@
 /** What a row of the list shows of a Thread. */
 
 import { sameAddress, shortName } from "@/compose/addresses";
-import type { Email, EmailAddress, Id } from "@/jmap/types";
+import type { Email, EmailAddress, Id, SearchSnippet } from "@/jmap/types";
 import { wholeDate } from "@/ui/format";
+
+import { type Piece, pieces } from "./snippets";
 
 export interface Row {
   /** The newest Email of the Thread in this Mailbox: the one the query named. */
@@ -12,7 +14,8 @@ export interface Row {
   face: EmailAddress;
   count: number;
   subject: string;
-  preview: string;
+  /** The subject and the beginning of the text; of a search what was found in them, with marks. */
+  found: { subject: Piece[]; preview: Piece[] };
   receivedAt: string;
   unread: boolean;
   flagged: boolean;
@@ -37,9 +40,10 @@ export function peopleOf(emails: Email[], own: string[]): string {
 }
 
 /** The row of a Thread, from the Emails of it that are known. */
-export function rowOf(newest: Email, thread: Email[], own: string[], outgoing: boolean): Row {
+export function rowOf(newest: Email, thread: Email[], own: string[], outgoing: boolean, snippet?: SearchSnippet): Row {
   const nobody = { name: null, email: "" };
   const receivers = newest.to ?? [];
+  const subject = newest.subject?.trim() || "(no subject)";
   return {
     id: newest.id,
     threadId: newest.threadId,
@@ -50,8 +54,11 @@ export function rowOf(newest: Email, thread: Email[], own: string[], outgoing: b
       : peopleOf(thread, own),
     face: (outgoing ? receivers[0] : newest.from?.[0]) ?? nobody,
     count: thread.length,
-    subject: newest.subject?.trim() || "(no subject)",
-    preview: newest.preview,
+    subject,
+    found: {
+      subject: snippet?.subject ? pieces(snippet.subject) : [{ text: subject, marked: false }],
+      preview: snippet?.preview ? pieces(snippet.preview) : [{ text: newest.preview, marked: false }],
+    },
     receivedAt: newest.receivedAt,
     unread: thread.some(({ keywords }) => keywords.$seen !== true && keywords.$draft !== true),
     flagged: thread.some(({ keywords }) => keywords.$flagged === true),

@@ -11,6 +11,7 @@ was retired: until then nobody serves from it, and a copy that was broken off an
 begun anew by the same command.
 """
 
+import functools
 import hashlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
@@ -184,7 +185,7 @@ class Mover:
         """Copy all tables; nobody writes meanwhile."""
         tables = sorted(schema_tables(), key=lambda table: table.name == _LAST)
         for table in reversed(tables):
-            await self._target.write(lambda tx, table=table: clear(tx, table))  # type: ignore[misc]
+            await self._target.write(functools.partial(clear, table=table))
         for table in tables:
             self._progress.begin(table.name)
             total = await _count(self._source, table)

@@ -20,6 +20,7 @@ from pymailcore.store.keywords import keywords_of
 
 _LARGEST_UID: Final = 2**32 - 1
 _FIELD: Final = {field.value: field for field in q.Field}
+_WHOLE: Final = frozenset({q.Field.TEXT, q.Field.BODY})
 EVERYTHING: Final = q.And(())
 _NOTHING: Final = q.Or(())
 
@@ -30,7 +31,10 @@ MAX_WORDS: Final = 32
 """Words of one fuzzy key that are looked for."""
 
 FILTER_ENTRIES: Final = ("/private/filters/values/", "/shared/filters/values/")
-"""Where a filter is kept among the account's annotations; the first that is there counts."""
+"""Where a filter is kept among the annotations of the server; the first that is there counts."""
+
+MAX_FILTER_OCTETS: Final = 16_384
+"""A stored filter: more than anybody writes, and few enough that all filters can be read at once."""
 
 
 class UndefinedFilter(InvalidValue):
@@ -51,49 +55,67 @@ def with_filters(key: k.SearchKey, values: Mapping[str, bytes]) -> k.SearchKey:
     Several keys that are stored together stay together, as if they stood in parentheses.
 
     Args:
-        values: the account's annotations by name.
+        values: annotations of the server by name.
 
     Raises:
         UndefinedFilter: as its name says; also when there would be too many keys, or too deep ones.
     """
-    return _Filters(values).replaced(key, 1, "")
+    return _Filters(values, _named(key)).replaced(key, 1)
+
+
+def _named(key: k.SearchKey) -> str:
+    """The first filter that a key names; empty when it names none."""
+    if isinstance(key, k.Filtered):
+        return key.name
+    return next((name for part in k.parts(key) if (name := _named(part))), "")
 
 
 class _Filters:
-    def __init__(self, values: Mapping[str, bytes]) -> None:
+    """Puts keys in the place of filters.
+
+    A limit that is passed is laid to the filter of the command that was looked at last, as if that did not
+    exist (section 3.1); what is not there, to its own name.
+    """
+
+    def __init__(self, values: Mapping[str, bytes], named: str) -> None:
         self._values = values
         self._count = 0
         self._inside: list[str] = []
+        self._named = named
 
-    def replaced(self, key: k.SearchKey, depth: int, name: str) -> k.SearchKey:
+    def replaced(self, key: k.SearchKey, depth: int) -> k.SearchKey:
         self._count += 1
         if self._count > MAX_KEYS or depth > MAX_DEPTH:
-            raise UndefinedFilter(name)
+            raise UndefinedFilter(self._named)
         match key:
             case k.Both(keys):
-                return k.Both(tuple([self.replaced(each, depth + 1, name) for each in keys]))
+                return k.Both(tuple([self.replaced(each, depth + 1) for each in keys]))
             case k.Either(first, second):
-                return k.Either(self.replaced(first, depth + 1, name), self.replaced(second, depth + 1, name))
+                return k.Either(self.replaced(first, depth + 1), self.replaced(second, depth + 1))
             case k.Without(inner):
-                return k.Without(self.replaced(inner, depth + 1, name))
+                return k.Without(self.replaced(inner, depth + 1))
             case k.Fuzzy(inner):
-                return k.Fuzzy(self.replaced(inner, depth + 1, name))
-            case k.Filtered(other):
-                return self._stored(other, depth)
+                return k.Fuzzy(self.replaced(inner, depth + 1))
+            case k.Filtered(name):
+                return self._stored(name, depth)
         return key
 
     def _stored(self, name: str, depth: int) -> k.SearchKey:
+        if not self._inside:
+            self._named = name
+        if name in self._inside or len(self._inside) >= MAX_PASSES:
+            raise UndefinedFilter(self._named)
         value = next(
             (self._values[entry + name] for entry in FILTER_ENTRIES if entry + name in self._values), None
         )
-        if value is None or name in self._inside or len(self._inside) >= MAX_PASSES:
+        if value is None:
             raise UndefinedFilter(name)
         try:
             key = parse_filter(value)
         except BadFilter:
             raise UndefinedFilter(name) from None
         self._inside.append(name)
-        replaced = self.replaced(key, depth, name)
+        replaced = self.replaced(key, depth)
         self._inside.pop()
         return replaced
 
@@ -144,9 +166,9 @@ class _Compiler:
         return self._plain(key)
 
     def _text(self, field: q.Field, needle: str) -> q.Filter:
-        # An empty needle is in every string, also in that of a field which is not there.
+        # An empty needle is in every string; where there is no field, there is no string.
         if not needle.strip():
-            return EVERYTHING
+            return EVERYTHING if field in _WHOLE else q.HeaderContains(field.value, "")
         if not self.fuzzy:
             return q.Contains(field, needle)
         words = dict.fromkeys(needle.split(maxsplit=MAX_WORDS)[:MAX_WORDS])

@@ -10,7 +10,7 @@ is deleted is no longer subscribed.
 from collections.abc import Iterable
 from typing import Final
 
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.imap.errors import CANNOT
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.names import SEPARATOR
@@ -57,6 +57,11 @@ async def rename(session: Session, command: c.Rename) -> Status:
     path = store_path(command.to)
     if found.role == "inbox":
         made = await session.store.create_mailbox(session.account, path)
+        try:  # RFC 5464 section 4.1: they stay with INBOX, too
+            await session.store.sharing.copy_annotations(session.account, found.id, made.id)
+        except OverQuota:
+            await session.store.remove_mailbox(session.account, made.id, with_emails=False)
+            raise
         ranges = ((1, 2**32 - 1),)
         await session.store.move(session.account, found.id, ranges, made.id)
         return ok("Moved what was in INBOX")

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import trio
 
-from pymailcore.imap.commands.criteria import EVERYTHING, compile_key, with_filters
+from pymailcore.imap.commands.criteria import EVERYTHING, FILTER_ENTRIES, compile_key, with_filters
 from pymailcore.imap.protocol import search_keys as k
 from pymailcore.imap.protocol.responses import Status, no, ok, string
 from pymailcore.imap.protocol.server import State
@@ -94,7 +94,13 @@ async def resolved(session: Session, key: k.SearchKey) -> k.SearchKey:
     """
     if not k.contains(key, k.Filtered):
         return key
-    return with_filters(key, await session.store.sharing.annotations(session.account, None, session.account))
+    account, sharing = session.account, session.store.sharing
+    names = [
+        name
+        for name in await sharing.annotation_sizes(account, None, account)
+        if name.startswith(FILTER_ENTRIES)
+    ]
+    return with_filters(key, await sharing.annotations(account, None, account, names))
 
 
 async def _window_by_window(session: Session, wanted: q.Filter, size: int, progress: Progress) -> list[int]:

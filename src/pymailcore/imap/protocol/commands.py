@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pymailcore.imap.protocol.fetch_items import FetchItem
 from pymailcore.imap.protocol.flags import Flags
+from pymailcore.imap.protocol.metadata_grammar import MetadataOptions, Values
 from pymailcore.imap.protocol.search_keys import SearchKey
 from pymailcore.imap.protocol.search_options import PartialRange, ReturnOptions
 from pymailcore.imap.protocol.sequence import SequenceSet
@@ -126,6 +127,32 @@ class StatusOf:
 
     mailbox: str
     items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetMetadata:
+    """GETMETADATA (RFC 5464).
+
+    Attributes:
+        mailbox: empty for the server.
+        entries: without repeats, as they are written.
+    """
+
+    mailbox: str
+    entries: tuple[str, ...]
+    options: MetadataOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetadata:
+    """SETMETADATA (RFC 5464).
+
+    Attributes:
+        mailbox: empty for the server.
+    """
+
+    mailbox: str
+    values: Values = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +284,8 @@ Command = (
     | Subscribe
     | List
     | StatusOf
+    | GetMetadata
+    | SetMetadata
     | Append
     | Check
     | Close

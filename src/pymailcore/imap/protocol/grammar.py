@@ -1,8 +1,8 @@
 """From the pieces of a command to a value.
 
 Standards: RFC 3501 section 9; RFC 2177 section 4, RFC 2342 section 6, RFC 2971 section 4, RFC 3691
-section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 5256 section 5, RFC 6851 section 5,
-RFC 9394 section 4.
+section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 5256 section 5, RFC 5464 section 5,
+RFC 6851 section 5, RFC 9394 section 4.
 
 Each command has one small function; the table at the end leads from its name to it.
 """
@@ -16,6 +16,13 @@ from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.dates import parse_date_time
 from pymailcore.imap.protocol.fetch_grammar import parse_fetch_items
 from pymailcore.imap.protocol.flags import Flags, parse_flags
+from pymailcore.imap.protocol.metadata_grammar import (
+    MetadataOptions,
+    parse_entries,
+    parse_entry_values,
+    parse_metadata_options,
+    sees_options,
+)
 from pymailcore.imap.protocol.names import decode_name
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import UnknownCharset, parse_criteria, parse_search
@@ -175,6 +182,25 @@ def _status(scanner: Scanner) -> c.StatusOf:
     return c.StatusOf(mailbox, tuple(items))
 
 
+def _get_metadata(scanner: Scanner) -> c.GetMetadata:
+    options = None
+    if scanner.sees(b" ("):
+        scanner.space()
+        options = parse_metadata_options(scanner)
+    mailbox = _mailbox(scanner)
+    scanner.space()
+    if options is None and sees_options(scanner):
+        options = parse_metadata_options(scanner)
+        scanner.space()
+    return c.GetMetadata(mailbox, parse_entries(scanner), options or MetadataOptions())
+
+
+def _set_metadata(scanner: Scanner) -> c.SetMetadata:
+    mailbox = _mailbox(scanner)
+    scanner.space()
+    return c.SetMetadata(mailbox, parse_entry_values(scanner))
+
+
 def _append(scanner: Scanner) -> c.Append:
     mailbox = _mailbox(scanner)
     scanner.space()
@@ -321,6 +347,8 @@ _COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyT
         b"LIST": lambda s: _list(s, subscribed=False),
         b"LSUB": lambda s: _list(s, subscribed=True),
         b"STATUS": _status,
+        b"GETMETADATA": _get_metadata,
+        b"SETMETADATA": _set_metadata,
         b"APPEND": _append,
         b"CHECK": _nothing(c.Check()),
         b"CLOSE": _nothing(c.Close()),

@@ -29,11 +29,11 @@ BEFORE_LOGIN: Final = CommandLimits(
 )
 
 
-def after_login(message_octets: int) -> CommandLimits:
-    """Budgets for somebody who is known."""
+def after_login(message_octets: int, annotation_octets: int) -> CommandLimits:
+    """Budgets for somebody who is known; an annotation of the largest size always fits."""
     return CommandLimits(
-        line_octets=1_048_576,
-        literal_octets=131_072,
+        line_octets=max(1_048_576, 2 * annotation_octets),
+        literal_octets=max(131_072, annotation_octets),
         literals=1_024,
         message_octets=message_octets,
         discard_octets=4 * message_octets,

@@ -23,6 +23,7 @@ from pymailcore.imap.protocol.limits import CommandLimits
 _LITERAL: Final = re.compile(rb"\{([0-9]{1,20})(\+?)\}\r?\n\Z")
 _TAG: Final = re.compile(rb"""[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,64}(?= )""")
 _APPEND: Final = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
+_SET_METADATA: Final = re.compile(rb"[^ ]+ SETMETADATA ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,12 @@ class TooBig:
     Attributes:
         tag: of the command, None when it has none that can be read.
         fatal: nobody knows where the next command begins.
+        annotation: it would have been the value of an annotation.
     """
 
     tag: bytes | None
     fatal: bool
+    annotation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class CommandReader:
         self._in_message = False
         self._refused = False
         self._no_room = False
+        self._large_annotation = False
 
     def take(self) -> Taken | None:
         """Take the next thing that happened; None for "more octets, please"."""
@@ -163,7 +167,10 @@ class CommandReader:
             self._message_octets += size
             self._in_message = True
             return self._message_octets <= self.limits.message_octets
-        if size > self.limits.literal_octets or size >= self._budget:
+        if size > self.limits.literal_octets:
+            self._large_annotation = _SET_METADATA.match(self._head) is not None
+            return False
+        if size >= self._budget:
             return False
         self._budget -= size
         return True
@@ -196,8 +203,8 @@ class CommandReader:
             self.release()
 
     def _refuse(self, *, fatal: bool) -> TooBig:
-        tag = self._forget()
-        return TooBig(tag, fatal)
+        annotation = self._large_annotation
+        return TooBig(self._forget(), fatal, annotation)
 
     def _put_off(self) -> NoRoom:
         return NoRoom(self._forget())

@@ -53,7 +53,11 @@ class Scanner:
 
     def sees_set(self) -> bool:
         """Whether a sequence set comes next."""
-        return _SET.match(self._line, self._at) is not None
+        return self.matches(_SET)
+
+    def matches(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether what comes next begins as a pattern says."""
+        return pattern.match(self._line, self._at) is not None
 
     def takes(self, octets: bytes) -> bool:
         """Take these octets if they come next."""

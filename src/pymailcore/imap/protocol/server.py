@@ -19,7 +19,7 @@ from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.grammar import parse_command
 from pymailcore.imap.protocol.limits import BEFORE_LOGIN, after_login
-from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, Whole
+from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, TooBig, Whole
 from pymailcore.imap.protocol.responses import CONTINUE, IDLING, Condition, Status, bad, bye, no
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import CHARSETS, UnknownCharset
@@ -79,6 +79,8 @@ _ALLOWED: Final[dict[type[c.Command], frozenset[State]]] = {
     c.Subscribe: _AFTER,
     c.List: _AFTER,
     c.StatusOf: _AFTER,
+    c.GetMetadata: _AFTER,
+    c.SetMetadata: _AFTER,
     c.Append: _AFTER,
     c.Check: _SELECTED,
     c.Close: _SELECTED,
@@ -112,6 +114,7 @@ class ImapServerProtocol:
 
     Args:
         message_octets: the largest message that APPEND takes.
+        annotation_octets: the largest value that SETMETADATA takes.
         budget: what messages in transit may take, shared by all connections; a budget for one message when
             None. `release` gives back what is taken when the conversation ends.
     """
@@ -120,11 +123,13 @@ class ImapServerProtocol:
         self,
         *,
         message_octets: int,
+        annotation_octets: int,
         state: State = State.CONNECTED,
         budget: MailDataBudget | None = None,
     ) -> None:
         self.state = state
         self._message_octets = message_octets
+        self._annotation_octets = annotation_octets
         self._reader = CommandReader(BEFORE_LOGIN, budget or MailDataBudget(message_octets))
         self._mode = _Mode.COMMAND
         self._tag = b"*"
@@ -268,7 +273,7 @@ class ImapServerProtocol:
         elif kind is c.Select and self.state is State.SELECTED:  # RFC 3501 section 6.3.1
             self.state = State.AUTHENTICATED
         if status.ok and kind in (c.Login, c.Authenticate):
-            self._reader.change_limits(after_login(self._message_octets))
+            self._reader.change_limits(after_login(self._message_octets, self._annotation_octets))
         self._check_faults()
         if self.state is State.NOT_AUTHENTICATED:
             self._commands += 1
@@ -294,11 +299,17 @@ class ImapServerProtocol:
         elif taken.fatal:
             self.close(bye("Command is too large", b"TOOBIG"))
         else:
-            status = no if taken.tag else bad
-            self._out.append(status("Literal is too large", b"TOOBIG").encode(taken.tag or b"*"))
-            self._faults += 1
-            self._check_faults()
+            self._refuse(taken)
         return _Step.AGAIN
+
+    def _refuse(self, taken: TooBig) -> None:
+        code = b"TOOBIG"
+        if taken.annotation:  # RFC 5464 section 4.3
+            code = b"METADATA MAXSIZE %d" % self._annotation_octets
+        status = no if taken.tag else bad
+        self._out.append(status("Literal is too large", code).encode(taken.tag or b"*"))
+        self._faults += 1
+        self._check_faults()
 
     def _take_command(self, pieces: list[bytes]) -> Event | _Step:
         self._tag = b"*"

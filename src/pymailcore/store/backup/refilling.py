@@ -4,6 +4,7 @@ The store is claimed first, so what was broken off is known as that by everybody
 store that has an account and is not claimed is somebody's and is left alone.
 """
 
+import functools
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,9 +98,9 @@ async def _load(engine: Engine, connection: apsw.Connection, progress: Progress)
     progress.begin("rows into the database")
     tables = sorted(schema_tables(), key=lambda table: table.name == _LAST)
     for number, table in enumerate(tables):
-        await engine.database.write(lambda tx, table=table: clear(tx, table))  # type: ignore[misc]
+        await engine.database.write(functools.partial(clear, table=table))
         for page in _pages(connection, table):
-            await engine.database.write(lambda tx, t=table, p=page: load(tx, t, p))  # type: ignore[misc]
+            await engine.database.write(functools.partial(load, table=table, rows=page))
         progress.at((number + 1) / len(tables))
 
 

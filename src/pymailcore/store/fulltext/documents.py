@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, Protocol
 
 from pymailcore.extract.attachment_text import AttachmentText
 from pymailcore.message.structure import walk
+from pymailcore.message.text import is_markup
 from pymailcore.store.folding import normal
 from pymailcore.store.texts import SearchedMessage
 
@@ -85,6 +86,14 @@ class IndexWriting(Protocol):
         """What it holds."""
         ...
 
+    async def fault(self) -> str:
+        """Look through its own structure, as far as the engine can; what is wrong there, or nothing."""
+        ...
+
+    async def distrust(self) -> None:
+        """Let it count no more: searches look through the mail, and the next `open` begins a new one."""
+        ...
+
     async def close(self) -> None:
         """Close it; one that is built beside and was not taken is removed."""
         ...
@@ -113,12 +122,12 @@ class Read(NamedTuple):
 def read(email: int, message: SearchedMessage, attachments: AttachmentText) -> Read:
     """Take the texts of a message."""
     from_, to, cc, bcc, subject = message.named
-    texts = (message.body(), subject, from_, to, cc, bcc, message.header(), message.names())
+    texts = (message.body(), subject, from_, to, cc, bcc, message.header(), message.files())
     wanted = [
         Wanted(part.mime_type, part.filename or "", message.content(part))
         for part in walk(message.root)
         if not part.children
-        and part.type != "text"
+        and (part.type != "text" or is_markup(part))
         and attachments.wants(part.mime_type, part.filename or "", part.size)
     ]
     return Read(email, texts, wanted)

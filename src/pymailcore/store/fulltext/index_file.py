@@ -24,12 +24,22 @@ import apsw
 from pymailcore.store.fulltext.words import TOKENIZER
 from pymailcore.store.types import Row
 
-FORMAT: Final = f"2 {unicodedata.unidata_version}"
+FORMAT: Final = f"3 {unicodedata.unidata_version}"
 BITS: Final = 32
 """An account's documents and chunks of vocabulary are numbered `no << BITS | n`."""
 
 COLUMNS: Final = ("body", "subject", "from_", "to_", "cc", "bcc", "header", "attachment")
 """Of `words`, each with the stream of one text."""
+
+
+def mark_of_account(no: int) -> str:
+    """What stands before each token of an account in `words`: nobody meets the words of another."""
+    return f"{no}~"
+
+
+def rows_of(no: int) -> tuple[int, int]:
+    """The first and the last number that documents and chunks of an account may have."""
+    return no << BITS, (no + 1 << BITS) - 1
 
 
 def schema(prefix: str = "") -> str:

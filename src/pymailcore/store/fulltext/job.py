@@ -17,11 +17,12 @@ from pymailcore.runtime.hub import ChangeHub, Follower
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.engine import Engine
+from pymailcore.store.fulltext.checking import Checked, check_index
 from pymailcore.store.fulltext.documents import IndexWriting, Statistics
 from pymailcore.store.fulltext.index_file import IndexFolder
 from pymailcore.store.fulltext.indexer import Indexer
 from pymailcore.store.fulltext.writing import SqliteWriting
-from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping import alarms, chores
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.layout import Layout
 from pymailcore.store.postgres.text_writing import PostgresWriting
@@ -36,6 +37,12 @@ LOOK_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3_600.0
+CHECK_MS: Final = 86_400_000
+"""So often it is looked whether the index says what it should (`checking`)."""
+
+CHECKED: Final = "index-check"
+"""The notes of the last look, among those of other jobs."""
+
 BEHIND_SECONDS: Final = 300.0
 """From here on an alarm says that the index is behind."""
 
@@ -167,6 +174,7 @@ class IndexJob:
                         sweep_at = trio.current_time() + SWEEP_SECONDS
                         await sweep(self._house, self._index, self._turn)
                         await self._renew()
+                        await self._check()
                     begun = trio.current_time()
                     async with self._turn:
                         more = await self._index.merge()
@@ -183,6 +191,45 @@ class IndexJob:
         if found.gone >= ANEW_DOCUMENTS and found.gone > found.documents:
             log.info("the text index is built anew", documents=found.documents, gone=found.gone)
             await reindex(self._engine, self._attachments)
+
+    async def _check(self) -> None:
+        """Once a day, look whether the index says what it should; one that does not is made anew at once.
+
+        Meanwhile searches look through what the new one lacks, so that nothing is missed any more.
+        """
+        begun_ms = self._house.now_ms()
+        last = await self._house.read(_last_check)
+        if last.ended_ms and 0 <= begun_ms - last.ended_ms < CHECK_MS:
+            return
+        async with self._turn:
+            fault = await self._index.fault()
+        checked = await check_index(self._engine)
+        if fault or checked.lost:
+            await self._make_anew(fault, checked)
+        found = await self._index.statistics()
+        place = {**found._asdict(), "checked": checked.emails, "sampled": checked.sampled}
+        chore = chores.Chore({**place, "lost": len(checked.lost)}, begun_ms, self._house.now_ms())
+        await self._house.write(lambda tx: chores.save(tx, CHECKED, chore))
+
+    async def _make_anew(self, fault: str, checked: Checked) -> None:
+        """Do without a damaged index until there is another one."""
+        self._metrics.index_lost.inc(len(checked.lost))
+        for one in checked.lost[: alarms.MOST]:
+            log.error("the text index does not find an Email", account=one.account, email=one.email)
+        text = fault or f"{len(checked.lost)} Emails that it should have are not found by it"
+        damaged = alarms.Alarm(alarms.INDEX, "damaged", f"the full-text index is made anew: {text}")
+        await self._house.alarms(alarms.INDEX, [damaged], prefix="damaged")
+        async with self._turn:
+            self._since = trio.current_time()
+            await self._index.distrust()
+            await self._indexer.open()
+            await self._indexer.index(await self._indexer.behind())
+            self._since = None
+        await self._house.alarms(alarms.INDEX, [], prefix="damaged")
+
+
+async def _last_check(tx: Transaction) -> chores.Chore:
+    return await chores.load(tx, CHECKED)
 
 
 def _alarm(lag_seconds: float) -> alarms.Alarm:

@@ -5,29 +5,15 @@ newer than that of the store: what it lacks is then among the Emails that change
 whatever is indexed meanwhile. The tail, and Emails that could not be read, are looked at one by one.
 """
 
-import itertools
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-import orjson
-
 from pymailcore.base.ids import AccountId
-from pymailcore.store.fulltext.index_file import BITS
-from pymailcore.store.fulltext.vocabulary import filling, grams
-from pymailcore.store.fulltext.words import Plan, Words
+from pymailcore.store.fulltext.words import Plan
 from pymailcore.store.types import Transaction
 
-MOST_WORDS: Final = 20_000
-"""Words that a part of a word may come to, some 10 us each; with more of them the messages are looked
-through."""
-
-MOST_PHRASES: Final = 8_000
-"""Rows of words that a needle may come to, some 25 us each."""
-
-TOGETHER: Final = 48
-"""Up to so many are asked for at once. More of them one by one: for each document FTS5 looks at all of an
-OR."""
+NO_HELP: Final = 1_000
+"""As so many queries counts a needle that the index is asked for in vain."""
 
 
 class Spot(NamedTuple):
@@ -48,10 +34,14 @@ class Expression(NamedTuple):
     Attributes:
         texts: queries in the index's own language, any of which finds an Email.
         exact: what they find has the needle; else it may have it.
+        alone: its only text cannot be put together with others (`TextIndex.both`).
+        cost: as many queries are as dear.
     """
 
     texts: tuple[str, ...]
     exact: bool
+    alone: bool = False
+    cost: int = 1
 
 
 class TextIndex(Protocol):
@@ -83,6 +73,10 @@ class TextIndex(Protocol):
         self, tx: Transaction, spot: Spot, columns: Sequence[str], plan: Plan
     ) -> Expression | None:
         """What to ask for a plan in some columns; None: the index is of no help."""
+        ...
+
+    async def field(self, tx: Transaction, spot: Spot, name: Plan, needle: Plan | None) -> Expression | None:
+        """What to ask for a field of the header, and for what is in its value."""
         ...
 
     def both(self, texts: Sequence[str]) -> str:
@@ -132,129 +126,24 @@ class NoIndex:
         """It is of no help."""
         return None
 
-    def both(self, texts: Sequence[str]) -> str:
-        """Nothing is ever asked."""
-        raise NotImplementedError
-
-    def having(self, spot: Spot, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """Nothing is ever asked."""
-        raise NotImplementedError
-
-    def has(self, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """Nothing is ever asked."""
-        raise NotImplementedError
-
-
-_SPOT: Final = "SELECT no, modseq FROM idx.accounts WHERE account = ?1"
-_TAIL: Final = (
-    "SELECT e.id FROM emails e WHERE e.account = ?1 AND e.changed_modseq > ?2"
-    " AND NOT EXISTS (SELECT 1 FROM idx.docs d WHERE d.email = e.id)"
-    " UNION SELECT u.email FROM idx.unread u WHERE u.no = ?3 LIMIT ?4"
-)
-_SOME_CHUNKS: Final = (
-    "SELECT t.text FROM idx.grams g CROSS JOIN idx.terms t ON t.id = g.rowid"
-    " WHERE g.grams MATCH ?3 AND g.rowid BETWEEN ?1 AND ?2"
-    " UNION ALL SELECT text FROM idx.terms WHERE id = ?1"
-)
-_ALL_CHUNKS: Final = "SELECT text FROM idx.terms WHERE id BETWEEN ?1 AND ?2"
-
-
-def rows_of(no: int) -> tuple[int, int]:
-    """The first and the last number that documents and chunks of an account may have."""
-    return no << BITS, (no + 1 << BITS) - 1
-
-
-class SqliteIndex:
-    """The index on SQLite: a file attached as `idx`, or an empty one where there is none."""
-
-    unindexed: Final = "NOT EXISTS (SELECT 1 FROM idx.docs d WHERE d.email = e.id)"
-    keeps_attached: Final = False
-
-    async def attached(self, tx: Transaction, emails: Sequence[int]) -> dict[int, str]:  # noqa: ARG002
-        """Its phrases are exact."""
-        return {}
-
-    async def spot(self, tx: Transaction, account: AccountId) -> Spot | None:
-        """Where the index is with an account."""
-        row = await tx.row(_SPOT, account)
-        return Spot(0, 0) if row is None else Spot(*row)
-
-    async def tail(self, tx: Transaction, account: AccountId, spot: Spot, most: int) -> list[int] | None:
-        """Emails that the index does not say anything about."""
-        rows = await tx.rows(_TAIL, account, spot.modseq, spot.no, most + 1)
-        return None if len(rows) > most else [row[0] for row in rows]
-
-    async def expression(
-        self, tx: Transaction, spot: Spot, columns: Sequence[str], plan: Plan
+    async def field(
+        self,
+        tx: Transaction,  # noqa: ARG002 - the interface
+        spot: Spot,  # noqa: ARG002
+        name: Plan,  # noqa: ARG002
+        needle: Plan | None,  # noqa: ARG002
     ) -> Expression | None:
-        """A query of FTS5."""
-        slots: list[Sequence[str] | None] = [
-            await self._filling(tx, spot, slot) if isinstance(slot, Words) else slot for slot in plan.slots
-        ]
-        known = [slot for slot in slots if slot is not None]
-        if any(not slot for slot in known):
-            return Expression((_in(columns, [[_NOTHING]]),), exact=True)
-        most = MOST_WORDS if len(slots) == 1 else MOST_PHRASES
-        if known and len(known) == len(slots) and math.prod(map(len, known)) <= most:
-            return Expression(_texts(columns, itertools.product(*known)), plan.exact)
-        few = [slot for slot in known if len(slot) <= TOGETHER]
-        if not few:
-            return None
-        parts = [_in(columns, [[token] for token in slot]) for slot in few]
-        return Expression((self.both(parts),), exact=False)
+        """It is of no help."""
+        return None
 
     def both(self, texts: Sequence[str]) -> str:
-        """What has all of these."""
-        return " AND ".join(f"({text})" for text in texts)
+        """Nothing is ever asked."""
+        raise NotImplementedError
 
     def having(self, spot: Spot, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """A SELECT of Emails."""
-        first, last = rows_of(spot.no)
-        if len(texts) == 1:
-            return (
-                "SELECT d.email AS id FROM idx.words w CROSS JOIN idx.docs d ON d.doc = w.rowid"
-                " WHERE w.words MATCH {} AND w.rowid BETWEEN {} AND {}",
-                (texts[0], first, last),
-            )
-        return (
-            "SELECT d.email AS id FROM (SELECT DISTINCT w.rowid AS doc FROM json_each({}) j"
-            " CROSS JOIN idx.words w ON w.words MATCH j.value AND w.rowid BETWEEN {} AND {}) f"
-            " CROSS JOIN idx.docs d ON d.doc = f.doc",
-            (orjson.dumps(texts).decode(), first, last),
-        )
+        """Nothing is ever asked."""
+        raise NotImplementedError
 
     def has(self, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """A condition on one Email."""
-        return (
-            "EXISTS (SELECT 1 FROM json_each({}) j CROSS JOIN idx.docs d ON d.email = e.id"
-            " CROSS JOIN idx.words w ON w.rowid = d.doc AND w.words MATCH j.value)",
-            (orjson.dumps(texts).decode(),),
-        )
-
-    async def _filling(self, tx: Transaction, spot: Spot, slot: Words) -> Sequence[str] | None:
-        """The words that may stand in a slot; None: too many."""
-        wanted = grams(slot.part)
-        first, last = rows_of(spot.no)
-        if wanted is None:
-            rows = await tx.rows(_ALL_CHUNKS, first, last)
-        else:
-            rows = await tx.rows(_SOME_CHUNKS, first, last, wanted)
-        found = filling((row[0] for row in rows), slot, MOST_WORDS)
-        return None if found is None else sorted(found)
-
-
-_NOTHING: Final = "\x1f\x1f"  # no token of a stream
-
-
-def _texts(columns: Sequence[str], phrases: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """One query for some phrases, or one for each of many."""
-    listed = list(phrases)
-    if len(listed) <= TOGETHER:
-        return (_in(columns, listed),)
-    return tuple(_in(columns, [phrase]) for phrase in listed)
-
-
-def _in(columns: Sequence[str], phrases: Iterable[Sequence[str]]) -> str:
-    """FTS5's own language for any of some phrases in any of some columns."""
-    quoted = ['"' + " ".join(phrase).replace('"', '""') + '"' for phrase in phrases]
-    return f"{{{' '.join(columns)}}} : ({' OR '.join(quoted)})"
+        """Nothing is ever asked."""
+        raise NotImplementedError

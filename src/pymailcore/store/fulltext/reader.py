@@ -10,18 +10,20 @@ make another.
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from pymailcore.store.fulltext.index_file import MARK, STATE, IndexFolder, is_fit, schema
+from pymailcore.store.fulltext.sqlite_lookup import IN_FIELD, PLACES, in_field
 
 DAMAGED: Final = ".damaged"
 """Ending of the file that says that an index is damaged."""
 
 _CLOCK_NS: Final = 50_000_000
-_CACHE_OCTETS: Final = 16 * 1024 * 1024
+_CACHE_OCTETS: Final = 8 * 1024 * 1024
 
 
 def is_damage(error: apsw.Error) -> bool:
@@ -39,6 +41,7 @@ class IndexReader:
         self._seen: int | None = None
         self._file: Path | None = None
         self._attached = False
+        self._prepared = False
 
     def refresh(self, connection: apsw.Connection) -> None:
         """Attach the file that counts, if that is another one now; outside of transactions."""
@@ -60,24 +63,27 @@ class IndexReader:
         return True
 
     def _attach(self, connection: apsw.Connection, file: Path | None) -> None:
-        if self._attached and file is not None and file == self._file:
+        if self._attached and file is not None and file == self._file and not _is_noted(file):
             return
         if self._attached:
             connection.execute("DETACH idx")
             self._attached = False
+        elif not self._prepared:
+            connection.register_fts5_function(IN_FIELD, in_field)
+            with _writable(connection):
+                connection.execute(PLACES)
+            self._prepared = True
         self._file = None
         if file is not None and self._attach_file(connection, file):
             self._file = file
         else:
             connection.execute("ATTACH ':memory:' AS idx")
-            read_only = connection.pragma("query_only")
-            connection.pragma("query_only", False)
-            connection.execute(schema("idx."))
-            connection.pragma("query_only", read_only)
+            with _writable(connection):
+                connection.execute(schema("idx."))
         self._attached = True
 
     def _attach_file(self, connection: apsw.Connection, file: Path) -> bool:
-        if file.with_name(file.name + DAMAGED).exists():
+        if _is_noted(file):
             return False
         attached = False
         try:
@@ -92,6 +98,21 @@ class IndexReader:
         if attached:
             connection.execute("DETACH idx")
         return False
+
+
+@contextlib.contextmanager
+def _writable(connection: apsw.Connection) -> Iterator[None]:
+    """Let the connection write, for what is in memory."""
+    read_only = connection.pragma("query_only")
+    connection.pragma("query_only", False)
+    try:
+        yield
+    finally:
+        connection.pragma("query_only", read_only)
+
+
+def _is_noted(file: Path) -> bool:
+    return file.with_name(file.name + DAMAGED).exists()
 
 
 def _note(file: Path) -> None:

@@ -10,9 +10,12 @@ where, the needle is a substring of the text; what the index finds by it need no
 - Of a longer word than `LONGEST` there are pieces, each beginning `STEP` later than the one before, the last
   at its end. BREAK stands where a piece is cut off, so that a piece is not taken for a word of its own.
 
+The text of a header has FIELD before each field of the message and PART_FIELD before each of a part, so that
+it can be told which field something is in.
+
 A needle is cut up likewise. Of several words the first may be the end of a word of the text and the last the
-beginning of one, those between are whole; one word alone may be anywhere in a word. SPACE and BREAK are white
-space, which normal text does not contain.
+beginning of one, those between are whole; one word alone may be anywhere in a word. SPACE, BREAK and the
+marks of fields are white space, which normal text does not contain.
 
 Standards: RFC 9051 section 6.4.4 (substrings), RFC 8621 section 4.4.1 (words and phrases).
 """
@@ -26,6 +29,8 @@ from typing import Final, NamedTuple
 
 SPACE: Final = "\x1f"
 BREAK: Final = "\x1e"
+FIELD: Final = "\x1d"
+PART_FIELD: Final = "\x1c"
 LONGEST: Final = 128
 STEP: Final = 64
 MOST_TOKENS: Final = 100
@@ -242,12 +247,8 @@ def phrase(needle: str, how: How) -> Plan:
 
 
 def field_name(name: str) -> Plan:
-    """Plan to find a header field by its normal name, in a text of "name: value"; never exact."""
-    found = tokens(name)
-    if not found:
-        return Plan((), exact=False)
-    begin = (found[0],) if is_word(found[0]) else (found[0], SPACE + found[0])
-    return Plan((begin, *((token,) for token in found[1:]), (":", ":" + SPACE)), exact=False)
+    """Plan to find a header field of the message by its normal name: what stands before its value."""
+    return Plan(((FIELD,), *((token,) for token in tokens(name)), (":", ":" + SPACE)))
 
 
 def has_phrase(text: str, needle: str, how: How) -> bool:

@@ -17,8 +17,7 @@ import apsw
 import orjson
 
 from pymailcore.store.fulltext.documents import Document, Part, Statistics
-from pymailcore.store.fulltext.index_file import BITS, COLUMNS
-from pymailcore.store.fulltext.lookup import rows_of
+from pymailcore.store.fulltext.index_file import BITS, COLUMNS, mark_of_account, rows_of
 from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk
 from pymailcore.store.fulltext.words import is_word, stream
 
@@ -36,7 +35,7 @@ _BUSY_MS: Final = 10_000
 _INSERT: Final = (
     f"INSERT INTO words (rowid, {', '.join(COLUMNS)}) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"  # noqa: S608
 )
-_HAS_WORD: Final = "SELECT 1 FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 LIMIT 1"
+_HAS_WORD: Final = "SELECT 1 FROM words WHERE words MATCH ?1 LIMIT 1"
 _ACCOUNT: Final = "SELECT no, next_doc, next_chunk FROM accounts WHERE account = ?1"
 _NEW_ACCOUNT: Final = "INSERT INTO accounts (account) VALUES (?1) RETURNING no, next_doc, next_chunk"
 
@@ -172,6 +171,16 @@ class IndexWriter:
         octets = self._execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").get
         return Statistics(documents - gone, gone, unread, octets)
 
+    def fault(self) -> str:
+        """What SQLite finds wrong in the file, and FTS5 in its tables; nothing when all is well."""
+        try:
+            found = self._connection.pragma("quick_check")
+            for table in ("words", "grams"):
+                self._execute(f"INSERT INTO {table} ({table}) VALUES ('integrity-check')")  # noqa: S608
+        except apsw.CorruptError as error:
+            return str(error)
+        return "" if found == "ok" else str(found)
+
     def _configure(self, table: str, name: str, value: int) -> None:
         self._execute(f"INSERT INTO {table} ({table}, rank) VALUES (?, ?)", (name, value))  # noqa: S608
 
@@ -202,11 +211,13 @@ class IndexWriter:
         fresh: set[str] = set()
         rows: list[tuple[Any, ...]] = []
         first = no << BITS
+        mark = mark_of_account(no)
+        between = f" {mark}"
         for number, document in enumerate(documents, next_doc):
             streams = []
             for text in document.texts:
                 cut, there = stream(text)
-                streams.append(" ".join(cut))
+                streams.append(mark + between.join(cut) if cut else "")
                 fresh |= there
             rows.append((first | number, *streams))
         fresh -= known
@@ -222,7 +233,7 @@ class IndexWriter:
         return self._add_words(no, next_chunk, sorted(words)) if words else next_chunk
 
     def _has_word(self, no: int, word: str) -> bool:
-        return self._execute(_HAS_WORD, (f'"{word}"', *rows_of(no))).fetchone() is not None
+        return self._execute(_HAS_WORD, (f'"{mark_of_account(no)}{word}"',)).fetchone() is not None
 
     def _add_words(self, no: int, next_chunk: int, words: list[str]) -> int:
         """Put new words into the open chunk; when it is full, into chunks that are in `grams`."""

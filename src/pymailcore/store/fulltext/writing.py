@@ -77,6 +77,14 @@ class SqliteWriting:
         """What it holds."""
         return await self._with(lambda writer: writer.statistics())
 
+    async def fault(self) -> str:
+        """Let SQLite look through the file."""
+        return await self._with(lambda writer: writer.fault())
+
+    async def distrust(self) -> None:
+        """Leave the note that readers and `open` go by."""
+        await self._run(self._distrust)
+
     async def close(self) -> None:
         """Close the file; one that is built beside and does not count is removed."""
         with trio.CancelScope(shield=True):
@@ -105,8 +113,7 @@ class SqliteWriting:
                 if is_damage(error):
                     log.error("the text index is damaged", file=str(self._writer.path), fault=str(error))
                     with contextlib.suppress(OSError):
-                        _note(self._writer.path).touch()
-                    self._drop()
+                        self._distrust()
                 raise TemporaryFailure(f"the text index cannot be used now: {error}") from error
 
         return await self._run(run)
@@ -161,6 +168,13 @@ class SqliteWriting:
             writer, self._writer = self._writer, None
             with contextlib.suppress(apsw.Error):
                 writer.close()
+
+    def _distrust(self) -> None:
+        """Note that the file is damaged, and do without it."""
+        current = self._folder.current() if self._writer is None else self._writer.path
+        self._drop()
+        if current is not None:
+            _note(current).touch()
 
     def _close(self) -> None:
         built = self._writer.path if self._writer is not None and self._beside else None

@@ -5,6 +5,7 @@ without a doubt is: a reference whose owner is gone goes, a blob without referen
 collector proves that nobody needs it). Wrong counters are an alarm: `pymailcore verify --repair` sets them.
 """
 
+import functools
 from typing import Any, Final
 
 import orjson
@@ -102,7 +103,7 @@ async def audit_references(house: House) -> None:
             after = -1
             break
         for owner in owners:
-            if await house.write(lambda tx, owner=owner: _drop(tx, owner)):  # type: ignore[misc]
+            if await house.write(functools.partial(_drop, owner=owner)):
                 log.error("a reference of nobody is dropped", owner=owner)
                 house.metrics.store_audit_findings.labels("reference").inc()
         after = upto
@@ -145,11 +146,15 @@ async def audit_blobs(house: House) -> None:
     while found:
         some, found = found[: pace.rows], found[pace.rows :]
         listed = orjson.dumps(some).decode()
-        await house.write(lambda tx, listed=listed: tx.run(_LOOSEN, listed), pace)  # type: ignore[misc]
+        await house.write(functools.partial(_loosen, listed=listed), pace)
     if unneeded:
         log.warning("blobs without a reference were found", blobs=len(unneeded))
         house.metrics.store_audit_findings.labels("blob").inc(len(unneeded))
     await _note(house, BLOBS, high)
+
+
+async def _loosen(tx: Transaction, listed: str) -> None:
+    await tx.run(_LOOSEN, listed)
 
 
 async def _faults(house: House, account: int) -> list[str]:

@@ -6,6 +6,7 @@ choice of packs to write anew (who removes a pack looks again: `sweeper`). A wal
 nothing.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
@@ -126,7 +127,7 @@ async def _write(house: House, sql: str, rows: list[tuple[int, ...]]) -> None:
     pace = Pace(128)
     while rows:
         some, rows = rows[: pace.rows], rows[pace.rows :]
-        await house.write(lambda tx, some=some: tx.run_many(sql, some), pace)  # type: ignore[misc]
+        await house.write(functools.partial(_run_many, sql=sql, rows=some), pace)
 
 
 async def census(house: House) -> None:
@@ -141,3 +142,7 @@ async def census(house: House) -> None:
         text = f"the pack is gone, with {counted.live_octets[pack]} octets of blobs"
         alarm = alarms.Alarm(alarms.SCRUB, f"{pack:016x}", text)
         await house.alarms(alarms.SCRUB, [alarm], prefix=f"{pack:016x}")
+
+
+async def _run_many(tx: Transaction, sql: str, rows: list[tuple[int, ...]]) -> None:
+    await tx.run_many(sql, rows)

@@ -14,6 +14,7 @@ On PostgreSQL a transaction that began before the mark may still have read "not 
 all that ran at (1) have ended (`Database.settle`).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -149,7 +150,9 @@ class Collector:
             after = marked[-1]
             while marked:
                 some, marked = marked[: pace.rows], marked[pace.rows :]
-                gone = await self._house.write(lambda tx, some=some: delete_marked(tx, some, number), pace)  # type: ignore[misc]
+                gone = await self._house.write(
+                    functools.partial(delete_marked, blobs=some, number=number), pace
+                )
                 self._blobs += gone.blobs
                 self._octets += gone.octets
                 self._house.metrics.store_collected.inc(gone.blobs)

@@ -1,5 +1,6 @@
 """Lets go of what has had its time: uploads, and expunged mail that was kept for undelete."""
 
+import functools
 from typing import Final
 
 from pymailcore.base.ids import AccountId
@@ -20,7 +21,7 @@ async def expire_uploads(house: House) -> None:
     """Forget uploads whose time is over; a job."""
     now_ms = house.now_ms()
     for (account,) in await house.read(lambda tx: tx.rows(_EXPIRED, now_ms)):
-        await house.write(lambda tx, account=account: blob_rows.expire_uploads(tx, account, now_ms))  # type: ignore[misc]
+        await house.write(functools.partial(blob_rows.expire_uploads, account=account, now_ms=now_ms))
 
 
 async def expire_kept(house: House) -> None:
@@ -31,7 +32,7 @@ async def expire_kept(house: House) -> None:
     gone = 0
     for account in await house.read(kept.accounts_with_kept):
         while done := await house.write(
-            lambda tx, account=account: kept.purge(tx, AccountId(account), before_ms, pace.rows),  # type: ignore[misc]
+            functools.partial(kept.purge, account=AccountId(account), before_ms=before_ms, most=pace.rows),
             pace,
         ):
             gone += done

@@ -7,6 +7,7 @@ find the old file for `pack_gone_minutes`; it goes when nothing names it (`sweep
 their check stays where it is, with its pack: that is a finding (`scrub`).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -151,7 +152,11 @@ class Rewriter:
         rows = [(blob.id, blob.location.pack, blob.location.position, *new[:6]) for blob, new in moves]
         while rows:
             some, rows = rows[: self._pace.rows], rows[self._pace.rows :]
-            await self._house.write(lambda tx, some=some: tx.run_many(_MOVE, some), self._pace)  # type: ignore[misc]
+            await self._house.write(functools.partial(_moved, rows=some), self._pace)
+
+
+async def _moved(tx: Transaction, rows: Sequence[tuple[int, ...]]) -> None:
+    await tx.run_many(_MOVE, rows)
 
 
 async def _states(tx: Transaction) -> tuple[dict[int, int], set[int]]:

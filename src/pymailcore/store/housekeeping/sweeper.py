@@ -10,6 +10,7 @@ for a process that sleeps so long.
 """
 
 import fcntl
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,10 @@ class _Known(NamedTuple):
     gone_ms: int | None
 
 
+async def _forget(tx: Transaction, pack: int) -> None:
+    await tx.run(_FORGET, pack)
+
+
 async def _known(tx: Transaction) -> dict[int, _Known]:
     rows = await tx.rows("SELECT id, octets, live_octets, gone_ms FROM packs WHERE id > 0")
     return {row[0]: _Known(*row[1:]) for row in rows}
@@ -105,7 +110,7 @@ async def sweep(house: House) -> None:
             await _note(house, files[pack], 0)  # the clock was set back: its time begins anew
         elif pack not in files and not there.live_octets:
             if there.gone_ms is None or due(there.gone_ms, now_ms, REMEMBERED_MS):
-                await house.write(lambda tx, pack=pack: tx.run(_FORGET, pack))  # type: ignore[misc]
+                await house.write(functools.partial(_forget, pack=pack))
             elif there.octets:
                 await _removed(house, pack)
 

@@ -1,20 +1,48 @@
-"""Annotations of Mailboxes and of accounts.
+"""Annotations of Mailboxes and of the server.
 
 Standards: RFC 5464 sections 3 (entries, `/private` and `/shared`), 4.3 (NIL removes), 5.
 
 An annotation takes no modseq: no state of RFC 8620 and no HIGHESTMODSEQ covers it.
+
+Where they are kept: those of a Mailbox under its account and its id, those of the server under the Mailbox 0;
+private ones with their owner, shared ones with the owner 0. What is private to somebody and of the server is
+kept under their account; what is shared and of the server is shared by the accounts of a tenant, and is kept
+under the negative of its id.
 """
 
-from collections.abc import Mapping
-from typing import Final
+import json
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TooLarge
 from pymailcore.base.ids import AccountId
+from pymailcore.store.ops.accounts import tenant_of
 from pymailcore.store.types import Transaction
 
 MAX_ENTRY_OCTETS: Final = 255
 SHARED: Final = "/shared/"
 PRIVATE: Final = "/private/"
+
+ENTRY_OCTETS: Final = 100
+"""What an annotation counts for, beside its name and its value, when those of an account are added up."""
+
+
+class TooManyAnnotations(OverQuota):
+    """A Mailbox, or the server, would have more annotations than it may."""
+
+
+class AnnotationLimits(NamedTuple):
+    """How much of it there may be.
+
+    Attributes:
+        entries: of one Mailbox, or of the server.
+        octets: of one value.
+        octets_together: of an account, or of what a tenant shares.
+    """
+
+    entries: int
+    octets: int
+    octets_together: int
 
 
 def checked_entry(entry: str) -> tuple[bool, str]:
@@ -35,20 +63,51 @@ def checked_entry(entry: str) -> tuple[bool, str]:
     raise InvalidValue("not a name of an annotation")
 
 
-async def read(tx: Transaction, account: AccountId, mailbox: int, reader: AccountId) -> dict[str, bytes]:
-    """Annotations that somebody sees, by name: all shared ones, and those that are private to them.
+async def sizes(tx: Transaction, account: AccountId, mailbox: int, reader: AccountId) -> dict[str, int]:
+    """Octets of the annotations that somebody sees, by name: all shared ones, and those private to them.
 
     Args:
-        mailbox: 0 for those of the account itself.
+        mailbox: 0 for those of the server.
     """
     rows = await tx.rows(
-        "SELECT owner, entry, value FROM annotations WHERE account = ?1 AND mailbox = ?2"
-        " AND owner IN (0, ?3) ORDER BY owner, entry",
+        "SELECT owner, entry, length(value) FROM annotations"
+        " WHERE mailbox = ?2 AND ((account = ?1 AND owner = ?4) OR (account = ?3 AND owner = 0))"
+        " ORDER BY owner, entry",
         account,
         mailbox,
+        await _sharers(tx, account, mailbox),
         reader,
     )
+    return {(PRIVATE if owner else SHARED) + entry: size for owner, entry, size in rows}
+
+
+async def read(
+    tx: Transaction, account: AccountId, mailbox: int, reader: AccountId, names: Iterable[str]
+) -> dict[str, bytes]:
+    """Values of annotations by name, as `sizes` gives it; those that are not there are left out.
+
+    Raises:
+        InvalidValue: a name is none.
+    """
+    wanted = [checked_entry(name) for name in names]
+    rows = await tx.rows(
+        "SELECT owner, entry, value FROM annotations WHERE mailbox = ?2 AND ("
+        "(account = ?1 AND owner = ?4 AND entry IN (SELECT value FROM json_each(?6 /*text*/)))"
+        " OR (account = ?3 AND owner = 0 AND entry IN (SELECT value FROM json_each(?5 /*text*/))))"
+        " ORDER BY owner, entry",
+        account,
+        mailbox,
+        await _sharers(tx, account, mailbox),
+        reader,
+        json.dumps([entry for shared, entry in wanted if shared]),
+        json.dumps([entry for shared, entry in wanted if not shared]),
+    )
     return {(PRIVATE if owner else SHARED) + entry: bytes(value) for owner, entry, value in rows}
+
+
+async def _sharers(tx: Transaction, account: AccountId, mailbox: int) -> int:
+    """Under which account shared annotations are kept."""
+    return account if mailbox else -await tenant_of(tx, account)
 
 
 async def write(
@@ -58,49 +117,92 @@ async def write(
     reader: AccountId,
     changes: Mapping[str, bytes | None],
     *,
-    most: int,
-    most_octets: int,
+    limits: AnnotationLimits,
 ) -> None:
     """Set annotations, or remove those whose value is None: all of them, or none.
 
     Raises:
         NotFound: the account has no such Mailbox.
         InvalidValue: a name is none.
-        TooLarge: a value has more than `most_octets` (METADATA MAXSIZE).
-        OverQuota: the Mailbox would have more than `most` (METADATA TOOMANY).
+        TooLarge: a value is (METADATA MAXSIZE).
+        TooManyAnnotations: the Mailbox would have too many (METADATA TOOMANY).
+        OverQuota: those of the account together would be too large.
     """
     await tx.lock("accounts", (account,))
     if mailbox:
-        row = await tx.row("SELECT 1 FROM mailboxes WHERE id = ?1 AND account = ?2", mailbox, account)
+        await _require(tx, account, mailbox)
     else:
-        row = await tx.row("SELECT 1 FROM accounts WHERE id = ?1", account)
-    if row is None:
-        raise NotFound("no such Mailbox")
+        await tx.lock("annotations")  # those of a tenant belong to no account
+    sharers = await _sharers(tx, account, mailbox)
+    before = [await _used(tx, keeper, mailbox) for keeper in (account, sharers)]
     for name, value in changes.items():
         shared, entry = checked_entry(name)
-        owner = 0 if shared else reader
+        place = (sharers if shared else account, mailbox, 0 if shared else reader, entry)
         if value is None:
             await tx.run(
                 "DELETE FROM annotations WHERE account = ?1 AND mailbox = ?2 AND owner = ?3 AND entry = ?4",
-                account,
-                mailbox,
-                owner,
-                entry,
+                *place,
             )
             continue
-        if len(value) > most_octets:
+        if len(value) > limits.octets:
             raise TooLarge("the annotation is too large")
         await tx.run(
             "INSERT INTO annotations (account, mailbox, owner, entry, value) VALUES (?1, ?2, ?3, ?4, ?5)"
             " ON CONFLICT (account, mailbox, owner, entry) DO UPDATE SET value = excluded.value",
-            account,
-            mailbox,
-            owner,
-            entry,
+            *place,
             value,
         )
-    count = await tx.row(
-        "SELECT count(*) FROM annotations WHERE account = ?1 AND mailbox = ?2", account, mailbox
+    for was, keeper in zip(before, (account, sharers), strict=True):
+        _check(was, await _used(tx, keeper, mailbox), limits)
+
+
+async def copy(
+    tx: Transaction, account: AccountId, mailbox: int, to: int, *, limits: AnnotationLimits
+) -> None:
+    """Give a Mailbox the annotations of another, private ones of everybody included.
+
+    Raises:
+        NotFound: the account has no such Mailbox.
+        OverQuota: as `write`.
+    """
+    await tx.lock("accounts", (account,))
+    await _require(tx, account, to)
+    before = await _used(tx, account, to)
+    await tx.run(
+        "INSERT INTO annotations (account, mailbox, owner, entry, value)"
+        " SELECT account, ?3, owner, entry, value FROM annotations WHERE account = ?1 AND mailbox = ?2"
+        " ON CONFLICT (account, mailbox, owner, entry) DO UPDATE SET value = excluded.value",
+        account,
+        mailbox,
+        to,
     )
-    if count is not None and count[0] > most:
-        raise OverQuota("the Mailbox has as many annotations as it may")
+    _check(before, await _used(tx, account, to), limits)
+
+
+class _Used(NamedTuple):
+    entries: int  # of the Mailbox
+    octets: int  # of all Mailboxes
+
+
+async def _used(tx: Transaction, keeper: int, mailbox: int) -> _Used:
+    row = await tx.row(
+        "SELECT count(*) FILTER (WHERE mailbox = ?2), coalesce(sum(length(entry) + length(value)), 0),"
+        " count(*) FROM annotations WHERE account = ?1",
+        keeper,
+        mailbox,
+    )
+    entries, octets, rows = row or (0, 0, 0)
+    return _Used(entries, int(octets) + rows * ENTRY_OCTETS)
+
+
+def _check(before: _Used, after: _Used, limits: AnnotationLimits) -> None:
+    """Refuse what grows beyond a limit; what was beyond it before may shrink."""
+    if after.entries > max(limits.entries, before.entries):
+        raise TooManyAnnotations("there are as many annotations as there may be")
+    if after.octets > max(limits.octets_together, before.octets):
+        raise OverQuota("the annotations take as much room as they may")
+
+
+async def _require(tx: Transaction, account: AccountId, mailbox: int) -> None:
+    if await tx.row("SELECT 1 FROM mailboxes WHERE id = ?1 AND account = ?2", mailbox, account) is None:
+        raise NotFound("no such Mailbox")

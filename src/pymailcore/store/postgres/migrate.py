@@ -1,5 +1,6 @@
 """Migrations on PostgreSQL: the same texts, one process of the site at a time."""
 
+import re
 from importlib import resources
 from typing import Final
 
@@ -14,8 +15,13 @@ from pymailcore.store.refill import FILLS
 _LOCK: Final = 0x70_79_6D_61_69_6C  # "pymail": any number that nobody else takes for an advisory lock
 _WAIT_SECONDS: Final = 300
 
-_OWN: Final = {1: "functions.sql", 3: "text_index.sql"}
+_OWN: Final = {1: "functions.sql"}
 """What only PostgreSQL has, by the number of the migration before whose statements it is run."""
+
+_TEXT_INDEX: Final = "text_index.sql"
+_TEXT_TABLES: Final = re.compile(r"COMMENT ON TABLE text_generations IS '([^']+)'")
+_TEXT_THERE: Final = "SELECT obj_description(to_regclass('text_generations'), 'pg_class')"
+"""Tables of the text index are made anew, empty, where they are not those of this version."""
 
 
 async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
@@ -27,7 +33,7 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
     Raises:
         NewerDatabase: a newer version has changed it.
     """
-    if not dry and not await _missing(connection):
+    if not dry and not await _missing(connection) and await _has_text_index(connection):
         return []  # most starts: without waiting for anybody
     await connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'; SET statement_timeout = 0")
     done = []
@@ -48,6 +54,8 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
                 "INSERT INTO schema_versions VALUES ($1::bigint, $2::bigint)", number, min(number, FLOOR)
             )
             done.append(number)
+        if not await _has_text_index(connection):
+            await connection.execute(_own(_TEXT_INDEX))
     except BaseException:
         await transaction.rollback()
         raise
@@ -64,6 +72,11 @@ async def _missing(connection: Connection) -> list[tuple[int, str]]:
     except asyncpg.UndefinedTableError:
         return missing(0, 0)
     return missing(*(row or (0, 0)))
+
+
+async def _has_text_index(connection: Connection) -> bool:
+    wanted = _TEXT_TABLES.search(_own(_TEXT_INDEX))
+    return wanted is not None and await connection.fetchval(_TEXT_THERE) == wanted[1]
 
 
 def _own(name: str) -> str:

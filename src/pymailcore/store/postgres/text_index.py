@@ -1,14 +1,18 @@
 r"""The full-text index on PostgreSQL, as searches ask it: tables of the same database (`text_index.sql`).
 
-Theory. An Email's words are a tsvector without positions under a GIN index. A lexeme is the number of the
-account in the index, a letter for the text that the word is of, and the word, so that an account's words are
-its own: no query meets those of another, and numbers begin anew with each generation of the index. Other
-characters than words, which have tokens of their own, are lexemes likewise.
+Theory. The texts of an Email are kept as streams of tokens (`fulltext.words`). A GIN index has their lexemes:
+the number of the account in the index, a letter for the text that the token is of, and the token. So an
+account's words are its own: no query meets those of another, and numbers begin anew with each generation of
+the index.
 
 - A needle of one token is an OR of lexemes: the words of the account's vocabulary that have it. What is
   found has the needle, as on SQLite.
-- A phrase is the AND of its tokens within one text, and what is found is looked at. Of attachments that is
-  the text which the index keeps (`attached`): nobody takes it out of them again for a search.
+- A phrase is the AND of its tokens within one text; in what has them the database looks for the phrase
+  itself, a stretch of the stream (`text_phrases`). As a stream says all that its text says, what is found has
+  the needle. So it is with the value of a field.
+
+A question to the index is the number of the account and its parts, all of which an Email must have: a query
+for lexemes, stretches, and where they are to be (`text_says` of the SQL).
 
 Rows of the index and of the mail are of one snapshot. What is not indexed yet is the `tail`, as on SQLite.
 
@@ -22,20 +26,35 @@ from typing import Final
 import orjson
 
 from pymailcore.base.ids import AccountId
-from pymailcore.store.fulltext.index_file import COLUMNS, FORMAT
+from pymailcore.store.fulltext import index_file
+from pymailcore.store.fulltext.index_file import COLUMNS
 from pymailcore.store.fulltext.lookup import Expression, Spot
 from pymailcore.store.fulltext.vocabulary import filling
 from pymailcore.store.fulltext.words import Place, Plan, Words, plain
+from pymailcore.store.postgres.text_phrases import stretches, text_of
 from pymailcore.store.types import Transaction
+
+FORMAT: Final = f"2 {index_file.FORMAT}"
+"""Of what is in the tables; that of the tables themselves is in `text_index.sql`."""
 
 MOST_WORDS: Final = 2_000
 """Words that a part of a word may come to; with more of them the messages are looked through."""
 
 MOST_IN_PHRASE: Final = 500
-"""The same of a phrase."""
+"""Words that a token of a phrase may come to; where none comes to less, the texts are looked through in the
+database."""
+
+MOST_SLOTS: Final = 128
+"""Tokens of a phrase that are looked for. Rows of an Email that has several overlap by so many."""
 
 TOGETHER: Final = 64
-"""Up to so many lexemes are asked for at once."""
+"""Up to so many lexemes are asked for at once, if there are any."""
+
+PHRASE_COST: Final = 64
+"""As so many queries counts a phrase, because of the texts that are looked through for it."""
+
+TEXTS_COST: Final = 1_000
+"""The same where all texts are."""
 
 EDGE: Final = "\n"
 """Stands before and behind a word where three of its characters are taken."""
@@ -44,6 +63,13 @@ _GRAM: Final = 3
 _MOST_GRAMS: Final = 12
 _LETTER: Final = dict(zip(COLUMNS, "bsftczha", strict=True))
 _NOTHING: Final = "'-'"  # no lexeme: each begins with a number
+_OF_TEXTS: Final = {"body": 1, "header": 2}
+_OF_NAMED: Final = {"subject": 1, "from_": 2, "to_": 3, "cc": 4, "bcc": 5}
+_ANY_OF_TEXTS: Final = 3
+_ANY_OF_NAMED: Final = 6
+
+_Part = tuple[str, Sequence[str], int, int, bool, str | None]
+"""Query for lexemes, stretches, where in `texts`, where in `named`, whether in `attached`; a field."""
 
 _SPOT: Final = (
     "SELECT a.no, a.modseq FROM text_generations g JOIN text_accounts a ON a.generation = g.id"
@@ -52,8 +78,8 @@ _SPOT: Final = (
 _TAIL: Final = "SELECT id FROM text_tail(?1, ?2, ?3, ?4) AS id"
 _CHUNKS: Final = "SELECT words FROM text_chunks(?1, string_to_array(?2, ' '), ?3, ?4) AS words"
 _ATTACHED: Final = (
-    "SELECT d.email, d.attached FROM text_generations g JOIN text_accounts a ON a.generation = g.id"
-    " JOIN text_documents d ON d.no = a.no WHERE g.current = 1 AND d.attached IS NOT NULL"
+    "SELECT d.email, d.attached, d.whole FROM text_generations g JOIN text_accounts a ON a.generation = g.id"
+    " JOIN text_documents d ON d.no = a.no WHERE g.current = 1 AND d.piece = 0 AND d.attached IS NOT NULL"
     " AND d.email IN (SELECT value FROM json_each(?1))"
 )
 
@@ -98,50 +124,65 @@ class PostgresIndex:
         self, tx: Transaction, spot: Spot, columns: Sequence[str], plan: Plan
     ) -> Expression | None:
         """A query for tsvectors, and its clauses one by one."""
-        slots = [
-            await self._filling(tx, spot, slot) if isinstance(slot, Words) else slot for slot in plan.slots
-        ]
+        slots = await self._fillings(tx, spot, plan)
         known = [slot for slot in slots if slot is not None]
         if any(not slot for slot in known):
-            return Expression((_text(_NOTHING, [_NOTHING]),), exact=True)
-        if len(slots) == len(known) == 1:
-            return Expression(tuple(_texts(spot.no, columns, known[0])), plan.exact)
-        few = [slot for slot in known if len(slot) <= MOST_IN_PHRASE]
-        if not few:
+            return Expression((_question(spot.no, [_lexemes_only(_NOTHING)]),), exact=True)
+        if len(slots) == 1:
+            texts = tuple(_questions(spot.no, columns, known[0])) if known else ()
+            return Expression(texts, plan.exact, cost=len(texts)) if texts else None
+        found = stretches(plan.slots[:MOST_SLOTS], slots)
+        few = _few(known)
+        if not few and not found:
             return None
-        clauses = [
-            _any(lexeme(spot.no, column, token) for column in columns for token in slot) for slot in few
-        ]
-        whole = "|".join(
-            "(" + "&".join(_any(lexeme(spot.no, column, token) for token in slot) for slot in few) + ")"
-            for column in columns
-        )
-        return Expression((_text(whole, clauses),), exact=False)
+        query = "|".join(_all(spot.no, column, few) for column in columns if few)
+        exact = plan.exact and bool(found) and len(plan.slots) <= MOST_SLOTS
+        question = _question(spot.no, [(query, found, *_places(columns), None)])
+        return Expression((question,), exact, cost=PHRASE_COST if few else TEXTS_COST)
+
+    async def field(self, tx: Transaction, spot: Spot, name: Plan, needle: Plan | None) -> Expression | None:
+        """What to ask for a field of the header, and for what is in its value."""
+        if needle is None:
+            return await self.expression(tx, spot, ("header",), name)
+        slots = await self._fillings(tx, spot, needle)
+        if any(slot is not None and not slot for slot in slots):
+            return Expression((_question(spot.no, [_lexemes_only(_NOTHING)]),), exact=True)
+        names = [slot for slot in name.slots if not isinstance(slot, Words)]
+        few = [*names, *_few([slot for slot in slots if slot is not None])]
+        found = stretches(needle.slots[:MOST_SLOTS], slots)
+        exact = needle.exact and bool(found) and len(needle.slots) <= MOST_SLOTS
+        before = " " + " ".join(slot[0] for slot in names[1:])  # behind the mark
+        part = (_all(spot.no, "header", few), found, 0, 0, False, before)
+        return Expression((_question(spot.no, [part]),), exact, cost=PHRASE_COST)
 
     def both(self, texts: Sequence[str]) -> str:
         """What has all of these."""
-        parts = [orjson.loads(text) for text in texts]
-        whole = "&".join(f"({part[0]})" for part in parts)
-        return _text(whole, [clause for part in parts for clause in part[1]])
+        questions = [orjson.loads(text) for text in texts]
+        return _question(questions[0][0], [part for _, parts in questions for part in parts])
 
-    def having(self, spot: Spot, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
+    def having(self, spot: Spot, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:  # noqa: ARG002 - they have it
         """A SELECT of Emails."""
-        if len(texts) == 1:
-            whole, clauses = orjson.loads(texts[0])
-            return "SELECT id FROM text_found({}, {}, {}) AS id", (spot.no, whole, _json(clauses))
-        return "SELECT DISTINCT id FROM text_found_any({}) AS id", (_clauses(texts),)
+        return _having(texts)
 
     def has(self, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
-        """A condition on one Email."""
-        if len(texts) == 1:
-            whole, clauses = orjson.loads(texts[0])
-            return "text_has(e.id, {}, {})", (whole, _json(clauses))
-        whole = "|".join(orjson.loads(_clauses(texts)))
-        return "text_has(e.id, {}, {})", (whole, _json([whole]))
+        """A condition on one Email: for this, too, the index is quicker than the Email's row."""
+        select, given = _having(texts)
+        return f"e.id IN ({select})", given
 
     async def attached(self, tx: Transaction, emails: Sequence[int]) -> dict[int, str]:
         """The text of attachments of some Emails."""
-        return {row[0]: row[1] for row in await tx.rows(_ATTACHED, _json(emails))}
+        rows = await tx.rows(_ATTACHED, _json(emails))
+        return {
+            email: text_of(stream.strip(" ").split(" ")) if whole is None else whole
+            for email, stream, whole in rows
+        }
+
+    async def _fillings(self, tx: Transaction, spot: Spot, plan: Plan) -> list[Sequence[str] | None]:
+        """What may stand in each slot."""
+        return [
+            await self._filling(tx, spot, slot) if isinstance(slot, Words) else slot
+            for slot in plan.slots[:MOST_SLOTS]
+        ]
 
     async def _filling(self, tx: Transaction, spot: Spot, slot: Words) -> Sequence[str] | None:
         """The words that may stand in a slot; None: too many."""
@@ -167,23 +208,51 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def _text(whole: str, clauses: Sequence[str]) -> str:
-    return _json([whole, clauses])
+def _question(no: int, parts: Sequence[_Part]) -> str:
+    return _json([no, parts])
 
 
-def _texts(no: int, columns: Sequence[str], tokens: Sequence[str]) -> Iterable[str]:
-    """Queries for any of some tokens, not too many in one."""
+def _lexemes_only(query: str) -> _Part:
+    return query, (), 0, 0, False, None
+
+
+def _questions(no: int, columns: Sequence[str], tokens: Sequence[str]) -> Iterable[str]:
+    """Questions for any of some tokens, not too many in one."""
     size = max(1, TOGETHER // len(columns))
     for start in range(0, len(tokens), size):
-        clause = _any(
-            lexeme(no, column, token) for token in tokens[start : start + size] for column in columns
-        )
-        yield _text(clause, [clause])
+        some = tokens[start : start + size]
+        query = _any(lexeme(no, column, token) for token in some for column in columns)
+        yield _question(no, [_lexemes_only(query)])
 
 
-def _clauses(texts: Sequence[str]) -> str:
-    """Those of queries that have one clause each."""
-    return _json([orjson.loads(text)[0] for text in texts])
+def _having(texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
+    if len(texts) == 1:
+        no, parts = orjson.loads(texts[0])
+        return "SELECT id FROM text_found({}, {}) AS id", (no, _json(parts))
+    queries = [orjson.loads(text)[1][0][0] for text in texts]
+    return "SELECT DISTINCT id FROM text_found_any({}) AS id", (_json(queries),)
+
+
+def _places(columns: Sequence[str]) -> tuple[int, int, bool]:
+    """Where `text_says` looks."""
+    of_texts = sum(_OF_TEXTS[column] for column in columns if column in _OF_TEXTS)
+    named = [_OF_NAMED[column] for column in columns if column in _OF_NAMED]
+    of_named = (named[0] if len(named) == 1 else _ANY_OF_NAMED) if named else 0
+    return of_texts, of_named, "attachment" in columns
+
+
+def _few(slots: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Those slots of a phrase by which it is looked for: each word costs for all that is found by others."""
+    few = [slot for slot in slots if len(slot) <= TOGETHER]
+    if few:
+        return few
+    least = min(slots, key=len, default=())
+    return [least] if 0 < len(least) <= MOST_IN_PHRASE else []
+
+
+def _all(no: int, column: str, slots: Sequence[Sequence[str]]) -> str:
+    """The language of tsquery for a lexeme of each slot, in one text."""
+    return "(" + "&".join(_any(lexeme(no, column, token) for token in slot) for slot in slots) + ")"
 
 
 def _any(lexemes: Iterable[str]) -> str:

@@ -1,5 +1,10 @@
 -- The full-text index on PostgreSQL (store.postgres.text_index says what is in it). Only what any user may
 -- have: no extensions. Nothing of it is in a backup or is moved to another engine: it is made of the mail.
+-- store.postgres.migrate runs this whenever the comment on text_generations is another one than here, whatever is there.
+
+DROP TABLE IF EXISTS text_generations, text_accounts, text_documents, text_unread, text_terms CASCADE;
+DROP FUNCTION IF EXISTS text_lexemes, text_says, text_says_field, text_says_all, text_mark, text_found, text_found_any, text_has, text_tail,
+    text_chunks, text_new_words CASCADE;
 
 -- An index; one that is built beside the one in use is not current until it is whole.
 CREATE TABLE text_generations (
@@ -9,6 +14,7 @@ CREATE TABLE text_generations (
     current BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX text_generations_current ON text_generations (current) WHERE current = 1;
+COMMENT ON TABLE text_generations IS 'text index 2';
 
 -- An account of an index. `no` is never used again, and is part of every word and every three characters.
 CREATE TABLE text_accounts (
@@ -22,18 +28,46 @@ CREATE TABLE text_accounts (
     UNIQUE (account, generation)
 );
 
--- The words of an Email: a row, or several where there are too many for one (cut = 1). attached: the normal
--- text of its attachments, which nobody wants to take out of them a second time.
+-- The texts of an Email as streams of tokens, a blank before and behind each: a row, or several where there are
+-- too many tokens for one (cut = 1), which overlap. Texts that are kept together have a line's end between them.
+-- texts: body, header. named: Subject, From, To, Cc, Bcc. attached: names and text of attachments; whole: the
+-- same as it reads, where the stream does not say where in a long word its pieces are.
+-- Most searches need only which Emails there are, so that texts lie apart, and `named` beside the Email.
 CREATE TABLE text_documents (
     email BIGINT NOT NULL,
     no BIGINT NOT NULL,
     piece BIGINT NOT NULL,
     cut BIGINT NOT NULL,
-    lexemes TSVECTOR NOT NULL,
+    texts TEXT COLLATE "C" NOT NULL,
+    named TEXT COLLATE "C" NOT NULL,
     attached TEXT COLLATE "C",
+    whole TEXT COLLATE "C",
     PRIMARY KEY (email, no, piece)
-);
-CREATE INDEX text_documents_lexemes ON text_documents USING gin (lexemes) WITH (fastupdate = on);
+) WITH (toast_tuple_target = 512);
+ALTER TABLE text_documents ALTER named SET STORAGE MAIN;
+DO $$ BEGIN
+    ALTER TABLE text_documents ALTER texts SET COMPRESSION lz4, ALTER named SET COMPRESSION lz4,
+        ALTER attached SET COMPRESSION lz4, ALTER whole SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN NULL;  -- pglz is slower, and does as well
+END $$;
+
+-- The lexemes of a row: number of the account, letter of the text, token. The cost is to keep the planner from
+-- making them anew: the index has them.
+CREATE FUNCTION text_lexemes(no bigint, texts text, named text, attached text) RETURNS tsvector
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 100000 AS $$
+BEGIN
+    RETURN array_to_tsvector(string_to_array(substr(
+        replace(rtrim(split_part(texts, E'\n', 1), ' '), ' ', ' ' || no::text || 'b')
+        || replace(rtrim(split_part(texts, E'\n', 2), ' '), ' ', ' ' || no::text || 'h')
+        || replace(rtrim(split_part(named, E'\n', 1), ' '), ' ', ' ' || no::text || 's')
+        || replace(rtrim(split_part(named, E'\n', 2), ' '), ' ', ' ' || no::text || 'f')
+        || replace(rtrim(split_part(named, E'\n', 3), ' '), ' ', ' ' || no::text || 't')
+        || replace(rtrim(split_part(named, E'\n', 4), ' '), ' ', ' ' || no::text || 'c')
+        || replace(rtrim(split_part(named, E'\n', 5), ' '), ' ', ' ' || no::text || 'z')
+        || replace(rtrim(coalesce(attached, ''), ' '), ' ', ' ' || no::text || 'a'), 2), ' '));
+END $$;
+CREATE INDEX text_documents_lexemes ON text_documents
+    USING gin (text_lexemes(no, texts, named, attached)) WITH (fastupdate = on);
 CREATE INDEX text_documents_no ON text_documents (no);
 CREATE INDEX text_documents_cut ON text_documents (no) WHERE cut = 1;
 
@@ -60,50 +94,125 @@ CREATE FUNCTION text_mark() RETURNS text LANGUAGE sql STABLE
             ''''::bytea ORDER BY name COLLATE "C"), ''''::bytea)), ''hex'')
         FROM secrets WHERE name IN (''generation'', ''tenant:1'')';
 
--- The planner takes a word it has no count of for one in two hundred Emails, and many words for all of them,
--- and would then read tables from end to end. In these functions it cannot, and for whoever calls them a
--- result is some rows, that others are found by key: many rows take longer so, few never do.
+-- Whether a row has a stretch of a stream. of_texts: 1 body, 2 header, 3 either; of_named: 1 to 5, 6 any of them;
+-- 0: not there.
+CREATE FUNCTION text_says(texts text, named text, attached text, stretch text, of_texts int, of_named int, of_attached boolean)
+    RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (of_texts > 0 AND strpos(texts, stretch) > 0
+            AND (of_texts = 3 OR strpos(split_part(texts, E'\n', of_texts), stretch) > 0))
+        OR (of_named = 6 AND strpos(named, stretch) > 0)
+        OR (of_named BETWEEN 1 AND 5 AND strpos(split_part(named, E'\n', of_named), stretch) > 0)
+        OR (of_attached AND coalesce(strpos(attached, stretch), 0) > 0)
+$$;
 
--- Emails with what a query asks for. Of Emails of several rows each clause may be in another one of them.
-CREATE FUNCTION text_found(account_no bigint, whole text, clauses text) RETURNS SETOF bigint
-    LANGUAGE plpgsql STABLE ROWS 20 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+-- Whether a header has a stretch in the value of a field of the message; the name as the stream has it, with colon.
+CREATE FUNCTION text_says_field(texts text, name text, stretch text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
-    wanted tsquery := whole;
+    header text := split_part(texts, E'\n', 2);
+    place int;
 BEGIN
-    RETURN QUERY SELECT d.email FROM text_documents d WHERE d.lexemes @@ wanted AND d.cut = 0;
-    IF EXISTS (SELECT 1 FROM text_documents d WHERE d.no = account_no AND d.cut = 1) THEN
-        RETURN QUERY
-            SELECT d.email FROM text_documents d, jsonb_array_elements_text(clauses::jsonb) WITH ORDINALITY c(clause, n)
-            WHERE d.no = account_no AND d.cut = 1 AND d.lexemes @@ c.clause::tsquery
-            GROUP BY d.email HAVING count(DISTINCT c.n) = jsonb_array_length(clauses::jsonb);
-    END IF;
-END $$;
-
--- Emails that have any of some clauses, one after the other: of an OR all words are looked at for each Email.
-CREATE FUNCTION text_found_any(clauses text) RETURNS SETOF bigint
-    LANGUAGE plpgsql STABLE ROWS 20 SET enable_seqscan = off AS $$
-DECLARE
-    wanted tsquery;
-BEGIN
-    FOR wanted IN SELECT c.clause::tsquery FROM jsonb_array_elements_text(clauses::jsonb) c(clause) LOOP
-        RETURN QUERY SELECT d.email FROM text_documents d WHERE d.lexemes @@ wanted;
+    LOOP
+        place := strpos(header, E'\x1d' || name);
+        IF place = 0 THEN
+            RETURN false;
+        END IF;
+        header := substr(header, place + 1 + length(name));
+        IF strpos(ltrim(split_part(split_part(header, E'\x1d', 1), E'\x1c', 1), E'\x1f'), stretch) > 0 THEN
+            RETURN true;
+        END IF;
     END LOOP;
 END $$;
 
--- Whether one Email has it.
-CREATE FUNCTION text_has(one bigint, whole text, clauses text) RETURNS boolean
-    LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off
-    SET plan_cache_mode = force_generic_plan AS $$
+-- Whether a row has, of each of some parts of a question, any stretch. A part is a list: query for lexemes,
+-- stretches, where they are, as above, or null and the name of the field that they are in.
+CREATE FUNCTION text_says_all(texts text, named text, attached text, parts jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT NOT EXISTS (
+        SELECT 1 FROM jsonb_array_elements(parts) p(part)
+        WHERE jsonb_array_length(p.part -> 1) > 0 AND NOT EXISTS (
+            SELECT 1 FROM jsonb_array_elements_text(p.part -> 1) s(stretch)
+            WHERE CASE WHEN p.part ->> 5 IS NULL
+                THEN text_says(texts, named, attached, s.stretch,
+                    (p.part ->> 2)::int, (p.part ->> 3)::int, (p.part ->> 4)::boolean)
+                ELSE text_says_field(texts, p.part ->> 5, s.stretch) END))
+$$;
+
+-- The planner takes a word it has no count of for one in two hundred Emails, and many words for all of them,
+-- and would then read tables from end to end. In these functions it cannot, and for whoever calls them a
+-- result is some rows, that others are found by key: many rows take longer so, few never do. Were work_mem too
+-- small for the rows that an index gives, it would give pages, and all of a page's lexemes were made anew.
+
+-- Emails that have all parts of a question. Of Emails of several rows each part may be in another one of them.
+-- A question without any lexeme is put to all of the account.
+CREATE FUNCTION text_found(account_no bigint, question text) RETURNS SETOF bigint
+    LANGUAGE plpgsql STABLE ROWS 20 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+    SET work_mem = '64MB' SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
-    wanted tsquery := whole;
+    parts jsonb := question;
+    one jsonb;
+    those bigint[];
+    cut_found bigint[];
+    wanted tsquery;
+    said int;
+    stretch text;
+    of_texts int;
+    of_named int;
+    of_attached boolean;
+    field text;
 BEGIN
-    IF EXISTS (SELECT 1 FROM text_documents d WHERE d.email = one AND d.cut = 1) THEN
-        RETURN NOT EXISTS (
-            SELECT 1 FROM jsonb_array_elements_text(clauses::jsonb) c(clause)
-            WHERE NOT EXISTS (
-                SELECT 1 FROM text_documents d WHERE d.email = one AND d.lexemes @@ c.clause::tsquery));
+    SELECT string_agg('(' || (p.part ->> 0) || ')', '&') FILTER (WHERE p.part ->> 0 <> '')::tsquery,
+            count(*) FILTER (WHERE jsonb_array_length(p.part -> 1) > 0)
+        INTO wanted, said FROM jsonb_array_elements(parts) p(part);
+    SELECT p.part -> 1 ->> 0, (p.part ->> 2)::int, (p.part ->> 3)::int, (p.part ->> 4)::boolean, p.part ->> 5
+        INTO stretch, of_texts, of_named, of_attached, field
+        FROM jsonb_array_elements(parts) p(part) WHERE jsonb_array_length(p.part -> 1) = 1
+        ORDER BY p.part ->> 5 NULLS FIRST LIMIT 1;
+    IF said = 1 AND stretch IS NOT NULL THEN
+        said := 0;  -- that is all
     END IF;
-    RETURN EXISTS (SELECT 1 FROM text_documents d WHERE d.email = one AND d.lexemes @@ wanted);
+    IF wanted IS NULL THEN
+        RETURN QUERY SELECT d.email FROM text_documents d WHERE d.no = account_no AND d.cut = 0
+            AND (stretch IS NULL OR field IS NOT NULL
+                OR text_says(d.texts, d.named, d.attached, stretch, of_texts, of_named, of_attached))
+            AND (field IS NULL OR strpos(d.texts, stretch) > 0 AND text_says_field(d.texts, field, stretch))
+            AND (said = 0 OR text_says_all(d.texts, d.named, d.attached, parts));
+    ELSE
+        RETURN QUERY SELECT d.email FROM text_documents d
+            WHERE text_lexemes(d.no, d.texts, d.named, d.attached) @@ wanted AND d.cut = 0
+            AND (stretch IS NULL OR field IS NOT NULL
+                OR text_says(d.texts, d.named, d.attached, stretch, of_texts, of_named, of_attached))
+            AND (field IS NULL OR strpos(d.texts, stretch) > 0 AND text_says_field(d.texts, field, stretch))
+            AND (said = 0 OR text_says_all(d.texts, d.named, d.attached, parts));
+    END IF;
+    IF EXISTS (SELECT 1 FROM text_documents d WHERE d.no = account_no AND d.cut = 1) THEN
+        FOR one IN SELECT p.part FROM jsonb_array_elements(parts) p(part) LOOP
+            IF one ->> 0 = '' THEN
+                those := ARRAY(SELECT d.email FROM text_documents d WHERE d.no = account_no AND d.cut = 1
+                    AND text_says_all(d.texts, d.named, d.attached, jsonb_build_array(one)));
+            ELSE
+                wanted := one ->> 0;
+                those := ARRAY(SELECT d.email FROM text_documents d
+                    WHERE text_lexemes(d.no, d.texts, d.named, d.attached) @@ wanted AND d.cut = 1
+                    AND text_says_all(d.texts, d.named, d.attached, jsonb_build_array(one)));
+            END IF;
+            cut_found := ARRAY(SELECT unnest(those) INTERSECT SELECT unnest(coalesce(cut_found, those)));
+        END LOOP;
+        RETURN QUERY SELECT unnest(cut_found);
+    END IF;
+END $$;
+
+-- Emails that have any of some lexemes, one query after the other: of an OR all words are looked at for each Email.
+CREATE FUNCTION text_found_any(queries text) RETURNS SETOF bigint
+    LANGUAGE plpgsql STABLE ROWS 20 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
+    SET work_mem = '64MB' SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+    wanted tsquery;
+BEGIN
+    FOR wanted IN SELECT q.query::tsquery FROM jsonb_array_elements_text(queries::jsonb) q(query) LOOP
+        RETURN QUERY SELECT d.email FROM text_documents d
+            WHERE text_lexemes(d.no, d.texts, d.named, d.attached) @@ wanted;
+    END LOOP;
 END $$;
 
 -- Emails of an account that changed after a modseq and are not in the index, and those that could not be read.

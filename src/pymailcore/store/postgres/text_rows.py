@@ -6,14 +6,21 @@ from typing import Final, NamedTuple
 
 from pymailcore.store.fulltext.documents import Document, Part
 from pymailcore.store.fulltext.index_file import COLUMNS
-from pymailcore.store.fulltext.words import is_word, stream
-from pymailcore.store.postgres.text_index import lexeme
+from pymailcore.store.fulltext.words import BREAK, is_word, stream
+from pymailcore.store.postgres.text_index import MOST_SLOTS, lexeme
 
 MOST_REMEMBERED: Final = 400_000
 """Words that are remembered; some 100 octets each."""
 
 MOST_VECTOR_OCTETS: Final = 768 * 1024
 """Of the lexemes of one row; a tsvector holds 1 MiB."""
+
+ROW: Final = ("email", "no", "piece", "cut", "texts", "named", "attached", "whole")
+"""Columns of `text_documents`."""
+
+_TEXTS: Final = (0, 6)  # of COLUMNS: body, header
+_NAMED: Final = (1, 2, 3, 4, 5)
+_ATTACHED: Final = 7
 
 
 class Remembered:
@@ -91,26 +98,52 @@ def prepare(parts: Sequence[Part], numbers: dict[int, int], remembered: Remember
 
 
 def rows_of(no: int, document: Document, tokens: set[str]) -> list[tuple[object, ...]]:
-    """The rows of a document: arguments of `_INSERT`; its tokens are added to `tokens`."""
-    lexemes: list[str] = []
-    for column, text in zip(COLUMNS, document.texts, strict=True):
-        if text:
-            _, there = stream(text)
-            tokens |= there
-            lexemes += [lexeme(no, column, token) for token in there]
-    attached = document.texts[-1] or None
-    joined = " ".join(lexemes)
-    if len(joined) * 4 <= MOST_VECTOR_OCTETS or len(joined.encode()) <= MOST_VECTOR_OCTETS:
-        return [(document.email, no, 0, 0, joined, attached)]
-    rows: list[tuple[object, ...]] = []
-    some: list[str] = []
+    """The rows of a document, as `ROW` has them; its tokens are added to `tokens`."""
+    streams: list[list[str]] = []
+    for text in document.texts:
+        found, there = stream(text) if text else ([], set[str]())
+        tokens |= there
+        streams.append(found)
+    attached = document.texts[_ATTACHED]
+    characters, count = sum(map(len, document.texts)), sum(map(len, streams))
+    if _most_octets(no, characters, count) <= MOST_VECTOR_OCTETS:
+        whole = attached if any(BREAK in token for token in streams[_ATTACHED]) else None
+        return [(document.email, no, 0, 0, *_columns(streams), whole)]
+    return [
+        (document.email, no, piece, 1, *_columns(row), None if piece else attached)
+        for piece, row in enumerate(_cut(no, streams))
+    ]
+
+
+def _most_octets(no: int, characters: int, tokens: int) -> int:
+    """What lexemes come to at most: long words have pieces that overlap, tokens a prefix and marks."""
+    return characters * 8 + tokens * (len(lexeme(no, COLUMNS[0], "")) + 5)
+
+
+def _columns(streams: Sequence[Sequence[str]]) -> tuple[str, str, str | None]:
+    texts, named = ("\n".join(map(joined, (streams[n] for n in some))) for some in (_TEXTS, _NAMED))
+    return texts, named, joined(streams[_ATTACHED]) if streams[_ATTACHED] else None
+
+
+def joined(tokens: Sequence[str]) -> str:
+    """A stream as it is kept."""
+    return f" {' '.join(tokens)} " if tokens else " "
+
+
+def _cut(no: int, streams: Sequence[Sequence[str]]) -> list[list[list[str]]]:
+    """Several rows of streams that have no more lexemes than a row may; a stream overlaps from row to row."""
+    row: list[list[str]] = [[] for _ in streams]
+    rows = [row]
     octets = 0
-    for one in lexemes:
-        length = len(one.encode()) + 1
-        if octets + length > MOST_VECTOR_OCTETS:
-            rows.append((document.email, no, len(rows), 1, " ".join(some), None if rows else attached))
-            some, octets = [], 0
-        some.append(one)
-        octets += length
-    rows.append((document.email, no, len(rows), 1, " ".join(some), None))
+    for number, column in enumerate(COLUMNS):
+        for token in streams[number]:
+            length = len(lexeme(no, column, token).encode()) + 1
+            if octets + length > MOST_VECTOR_OCTETS and any(row):
+                again = row[number][-MOST_SLOTS:]
+                row = [[] for _ in streams]
+                row[number] = again
+                rows.append(row)
+                octets = sum(len(lexeme(no, column, one).encode()) + 1 for one in again)
+            row[number].append(token)
+            octets += length
     return rows

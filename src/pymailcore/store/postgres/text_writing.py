@@ -22,17 +22,17 @@ import trio
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.fulltext.documents import Part, Statistics
-from pymailcore.store.fulltext.index_file import FORMAT
 from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk
 from pymailcore.store.fulltext.words import SPACE
-from pymailcore.store.postgres.text_index import grams
-from pymailcore.store.postgres.text_rows import MOST_REMEMBERED, Ready, Remembered, prepare
+from pymailcore.store.postgres.text_index import FORMAT, grams
+from pymailcore.store.postgres.text_rows import MOST_REMEMBERED, ROW, Ready, Remembered, prepare
 from pymailcore.store.types import Database, Row, Transaction
 
 _LOADED_CHUNKS: Final = MOST_REMEMBERED // 4 // CHUNK_WORDS
 _SLICE: Final = 1_000
 _MANY: Final = 200
-"""So many documents at a time are merged into the index at once: searches look through what is not."""
+"""So many documents are merged into the index while the next ones are prepared; searches look through what is
+not. Fewer are merged when there is time."""
 
 _ROOM: Final = (
     "SELECT set_config('gin_pending_list_limit', '32768', true), set_config('work_mem', '65536', true)"
@@ -41,6 +41,7 @@ _ROOM: Final = (
 
 _CURRENT: Final = "SELECT id FROM text_generations WHERE current = 1 AND format = ?1 AND mark = text_mark()"
 _NEW: Final = "INSERT INTO text_generations (format, mark, current) VALUES (?1, text_mark(), ?2) RETURNING id"
+_NONE_COUNTS: Final = "UPDATE text_generations SET current = 0 WHERE current = 1"
 _KEEP: Final = "SELECT id FROM text_generations WHERE id = ?1 /*share*/"
 _NUMBERS: Final = (
     "SELECT account, no FROM text_accounts WHERE generation = ?1"
@@ -55,13 +56,9 @@ _UNKNOWN: Final = (
 )
 _LOCK: Final = "SELECT next_chunk FROM text_accounts WHERE no = ?1 /*lock*/"
 _HAS: Final = "SELECT email FROM text_documents WHERE no = ?1 AND email IN (SELECT value FROM json_each(?2))"
-_INSERT: Final = (
-    "INSERT INTO text_documents (email, no, piece, cut, lexemes, attached)"
-    " VALUES (?1, ?2, ?3, ?4, array_to_tsvector(string_to_array(?5, ' ')), ?6)"
-)
 _ADD_UNREAD: Final = "INSERT INTO text_unread (email, no) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
-_ADD_CHUNK: Final = (
-    "INSERT INTO text_terms (no, chunk, words, grams) VALUES (?1, ?2, ?3, string_to_array(?4, ' '))"
+_OPEN: Final = (
+    "INSERT INTO text_terms (no, chunk, words, grams) VALUES (?1, 0, ?2, ARRAY[]::text[])"
     " ON CONFLICT (no, chunk) DO UPDATE SET words = excluded.words"
 )
 _OPEN_CHUNK: Final = "SELECT words FROM text_terms WHERE no = ?1 AND chunk = 0"
@@ -89,6 +86,7 @@ class PostgresWriting:
         self._beside = beside
         self._generation = 0
         self._remembered = Remembered()
+        self._unmerged = 0
 
     async def open(self) -> bool:
         """Find the generation that counts, or begin one; True when it is another than before."""
@@ -100,7 +98,7 @@ class PostgresWriting:
             row = None if self._beside else await tx.row(_CURRENT, FORMAT)
             if row is None:
                 if not self._beside:
-                    await tx.run("UPDATE text_generations SET current = 0 WHERE current = 1")
+                    await tx.run(_NONE_COUNTS)
                 row = await tx.row(_NEW, FORMAT, int(not self._beside))
             assert row is not None  # noqa: S101 - it was just made
             return int(row[0])
@@ -135,8 +133,12 @@ class PostgresWriting:
         for no in numbers.values():
             if self._remembered.of(no) is None:
                 await self._load(no)
-        work_out = functools.partial(prepare, parts, numbers, self._remembered)
-        prepared = await trio.to_thread.run_sync(work_out)
+        prepared: list[Ready] = []
+        async with trio.open_nursery() as nursery:
+            if self._unmerged >= _MANY:
+                nursery.start_soon(self._merge_if_it_can_be)
+            work_out = functools.partial(prepare, parts, numbers, self._remembered)
+            prepared = await trio.to_thread.run_sync(work_out)
         ready = [await self._without_old_words(one) for one in prepared]
 
         async def work(tx: Transaction) -> None:
@@ -153,9 +155,7 @@ class PostgresWriting:
             raise
         for one in ready:
             self._remembered.add(one.no, one.tokens)
-        if sum(len(one.rows) for one in ready) >= _MANY:
-            with contextlib.suppress(TemporaryFailure):  # what was written is there all the same
-                await self.merge()
+        self._unmerged += sum(len(one.rows) for one in ready)
 
     async def emails(self, after: int, count: int) -> list[tuple[int, int]]:
         """Some of the Emails that it has; an Email's document has the same number."""
@@ -205,8 +205,17 @@ class PostgresWriting:
                 " gin_clean_pending_list('text_terms_grams')"
             )
 
-        await self._database.write(work)
+        unmerged, self._unmerged = self._unmerged, 0
+        try:
+            await self._database.write(work)
+        except BaseException:
+            self._unmerged += unmerged
+            raise
         return False
+
+    async def _merge_if_it_can_be(self) -> None:
+        with contextlib.suppress(TemporaryFailure):  # what was written is there all the same
+            await self.merge()
 
     async def statistics(self) -> Statistics:
         """What it holds."""
@@ -217,6 +226,20 @@ class PostgresWriting:
             " FROM text_accounts WHERE generation = ?1"
         )
         return Statistics(*(await self._rows(sql, self._generation))[0])
+
+    async def fault(self) -> str:
+        """Nothing: PostgreSQL says itself when it meets a damaged page."""
+        return ""
+
+    async def distrust(self) -> None:
+        """Let the generation that counts do so no more."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.lock("text_generations")
+            await tx.run(_NONE_COUNTS)
+
+        await self._database.write(work)
+        self._generation = 0
 
     async def close(self) -> None:
         """End; one that is built beside and does not count is removed."""
@@ -230,10 +253,11 @@ class PostgresWriting:
         """Let the one count that was built beside; the one that did goes."""
         self._require_open()
         generation = self._generation
+        await self.merge()
 
         async def work(tx: Transaction) -> None:
             await tx.lock("text_generations")
-            await tx.run("UPDATE text_generations SET current = 0 WHERE current = 1")
+            await tx.run(_NONE_COUNTS)
             await tx.run("UPDATE text_generations SET current = 1 WHERE id = ?1", generation)
 
         await self._database.write(work)
@@ -333,7 +357,7 @@ async def _add(tx: Transaction, one: Ready) -> None:
     emails = list(one.rows)
     there = {found[0] for found in await tx.rows(_HAS, one.no, _json(emails))} if emails else set()
     fresh = [email for email in emails if email not in there]
-    await tx.run_many(_INSERT, [row for email in fresh for row in one.rows[email]])
+    await tx.load("text_documents", ROW, [row for email in fresh for row in one.rows[email]])
     await tx.run_many(_ADD_UNREAD, [(email, one.no) for email in one.unread])
     next_chunk = await add_words(tx, one.no, row[0], one.words) if one.words else row[0]
     await tx.run(_PLACE, one.no, one.modseq, next_chunk, len(fresh))
@@ -344,15 +368,15 @@ async def add_words(tx: Transaction, no: int, next_chunk: int, words: list[str])
     row = await tx.row(_OPEN_CHUNK, no)
     there = [] if row is None else [line.partition(SPACE)[0] for line in row[0].split("\n") if line]
     if len(there) + len(words) < CHUNK_WORDS:
-        await tx.run(_ADD_CHUNK, no, 0, chunk([*there, *words]), "")
+        await tx.run(_OPEN, no, chunk([*there, *words]))
         return next_chunk
     together = [*there, *words]
     rows = []
     for number, start in enumerate(range(0, len(together), CHUNK_WORDS), next_chunk):
         some = together[start : start + CHUNK_WORDS]
         theirs = set().union(*(grams(no, word) for word in some))
-        rows.append((no, number, chunk(some), " ".join(theirs)))
-    await tx.run_many(_ADD_CHUNK, rows)
+        rows.append((no, number, chunk(some), list(theirs)))
+    await tx.load("text_terms", ("no", "chunk", "words", "grams"), rows)
     if there:
         await tx.run(_CLOSE_CHUNK, no)
     return next_chunk + len(rows)

@@ -86,7 +86,8 @@ CREATE TABLE rights (
 );
 CREATE INDEX rights_account ON rights (account);
 
--- RFC 5464: entries of a Mailbox, or of the account itself (mailbox 0); owner 0 for /shared.
+-- RFC 5464: entries of a Mailbox, or of the server (mailbox 0); owner 0 for /shared, which on the server is kept
+-- with the negative id of the tenant as its account.
 CREATE TABLE annotations (
     account INTEGER NOT NULL,
     mailbox INTEGER NOT NULL,

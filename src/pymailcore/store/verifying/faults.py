@@ -89,6 +89,7 @@ KINDS: Final = {
     "message-digest": Kind("Email that does not come out as it went in", "marked with the keyword $damaged"),
     "message-recovered": Kind("Email marked as damaged that can be read again", "the mark is taken off"),
     "message-prepared": Kind("Email whose prepared forms differ from a fresh parse", "made anew"),
+    "index-lost": Kind("Email that the text index does not find", "the server makes another index"),
     "kept-lost": Kind("expunged Email that is kept and cannot be rebuilt", "no longer kept"),
 }  # fmt: skip
 """All kinds, with what `--repair` does about each."""

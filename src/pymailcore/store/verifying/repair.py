@@ -1,11 +1,13 @@
 """What is done about each kind of damage, in an order in which one repair does not undo another."""
 
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from pymailcore.base.errors import AlreadyExists, MailError
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.store.fulltext.job import index_writing
 from pymailcore.store.ops import blob_rows
 from pymailcore.store.store import Store
 from pymailcore.store.types import Row, Transaction
@@ -60,6 +62,7 @@ class Repairs:
         await self._clocks()
         await self._blobs()
         await self._heads()
+        await self._text_index()
         early = [fault for fault in self._faults if fault.kind in _BY_KIND and fault.kind not in _LATE]
         late = [fault for kind in _LATE for fault in self._faults if fault.kind == kind]
         for number, fault in enumerate((*early, *late)):
@@ -100,9 +103,16 @@ class Repairs:
                     self._done.append((fault, KINDS[fault.kind].remedy))
         return self._done
 
+    async def _text_index(self) -> None:
+        """Do without an index that hides mail; who keeps the index makes another."""
+        lost = [fault for fault in self._faults if fault.kind == "index-lost"]
+        if lost:
+            await index_writing(self._engine).distrust()
+            self._done += [(fault, KINDS[fault.kind].remedy) for fault in lost]
+
     async def _clocks(self) -> None:
         for account in dict.fromkeys(fault.account for fault in self._faults if fault.kind in _CLOCK):
-            await self._write(lambda tx, a=account: repair_rows.raise_clock(tx, a))  # type: ignore[misc]
+            await self._write(functools.partial(repair_rows.raise_clock, account=account))
             self._done += [
                 (fault, "the clock is raised and the change log begins anew")
                 for fault in self._faults
@@ -130,7 +140,9 @@ class Repairs:
         lost = []
         for number in _without(wanted, restored):
             place = before.get(number)
-            if await self._database.write(lambda tx, n=number, p=place: repair_blobs.drop_blob(tx, n, p)):  # type: ignore[misc]
+            if await self._database.write(
+                functools.partial(repair_blobs.drop_blob, number=number, before=place)
+            ):
                 lost.append(number)
         if lost:
             await self._let_owners_know(lost, by_blob)

@@ -159,7 +159,7 @@ async def point_rows(engine: Engine, records: Mapping[int, Record], before: Mapp
     pointed = set()
     for number, record in records.items():
         old = before.get(number)
-        if await engine.database.write(lambda tx, n=number, r=record, o=old: point(tx, n, r, o)):  # type: ignore[misc]
+        if await engine.database.write(functools.partial(point, number=number, record=record, before=old)):
             pointed.add(number)
     return pointed
 
@@ -189,7 +189,7 @@ async def restore_rows(engine: Engine, wanted: Mapping[int, TenantId], owners: M
             _recognised, engine.sealing, tenant_key, tenant, keys, bytes(found[0])
         )
         if record is not None:
-            await engine.database.write(lambda tx, r=record, n=number: _name(tx, n, r))  # type: ignore[misc]
+            await engine.database.write(functools.partial(_name, number=number, record=record))
             restored.add(number)
     return restored
 
@@ -341,13 +341,17 @@ async def point(tx: Transaction, number: int, record: Record, before: Place | No
     return row is not None
 
 
+async def _located(tx: Transaction, number: int) -> Row | None:
+    return await tx.row(_LOCATED, number)
+
+
 async def write_again(engine: Engine, packs: Path, numbers: Sequence[int]) -> set[int]:
     """Copy blobs whose octets are whole into a pack of their own, with new heads; gives those it could."""
 
     def plan(blobs: BlobReader) -> Reading[list[tuple[int, Row, bytes]]]:
         found = []
         for number in numbers:
-            row = yield lambda tx, n=number: tx.row(_LOCATED, n)  # type: ignore[misc]
+            row = yield functools.partial(_located, number=number)
             if row is None:
                 continue
             try:
@@ -377,7 +381,7 @@ async def write_again(engine: Engine, packs: Path, numbers: Sequence[int]) -> se
     if not found:
         return set()
     for number, row, location in await trio.to_thread.run_sync(append):
-        await engine.database.write(lambda tx, n=number, r=row, to=location: move(tx, n, r, to))  # type: ignore[misc]
+        await engine.database.write(functools.partial(move, number=number, row=row, location=location))
     return {number for number, _, _ in found}
 
 

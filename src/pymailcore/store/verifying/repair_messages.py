@@ -5,6 +5,7 @@ see what is missing and clients are not told that it was deleted. It gets the ke
 octets fails as long as they are not back: from a backup, or because the lost part arrives once more.
 """
 
+import functools
 from typing import Final
 
 import msgspec
@@ -36,7 +37,7 @@ async def prepare_again(engine: Engine, account: int, email: int) -> bool:
 
     def plan(blobs: BlobReader) -> Reading[bytes | None]:
         for table in ROWS:
-            messages, sources = yield lambda tx, table=table: read_rows(tx, table, [email])  # type: ignore[misc]
+            messages, sources = yield functools.partial(read_rows, table=table, ids=[email])
             for message in messages:
                 try:
                     return rebuild(blobs, message, sources)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from pymailcore.store.engine import Engine
+from pymailcore.store.fulltext.checking import check_index
 from pymailcore.store.store import Store
 from pymailcore.store.verifying.faults import Fault, Report
 from pymailcore.store.verifying.messages import MessageSweep
@@ -48,11 +50,24 @@ async def verify_store(
     await sweep_rows(engine.database, report, told, account)
     await sweep_mailboxes(engine.database, report, told, account)
     await sweep_accounts(engine.database, report, told, account)
+    await sweep_index(engine, report, told, account)
     packs = engine.settings.pack_folder
     await BlobSweep(engine, packs, report, told, account=account, read=messages).run()
     if messages:
         await MessageSweep(engine, report, told, account=account).run()
     return report
+
+
+async def sweep_index(engine: Engine, report: Report, progress: Progress, account: int = 0) -> None:
+    """Ask the full-text index for every Email that it claims to have, and for words of some."""
+    progress.begin("full-text index")
+    checked = await check_index(engine, account)
+    report.saw("Emails in the index", checked.emails)
+    report.saw("Emails looked up in the index", checked.sampled)
+    for lost in checked.lost:
+        detail = f"its words are not found: {lost.needle!r}" if lost.needle else "it is not in the index"
+        report.add(Fault("index-lost", lost.account, lost.email, detail))
+    progress.at(1.0)
 
 
 async def repair_store(
