@@ -20,7 +20,7 @@ Test = Callable[[Mail, int], bool]
 """Whether an Email matches, placed under a UID (0 where no Mailbox is searched)."""
 
 PICKS = st.sets(st.integers(0, 1000), max_size=2)
-WORDS = st.sampled_from(["plan", "ÄRGER", "ger", "re:", "", "nothing"])
+WORDS = st.sampled_from(["plan", "ÄRGER", "ger", "re:", "", "nothing", "plan ", " plan", " "])
 TEXTS: Final = (
     "Straße am Café", "quarterly\r\n figures", "会議室の予約 42", "Brücken-Pfeiler, Brücke",
     "STRASSE 7 quarter", "",
@@ -29,6 +29,7 @@ TEXTS: Final = (
 NEEDLES: Final = (
     "straße", "STRAS", "caf", "y fig", "arterly figures", "会議", "室の", "ücken-pf", "rücke", "pfeiler, b",
     "e 7 q", "42", "nothing", "q", "lan b",
+    "straße ", " café", "café ", " am ", " figur", " igur", "figures ", "gures ", "pfeiler, ", " 42", "42 ",
 )  # fmt: skip
 ROWS: Final = (
     ("brucke", q.How.WHOLE), ("bru", q.How.PREFIX), ("am caf", q.How.PREFIX), ("strasse am", q.How.WHOLE),
@@ -40,6 +41,7 @@ TEXTUAL = st.one_of(
     st.tuples(st.just("subject"), WORDS),
     st.tuples(st.just("body"), st.integers(1, 12)),
     st.tuples(st.just("text"), st.sampled_from([q.Field.TEXT, q.Field.BODY]), st.sampled_from(NEEDLES)),
+    st.tuples(st.just("text"), st.just(q.Field.BODY), st.just(" ")),
     st.tuples(st.just("words"), st.sampled_from([q.Field.SUBJECT, q.Field.BODY]), st.sampled_from(ROWS)),
     st.tuples(st.just("header"), st.integers(1, 12)),
 )
@@ -73,10 +75,10 @@ def text_of(name: str) -> str:
 
 def _seen(mail: Mail, field: q.Field) -> str:
     """What a search in a field looks through, as far as needles are in it."""
-    said = [mail.subject] if field is q.Field.SUBJECT else [mail.name, text_of(mail.name)]
+    said = [mail.subject] if field is q.Field.SUBJECT else [f"{mail.name} {text_of(mail.name)}"]
     if field is q.Field.TEXT:
         said.insert(0, mail.subject)
-    return " ".join(" ".join(said).casefold().split())
+    return "\n".join([" ".join(one.casefold().split()) for one in said])
 
 
 def _words(text: str) -> list[str]:

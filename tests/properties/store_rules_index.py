@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from tests.properties.store_base import PICK, StoreBase
 from tests.properties.store_filters import TEXTS_SOUGHT
-from tests.properties.store_thread import KeptIndex, StoreThread
+from tests.properties.store_thread import BuiltIndex, StoreThread
 
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.engine import Engine
@@ -26,7 +26,7 @@ class IndexRules(StoreBase):
 
     def __init__(self, thread: StoreThread) -> None:
         super().__init__(thread)
-        self.built: KeptIndex | None = None  # beside the one in use
+        self.built: BuiltIndex | None = None  # beside the one in use
 
     def tend(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that no client sees."""
@@ -57,7 +57,7 @@ class IndexRules(StoreBase):
     def build_beside(self) -> None:
         """`pymailcore reindex` begins, or goes on."""
         if self.built is None:
-            self.built = KeptIndex(self.store.engine, beside=True)
+            self.built = self.thread.build_beside()
         built = self.built
         self.tend(lambda: built.take([self.account.id]))
 
@@ -67,7 +67,7 @@ class IndexRules(StoreBase):
         """The one that was built some time ago is in use from now on."""
         assert self.built is not None
         built, self.built = self.built, None
-        self.tend(built.writing.take)
+        self.tend(built.come_into_use)
         self.look_for(where, texts)
 
     @precondition(lambda self: self.built is not None)
@@ -76,7 +76,7 @@ class IndexRules(StoreBase):
         """`pymailcore reindex` is stopped."""
         assert self.built is not None
         built, self.built = self.built, None
-        self.tend(built.writing.close)
+        self.tend(built.give_up)
 
     @precondition(lambda self: self.history)
     @rule(noted=st.booleans(), where=PICK, texts=TEXTS_SOUGHT)
@@ -97,7 +97,7 @@ class IndexRules(StoreBase):
     def teardown(self) -> None:
         """Nothing is left half built."""
         if self.built is not None:
-            self.thread.run(self.built.writing.close)
+            self.thread.run(self.built.give_up)
         super().teardown()
 
 

@@ -48,7 +48,8 @@ class MailRules(StoreBase):
             SUBJECTS[subject],
             message_id=f"<{self.number}@x>",
             in_reply_to=" ".join(f"<{one}>" for one in roots) or None,
-            body=f"{name} {text_of(name)} {'x' * padding}\r\n",
+            body=f"{name} {text_of(name)}\r\n",
+            extra=f"X-Padding: {'x' * padding}",
         )
         base = BASE[SUBJECTS[subject]]
         keys = [(one, base) for one in (f"{self.number}@x", *roots)]

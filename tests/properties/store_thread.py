@@ -52,6 +52,37 @@ class KeptIndex:
         await self._write(parts)
 
 
+class BuiltIndex(KeptIndex):
+    """Another one beside it, under the lock of `job.reindex`: without, others take it for left over."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, beside=True)
+        self._lock = engine.database.try_lock("reindex")
+        self._done, self._free = trio.Event(), trio.Event()
+
+    async def hold(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold the lock until one of the methods below is called."""
+        async with self._lock as alone:
+            assert alone
+            task_status.started()
+            await self._done.wait()
+        self._free.set()
+
+    async def come_into_use(self) -> None:
+        """It is the one in use from now on."""
+        await self.writing.take()
+        await self._let_go()
+
+    async def give_up(self) -> None:
+        """Nobody goes on with it."""
+        await self.writing.close()
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        self._done.set()
+        await self._free.wait()
+
+
 class StoreThread:
     """An open store; entered: it is there, left: it is closed.
 
@@ -71,6 +102,7 @@ class StoreThread:
         self._thread = threading.Thread(target=trio.run, args=(self._main,))
         self._opened: Opened | None = None
         self._index: KeptIndex | None = None
+        self._nursery: trio.Nursery | None = None
         self.now_ms = 1_720_000_000_000
         self.tally: Counter[str] = Counter()
 
@@ -82,11 +114,11 @@ class StoreThread:
                 opened.store.engine.now_ms = lambda: self.now_ms
                 self._opened = opened
                 self._index = KeptIndex(opened.store.engine)
-                self._ready.set()
-                try:
+                async with trio.open_nursery() as self._nursery:
+                    self._ready.set()
                     await self._done.wait()
-                finally:
                     await self._index.writing.close()
+                    self._nursery.cancel_scope.cancel()
         finally:
             self._ready.set()
 
@@ -101,6 +133,14 @@ class StoreThread:
         """The index in use."""
         assert self._index is not None
         return self._index
+
+    def build_beside(self) -> BuiltIndex:
+        """Begin an index beside the one in use."""
+        assert self._nursery is not None
+        built = BuiltIndex(self.opened.store.engine)
+        nursery = self._nursery
+        self.run(lambda: nursery.start(built.hold))
+        return built
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run something in the store's loop."""

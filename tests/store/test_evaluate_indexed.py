@@ -182,6 +182,39 @@ async def test_words_and_phrases_in_attachments(opened: Opened, monkeypatch: pyt
     assert await opened.store.search(opened.account, opened.mailbox("INBOX"), node) == []
 
 
+@pytest.mark.parametrize("short", [0, 10_000])
+async def test_blanks_at_the_ends_of_a_needle_count(
+    opened: Opened, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9051 section 6.4.4: a substring."""
+    monkeypatch.setattr(compiling, "SHORT", short)
+    for subject in ("single", "the le mans", "the", "le, mans", "(le mans)", "ile mans le"):
+        await opened.deliver(a_message(subject, body=f"{subject}\r\n", extra=f"X-Tag: {subject}"))
+
+    async def found(needle: str) -> list[int]:
+        """The same in the row's text, in the body, and in a field of the header."""
+        nodes: list[q.Filter] = [q.Contains(q.Field.SUBJECT, needle), q.Contains(q.Field.BODY, needle)]
+        nodes.append(q.HeaderContains("X-Tag", needle))
+        inbox = opened.mailbox("INBOX")
+        each = [await opened.store.search(opened.account, inbox, node) for node in nodes]
+        assert each[0] == each[1] == each[2], needle
+        return each[0]
+
+    for _ in ("looked through", "indexed"):
+        assert await found("le ") == [2, 5, 6]
+        assert await found(" le") == [2, 6]
+        assert await found(" le ") == [2]
+        assert await found("le") == [1, 2, 4, 5, 6]
+        assert await found(" mans ") == [6]
+        assert await found(" mans l") == [6]
+        assert await found("le\t mans") == [2, 5, 6]
+        assert await found(", ") == [4]
+        assert await found(" (") == []
+        assert await found(" \t") == [2, 4, 5, 6]
+        assert await found("") == [1, 2, 3, 4, 5, 6]
+        await index_all(opened)
+
+
 async def test_needles_of_any_characters(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of a needle is taken for a part of the index's own language."""
     monkeypatch.setattr(compiling, "SHORT", 0)

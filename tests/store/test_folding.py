@@ -6,7 +6,7 @@ from tests.support.stores import a_message
 
 from pymailcore.message.facts import unpack
 from pymailcore.message.prepare import prepare
-from pymailcore.store.folding import HEADER_COLUMNS, MAX_HEADER_TEXT, fold, header_values
+from pymailcore.store.folding import HEADER_COLUMNS, MAX_HEADER_TEXT, fold, header_values, normal, sought
 from pymailcore.store.ordering import sort_values
 
 
@@ -21,6 +21,19 @@ def test_folding_twice_changes_nothing_more(text: str) -> None:
 )
 def test_equal_texts_fold_alike(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(
+    ("needle", "form"),
+    [("Le ", "le "), ("\r\n\tA  B", " a b"), ("\u00a0", " "), (" \t ", " "), ("", ""), (" É\u3000", " é ")],
+)
+def test_a_blank_at_an_end_of_a_needle_stays(needle: str, form: str) -> None:
+    assert sought(needle) == form
+
+
+@given(st.text(st.sampled_from("aé \t\x1f\u2003"), max_size=6))
+def test_a_needle_is_normal_but_for_its_ends(needle: str) -> None:
+    assert sought(needle).strip(" ") == normal(needle)
 
 
 def test_header_values_are_folded_in_the_order_of_the_columns() -> None:

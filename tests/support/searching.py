@@ -98,5 +98,6 @@ def needles(source: random.Random, texts: Sequence[str], count: int) -> list[str
         text = source.choice(texts)
         start = source.randrange(len(text))
         out.append(text[start : start + source.choice([1, 2, 3, 4, 6, 9, 15, 30, 80])])
-        out.append(source.choice(WORDS)[: source.randint(1, 200)])
+        word = source.choice(WORDS)[: source.randint(1, 200)]
+        out += [word, source.choice([f" {word}", f"{word} ", f" {word} ", " "])]
     return out

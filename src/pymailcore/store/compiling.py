@@ -19,7 +19,7 @@ import orjson
 
 from pymailcore.base.ids import AccountId
 from pymailcore.store import query as q
-from pymailcore.store.folding import normal
+from pymailcore.store.folding import normal, sought
 from pymailcore.store.fulltext import words
 from pymailcore.store.fulltext.lookup import NO_HELP, Expression, Spot, TextIndex
 from pymailcore.store.keywords import Keywords
@@ -112,7 +112,7 @@ def simplified(node: q.Filter) -> q.Filter:
     if isinstance(node, q.Contains):
         if node.field is q.Field.ATTACHMENT:
             raise TypeError("attachments are looked for by words")
-        return node if normal(node.needle) else q.And(())
+        return node if node.needle else q.And(())
     if isinstance(node, q.Matches):
         return node if normal(node.words) else q.And(())
     return node
@@ -173,14 +173,16 @@ async def ask_index(
 
 async def _expression(tx: Transaction, index: TextIndex, spot: Spot, node: TextNode) -> Expression | None:
     if isinstance(node, q.Contains):
-        return await index.expression(tx, spot, _CONTAINED[node.field], words.substring(normal(node.needle)))
+        plan = words.substring(sought(node.needle))
+        return await index.expression(tx, spot, _CONTAINED[node.field], plan) if plan.slots else None
     if isinstance(node, q.Matches):
         return await index.expression(
             tx, spot, _MATCHED[node.field], words.phrase(normal(node.words), node.how)
         )
-    name, needle = normal(node.name), normal(node.needle)
-    seen = needle and name not in LEFT_OUT
-    found = await index.field(tx, spot, words.field_name(name), words.substring(needle) if seen else None)
+    name, needle = normal(node.name), sought(node.needle)
+    plan = words.substring(needle)
+    seen = plan.slots and name not in LEFT_OUT
+    found = await index.field(tx, spot, words.field_name(name), plan if seen else None)
     return found._replace(exact=False) if found is not None and needle and not seen else found
 
 
@@ -306,7 +308,7 @@ class Compiler:
     def within(self, node: q.Contains) -> str:
         """Whether the text of a row contains a needle."""
         self.headers = True
-        return f"(instr({_COLUMN[node.field]}, {self.arg(normal(node.needle))}) > 0)"
+        return f"(instr({_COLUMN[node.field]}, {self.arg(sought(node.needle))}) > 0)"
 
     def truth(self, node: TextNode) -> str:
         """SQL for the truth of a text node, NULL where the text is to be looked at."""

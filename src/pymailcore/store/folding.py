@@ -32,6 +32,15 @@ def normal(text: str) -> str:
     return " ".join(fold(text).split())
 
 
+def sought(needle: str) -> str:
+    """Give what is looked for in normal texts; unlike theirs, a blank at an end of a needle counts."""
+    folded = fold(needle)
+    found = " ".join(folded.split())
+    before = " " if folded[:1].isspace() else ""
+    behind = " " if found and folded[-1].isspace() else ""
+    return f"{before}{found}{behind}"
+
+
 def _composed(text: str) -> str:
     """NFC, a stretch at a time: nothing composes across white space; a stretch without any stays as it is."""
     if len(text) <= _MAX_NORMALISED:

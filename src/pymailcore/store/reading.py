@@ -9,6 +9,7 @@ snapshots.
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
 import orjson
 
 from pymailcore.base.errors import NotFound
@@ -18,7 +19,7 @@ from pymailcore.message.structure import Part, find, unpack
 from pymailcore.message.text import decode_body
 from pymailcore.store.blobids import EmailBlob, PartBlob, UploadBlob, blob_numbers
 from pymailcore.store.blobs import address_of
-from pymailcore.store.columns import unpack_column
+from pymailcore.store.columns import DamagedColumn, unpack_column
 from pymailcore.store.ops.blob_rows import locate
 from pymailcore.store.packs import DamagedBlob, Location
 from pymailcore.store.places import BlobReader
@@ -117,12 +118,21 @@ async def locate_all(tx: Transaction, addresses: Sequence[Address]) -> dict[Addr
 
 
 async def stored_rows(
-    tx: Transaction, ids: Sequence[int], account: AccountId | None = None, most_octets: int | None = None
+    tx: Transaction,
+    ids: Sequence[int],
+    account: AccountId | None = None,
+    most_octets: int | None = None,
+    *,
+    leave_damaged: bool = False,
 ) -> dict[int, StoredRows]:
     """What rebuilds Emails; those that are not there, or not the account's, are left out.
 
     Args:
         most_octets: those of the first Emails that have so many octets together are enough.
+        leave_damaged: so are those whose rows are not what was written.
+
+    Raises:
+        DamagedMessage: a row is not what was written.
     """
     own = "" if account is None else " AND +e.account = ?2"
     args = () if account is None else (account,)
@@ -130,12 +140,18 @@ async def stored_rows(
     out: dict[int, tuple[TenantId, bytes, Recipe, bytes]] = {}
     octets = 0
     for id_ in ids:
-        if id_ in found:
-            _, parts, recipe, tenant, key, size = found[id_]
+        if id_ not in found:
+            continue
+        _, parts, recipe, tenant, key, size = found[id_]
+        try:
             out[id_] = TenantId(tenant), bytes(key), unpack_recipe(recipe), unpack_column(parts)
-            octets += size
-            if most_octets is not None and octets >= most_octets:
-                break
+        except (msgspec.MsgspecError, ValueError, DamagedColumn) as error:
+            if not leave_damaged:
+                raise DamagedMessage("the rows of a stored message cannot be read") from error
+            continue
+        octets += size
+        if most_octets is not None and octets >= most_octets:
+            break
     addresses = [(tenant, key) for tenant, _, recipe, _ in out.values() for key in recipe.keys]
     locations = await locate_all(tx, list(dict.fromkeys(addresses))) if addresses else {}
     return {id_: StoredRows(*rest, locations) for id_, rest in out.items()}

@@ -16,7 +16,7 @@ from pymailcore.message.headers import as_text, split_fields
 from pymailcore.message.structure import Part, unpack, walk
 from pymailcore.message.text import decode_body, file_text, searchable_text
 from pymailcore.store import query as q
-from pymailcore.store.folding import normal
+from pymailcore.store.folding import normal, sought
 from pymailcore.store.fulltext.words import FIELD, PART_FIELD, has_phrase, plain_text
 from pymailcore.store.packs import DamagedBlob
 from pymailcore.store.places import BlobReader
@@ -92,14 +92,14 @@ class SearchedMessage:
         """Whether a text node is true of it, as far as that is seen: not the text of attachments."""
         match node:
             case q.HeaderContains(name, needle):
-                name, needle = normal(name), normal(needle)
+                name, needle = normal(name), sought(needle)
                 return any(name == field and needle in value for field, value in self.fields())
             case q.Contains(q.Field.TEXT, needle):
-                return (needle := normal(needle)) in self.header() or needle in self.body()
+                return (needle := sought(needle)) in self.header() or needle in self.body()
             case q.Contains(q.Field.BODY, needle):
-                return normal(needle) in self.body()
+                return sought(needle) in self.body()
             case q.Contains(field, needle) if field in _NAMED:
-                return normal(needle) in self.named[_NAMED[field]]
+                return sought(needle) in self.named[_NAMED[field]]
             case q.Matches(field, row, how):
                 row = plain_text(normal(row))
                 return any(
@@ -194,7 +194,7 @@ def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int
     named: dict[int, Sequence[str]] = {}
 
     async def work(tx: Transaction) -> dict[int, StoredRows]:
-        rows = await stored_rows(tx, some, None, MOST_OCTETS)
+        rows = await stored_rows(tx, some, None, MOST_OCTETS, leave_damaged=True)
         listed = orjson.dumps(list(rows)).decode()
         named.update((email, texts) for email, *texts in await tx.rows(_HEADERS, listed))
         return rows
@@ -209,7 +209,7 @@ def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int
         except _DAMAGE:
             damaged.append(email)
     if damaged:  # their blobs may have moved since
-        rows = yield lambda tx: stored_rows(tx, damaged)
+        rows = yield lambda tx: stored_rows(tx, damaged, leave_damaged=True)
         for email, stored in rows.items():
             with contextlib.suppress(*_DAMAGE):
                 found[email] = SearchedMessage(

@@ -66,6 +66,7 @@ WORST = {
     "parentheses": "SEARCH " + "(" * 30 + "NOT TEXT qqqq" + ")" * 30,
     "one letter": "SEARCH " + either(keys("TEXT q", 100)),
     "no letter": "SEARCH TEXT '-'",
+    "blank": 'SEARCH OR BODY " " TEXT "q "',
     "same set": "SEARCH " + ",".join(["1:*"] * 65_536),
     "scattered set": "SEARCH UID " + ",".join(str(n) for n in range(1, 131_072, 2)),
     "sets": "SEARCH " + either(["1,3,5,7:*"] * 128),

@@ -1,5 +1,6 @@
 """Indexing: what is new is taken, nothing is missed, whatever happens in between."""
 
+import functools
 import random
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 from tests.support.searching import index_all, scanned, some_message, writing
-from tests.support.stores import EnginePlace, Opened, add_account, opened_store
+from tests.support.stores import EnginePlace, Opened, a_message, add_account, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
@@ -19,7 +20,7 @@ from pymailcore.store.fulltext import indexer as module
 from pymailcore.store.fulltext.documents import IndexWriting, Part
 from pymailcore.store.fulltext.indexer import Indexer
 from pymailcore.store.keywords import keywords_of
-from pymailcore.store.types import FlagChange
+from pymailcore.store.types import FlagChange, Transaction
 
 ROOT = Path(__file__).parents[3]
 
@@ -140,6 +141,30 @@ async def test_what_cannot_be_read_is_looked_at_by_every_search(tmp_path: Path) 
             path.write_bytes(octets)
         assert await agree(opened) == 3
         await index.close()
+
+
+@pytest.mark.parametrize("column", ["recipe", "parts"])
+async def test_damaged_rows_stop_neither_the_indexer_nor_a_scan(opened: Opened, column: str) -> None:
+    """What is not what was written, wherever among others, is mail that cannot be read."""
+    for number in range(4):
+        await opened.deliver(a_message("letter", body=f"words {number}\r\n"))
+    inbox = opened.mailbox("INBOX")
+    sql = f"UPDATE email_data SET {column} = ?1 WHERE email = ?2"  # noqa: S608 - of this test
+    (emails, *_) = await opened.store.query(opened.account, q.And(()), [], limit=10)
+    for email in sorted(emails)[1::2]:
+        await opened.store.database.write(functools.partial(_damage, sql, email))
+    node = q.Contains(q.Field.BODY, "words")
+    assert await scanned(opened.store, opened, inbox, node) == [1, 3]
+    index = writing(opened)
+    await index_all(opened, index)
+    found = await index.statistics()
+    assert (found.documents, found.unread) == (2, 2)
+    assert await opened.store.search(opened.account, inbox, node) == [1, 3]
+    await index.close()
+
+
+async def _damage(sql: str, email: int, tx: Transaction) -> None:
+    await tx.run(sql, b"\x01\xc1", email)
 
 
 @pytest.mark.slow

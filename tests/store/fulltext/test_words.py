@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.fulltext import has_plan
 
-from pymailcore.store.folding import normal
+from pymailcore.store.folding import normal, sought
 from pymailcore.store.fulltext.words import (
     BREAK,
     LONGEST,
@@ -65,6 +65,45 @@ def test_a_plan_matches_the_stream_where_the_needle_is_in_the_text(needle: str, 
     plan = substring(needle)
     assert plan.exact
     assert has_plan(tokens(text), plan) is (needle in text)
+
+
+@given(TEXTS, TEXTS)
+@example(" le", "the le")
+@example("le ", "single le")
+@example(" (a", "x, (a")
+@example(", ", "a, b")
+@example(" , ", "a , b")
+@example("a ", "a")
+@example("会 ", "会 x")
+def test_a_plan_of_a_needle_with_blanks_at_its_ends(needle: str, text: str) -> None:
+    text = normal(text)
+    for wanted in (sought(needle), f" {normal(needle)}", f"{normal(needle)} ", f" {normal(needle)} "):
+        plan = substring(wanted)
+        found = not plan.slots or has_plan(tokens(text), plan)
+        assert found or wanted not in text
+        assert not plan.exact or found is (wanted in text)
+
+
+def test_a_blank_at_an_end_of_a_needle_makes_the_word_there_whole() -> None:
+    """What is looked at is not more than has the word."""
+    assert has_plan(tokens("a le b"), substring("le "))
+    assert not has_plan(tokens("a les b"), substring("le "))
+    assert has_plan(tokens("a le b"), substring(" le"))
+    assert not has_plan(tokens("a ile b"), substring(" le"))
+    assert not has_plan(tokens("a xle b c"), substring(" le b"))
+    assert not has_plan(tokens("a le bc"), substring("le b "))
+    assert substring("a, ").exact
+    assert not has_plan(tokens("a,b"), substring("a, "))
+
+
+@given(LONG, st.integers(0, 300), st.integers(1, 300), st.sampled_from(["{} ", " {}", " {} "]))
+def test_long_words_beside_blanks_hide_nothing(text: str, start: int, length: int, ends: str) -> None:
+    text = normal(text)
+    wanted = ends.format(normal(text[start : start + length]))
+    plan = substring(wanted)
+    found = not plan.slots or has_plan(tokens(text), plan)
+    assert found or wanted not in text
+    assert not plan.exact or found is (wanted in text)
 
 
 @given(TEXTS, st.integers(0, 40), st.integers(0, 40))

@@ -167,7 +167,7 @@ class _Compiler:
 
     def _text(self, field: q.Field, needle: str) -> q.Filter:
         # An empty needle is in every string; where there is no field, there is no string.
-        if not needle.strip():
+        if not (needle.strip() if self.fuzzy else needle):
             return EVERYTHING if field in _WHOLE else q.HeaderContains(field.value, "")
         if not self.fuzzy:
             return q.Contains(field, needle)

@@ -117,7 +117,7 @@ def _header(value: object) -> Filter:
         raise invalid_arguments("header begins with the name of a field")
     needles = split_search(_text("header", value[1])) if len(value) == 2 else []
     return _all_of(
-        [query.HeaderContains(name, needle.text) for needle in needles or [Needle("", phrase=False)]]
+        [query.HeaderContains(name, needle.text.strip()) for needle in needles or [Needle("", phrase=False)]]
     )
 
 

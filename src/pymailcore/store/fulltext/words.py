@@ -14,8 +14,10 @@ The text of a header has FIELD before each field of the message and PART_FIELD b
 it can be told which field something is in.
 
 A needle is cut up likewise. Of several words the first may be the end of a word of the text and the last the
-beginning of one, those between are whole; one word alone may be anywhere in a word. SPACE, BREAK and the
-marks of fields are white space, which normal text does not contain.
+beginning of one, those between are whole; one word alone may be anywhere in a word. Where the needle has a
+blank at an end, the word there is whole at that side; as the plan does not say that there is a blank beside
+that word, what has it may not have the needle. SPACE, BREAK and the marks of fields are white space, which
+normal text does not contain.
 
 Standards: RFC 9051 section 6.4.4 (substrings), RFC 8621 section 4.4.1 (words and phrases).
 """
@@ -192,7 +194,7 @@ class Plan(NamedTuple):
     """What a needle is in the stream: a phrase.
 
     Attributes:
-        slots: none for a needle that is in every text.
+        slots: none for a needle that is in every text, or (not exact) may be in any.
         exact: what has the phrase has the needle; else it may have it.
     """
 
@@ -201,17 +203,22 @@ class Plan(NamedTuple):
 
 
 def substring(needle: str) -> Plan:
-    """Plan to find a normal needle anywhere in normal texts."""
-    found = _cut(needle)
+    """Plan to find what `folding.sought` gives anywhere in normal texts."""
+    before, behind = needle.startswith(" "), needle.endswith(" ")
+    found = _cut(needle.strip(" "))
     if not found:
-        return Plan(())
+        return Plan((), exact=not needle)
     if len(found) == 1:
-        return _alone(found[0], Place.INSIDE, accents=True)
-    first, sure = _first(found[0], Place.END, accents=True)
+        return _alone_between(found[0], before=before, behind=behind)
+    anchored = before and len(found[0]) <= LONGEST
+    first, sure = _first(found[0], Place.WHOLE if anchored else Place.END, accents=True)
+    sure = sure and not before
     if len(found) > MOST_TOKENS:
         some = [piece for token in found[1:MOST_TOKENS] for piece in pieces(token)]
         return Plan((first, *((piece,) for piece in some)), exact=False)
-    last, sure_too = _last(found[-1], Place.BEGINNING, accents=True)
+    last, sure_too = (
+        _last_before_blank(found[-1]) if behind else _last(found[-1], Place.BEGINNING, accents=True)
+    )
     between = ((piece,) for token in found[1:-1] for piece in pieces(token))
     return Plan((first, *between, last), sure and sure_too)
 
@@ -277,6 +284,30 @@ def _alone(token: str, place: Place, *, accents: bool) -> Plan:
         slot, sure = _word(token, place, accents=accents)
         return Plan((slot,), sure)
     return Plan(((token, SPACE + token, token + SPACE, SPACE + token + SPACE),))
+
+
+_PLACES: Final = {
+    (False, False): Place.INSIDE,
+    (True, False): Place.BEGINNING,
+    (False, True): Place.END,
+    (True, True): Place.WHOLE,
+}
+
+
+def _alone_between(token: str, *, before: bool, behind: bool) -> Plan:
+    """The only token of a needle that may have a blank before and behind it."""
+    if not is_word(token) and behind:  # of a mark and a space behind it, the mark tells that there is one
+        return Plan(((token + SPACE, SPACE + token + SPACE),), exact=not before)
+    plan = _alone(token, _PLACES[before, behind], accents=True)
+    return plan._replace(exact=plan.exact and not before and not behind)
+
+
+def _last_before_blank(token: str) -> tuple[Slot, bool]:
+    """The last token of several, and a blank behind it."""
+    if not is_word(token):
+        return (token + SPACE,), True
+    slot, _ = _word(token, Place.WHOLE if len(token) <= LONGEST else Place.BEGINNING, accents=True)
+    return slot, False
 
 
 def _first(token: str, place: Place, *, accents: bool) -> tuple[Slot, bool]:
