@@ -27,6 +27,8 @@ ALL: Final = {
     "imap_fetch": (),
     "jmap_list": (),
     "jmap_search": (),
+    "directory_lookup": (),
+    "sign_in": (),
     "family": (),
 }
 

@@ -4,12 +4,13 @@ python benchmarks/imap_noop.py [--seconds 3] [--connections 1] [--tls]
 """
 
 import argparse
+import contextlib
 import secrets
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +28,7 @@ from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Connection
 from pymailcore.runtime.settings import TlsSettings
 from pymailcore.runtime.tls import TlsContexts
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.store.opening import open_store
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.store import Store
@@ -61,9 +63,25 @@ print(count / (time.perf_counter() - begun))
 class Anybody:
     """A directory where every login is good."""
 
-    async def authenticate(self, *_: str, **__: str) -> Principal:
+    async def scram_keys(self, *_: object, **__: object) -> ScramKeys:
+        """Nobody asks."""
+        raise NotImplementedError
+
+    async def authenticate(self, *_: object, **__: object) -> Principal:
         """Let everybody in."""
-        return Principal(account=ACCOUNT, tenant=DEFAULT_TENANT, name="a", admin=False)
+        return Principal(account=ACCOUNT, tenant=DEFAULT_TENANT, name="a")
+
+    def failure_pause_seconds(self, *_: object, **__: object) -> float:
+        """Nobody fails."""
+        return 0.0
+
+    async def administers(self, *_: object) -> bool:
+        """Nobody does."""
+        return False
+
+    def here(self, *_: object, **__: object) -> AbstractContextManager[None]:
+        """Nobody is sent away."""
+        return contextlib.nullcontext()
 
 
 @asynccontextmanager
@@ -88,7 +106,7 @@ async def imap_server(
                 )  # fmt: skip
                 await serve_connection(
                     connection, store=store, directory=Anybody(), hub=hub, settings=ImapSettings(),
-                    metrics=metrics, tls=tls, tls_mode=tls_mode, plaintext_login=True,
+                    metrics=metrics, tls=tls.for_logins(), tls_mode=tls_mode, plaintext_login=True,
                 )  # fmt: skip
 
         async with trio.open_nursery() as nursery:

@@ -17,6 +17,7 @@ import trio
 from benchmarks.support import command
 from pymailcore.base.address import Address
 from pymailcore.cli.installation import open_installation
+from pymailcore.directory.actors import SYSTEM
 
 ACCOUNTS = 140
 LISTENERS = (
@@ -47,7 +48,7 @@ async def add_accounts(config: Path) -> None:
     """Make the accounts, in one go."""
     async with open_installation(config) as core:
         for number in range(ACCOUNTS):
-            await core.directory.add_account(Address(f"user{number}", "bench.test"), "bench")
+            await core.directory.accounts.add(SYSTEM, Address(f"user{number}", "bench.test"), "bench")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Acceptor, serve_sockets
 from pymailcore.runtime.settings import ServeSettings
-from pymailcore.smtp.protocol import events
+from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.role import Session
 from pymailcore.smtp.server import SmtpServer
@@ -62,6 +62,10 @@ class NullRole:
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
         """Accept and forget."""
         return None
+
+    async def scram_keys(self, event: events.KeysNeeded) -> Reply:
+        """Nobody asks."""
+        return reply.NOT_IMPLEMENTED
 
     async def authenticate(self, event: events.Authenticate) -> Reply | None:
         """Accept."""

@@ -67,7 +67,7 @@ async def account_with_mailboxes(store: Store, account: AccountId) -> None:
             account,
             f"user{account}@example.org",
         )
-        await store.create_account(tx, account, DEFAULT_TENANT, given)
+        await store.create_accounts(tx, [(account, DEFAULT_TENANT, given)])
 
     await store.database.write(work)
 

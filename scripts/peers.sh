@@ -1,5 +1,5 @@
 #!/bin/sh
-# Other servers that tests talk with, unpacked under .cache/peers and never installed. No-op when there.
+# Other servers and clients that tests talk with, unpacked under .cache/peers and never installed. No-op when there.
 set -eu
 cd "$(dirname "$0")/.."
 python="${PYTHON:-python3}"
@@ -18,6 +18,7 @@ unpack() {
 }
 unpack postfix postfix
 unpack dovecot dovecot-imapd
+unpack gsasl gsasl
 # PostgreSQL 15 or later is used where the machine has it. Unpacked, not installed: no cluster is made or started.
 if ! ls /usr/lib/postgresql/1[5-9]/bin/initdb >/dev/null 2>&1; then
     unpack postgresql postgresql-15 postgresql-client-15

@@ -1,13 +1,14 @@
 """Hooks of the whole suite: tests that need root are counted by name where there is none."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from tests.support.engines import engines_of
 from tests.support.postgres import cluster
 from tests.support.said import Say
-from tests.support.stores import EnginePlace, engine_settings
+from tests.support.stores import EnginePlace, Opened, engine_settings, opened_store
 
 _not_run: pytest.StashKey[list[str]] = pytest.StashKey()
 _said: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -64,3 +65,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("not run: they need root")
         for name in names:
             terminalreporter.write_line(name)
+
+
+@pytest.fixture
+async def opened(tmp_path: Path, store_settings: EnginePlace) -> AsyncIterator[Opened]:
+    """A store with one account, and what its listeners were told."""
+    async with opened_store(tmp_path / "data", **store_settings) as opened:
+        yield opened

@@ -31,6 +31,7 @@ from pymailcore.runtime.certificates import BadCertificate, load_material
 from pymailcore.runtime.hub_link import HubServer, listen_unix
 from pymailcore.runtime.logs import configure, get_logger
 from pymailcore.runtime.notify import notify
+from pymailcore.runtime.shared_counters import SharedCounters
 from pymailcore.runtime.tls import TlsMaterial
 
 FRONT: Final = "pymailcore.worker.front"
@@ -82,6 +83,7 @@ class Supervisor:
         self._settings = _settings(path, configuration, held.material)
         self._workers = [Worker(f"front-{number + 1}", modules[0]) for number in range(fronts)]
         self._workers.append(Worker("back", modules[1]))
+        self._counters = SharedCounters.create(configuration.directory.failures_entries_count)
         self._failure = ""
         self._served = False
         self._stopping = trio.Event()
@@ -172,7 +174,8 @@ class Supervisor:
         """One life of a worker, from its start to its end."""
         ours, theirs = socket.socketpair()
         sockets, metrics = self._sockets_of(worker)
-        passed = [theirs.fileno(), *sockets, *([metrics] if metrics >= 0 else [])]
+        counters = self._counters.descriptor
+        passed = [theirs.fileno(), counters, *sockets, *([metrics] if metrics >= 0 else [])]
         with theirs:
             process = worker.process = await trio.lowlevel.open_process(
                 [sys.executable, "-P", "-m", worker.module, str(theirs.fileno())],
@@ -191,6 +194,7 @@ class Supervisor:
                     workers=len(self._workers),
                     sockets=sockets,
                     metrics_socket=metrics,
+                    counters=counters,
                 )
             )
             if self._stopping.is_set():
@@ -254,6 +258,7 @@ def _settings(path: Path, configuration: Configuration, material: TlsMaterial) -
         certificate=material.certificate,
         key=material.key,
         self_signed=material.self_signed,
+        client_authorities=material.client_authorities,
     )
 
 

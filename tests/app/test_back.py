@@ -6,10 +6,12 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from pymailcore.app.core import Core
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.runtime.lock import FolderLock
 from pymailcore.store.housekeeping import keeper
 from pymailcore.testing import MailServer
@@ -129,3 +131,23 @@ def test_housekeeping_begins_with_the_server_and_ends_with_it(monkeypatch: pytes
             assert time.monotonic() < until
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
                 lines = answer.read().decode().splitlines()
+
+
+def test_old_records_of_the_audit_log_go_with_the_next_start(tmp_path: Path) -> None:
+    settings = "[directory]\naudit_log_days = 0.0000001\n"
+    with MailServer(tmp_path, settings=settings) as server:
+        server.add_account("anna", "correct horse")
+
+    async def pruned(core: Core) -> int:
+        found = await core.administration.call(SYSTEM, "audit.list", {"action": "audit.prune"})
+        return len(cast(list[object], found["items"]))
+
+    with MailServer(tmp_path, settings=settings) as server:
+        until = time.monotonic() + 20
+        while not server.run(pruned):
+            assert time.monotonic() < until
+
+        async def verify(core: Core) -> object:
+            return (await core.administration.call(SYSTEM, "audit.verify", {}))["broken"]
+
+        assert server.run(verify) is None

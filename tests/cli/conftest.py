@@ -32,7 +32,9 @@ def config(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     assert made.exit_code == 0, made.output
     path = tmp_path / "mail" / "pymailcore.toml"
-    cheap = "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\n[[listener]]"
+    cheap = (
+        "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\nscram_iterations_count = 64\n[[listener]]"
+    )
     path.write_text(path.read_text().replace("[[listener]]", cheap, 1))
     monkeypatch.setenv("PYMAILCORE_CONFIG", str(path))
     return path

@@ -37,7 +37,8 @@ def test_an_account_whose_password_is_printed_once(run: Run, tmp_path: Path) -> 
     result = run("init", tmp_path, *NAMES, "--admin", "anna@example.test")
     assert re.search(r"^password \S{20}$", result.output, re.MULTILINE)
     config = tmp_path / "pymailcore.toml"
-    assert run("account", "list", "--config", config).output.startswith("anna@example.test\tyes\t")
+    assert run("account", "list", "--config", config).output.startswith("anna@example.test\tactive\t")
+    assert run("role", "holders", "--config", config).output.startswith("anna@example.test\toperator\t")
 
 
 def test_an_account_whose_password_is_given(run: Run, tmp_path: Path) -> None:

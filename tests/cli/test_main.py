@@ -41,8 +41,11 @@ def test_every_command_has_help_with_an_example(run: Run, words: list[str]) -> N
 
 @pytest.mark.parametrize("words", [words for words in leaves() if words[-1] == "list"], ids=" ".join)
 def test_every_list_can_be_json(run: Run, config: Path, tmp_path: Path, words: list[str]) -> None:
-    place = [tmp_path / "none"] if words[0] == "backup" else []
-    result = run(*words, *place, "--json")
+    of_account = words[0] in ("app-password", "session")
+    if of_account:
+        run("account", "add", "anna@example.test")
+    whose = {"backup": [tmp_path / "none"]}.get(words[0], ["anna@example.test"] if of_account else [])
+    result = run(*words, *whose, "--json")
     assert result.output.strip()[0] == "["
 
 

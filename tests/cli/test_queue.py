@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import trio
 from click.testing import Result
 
@@ -9,6 +10,7 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.cli import operating
 from pymailcore.cli.installation import open_installation
 from pymailcore.runtime.clock import now_ms
 
@@ -41,6 +43,13 @@ def test_what_waits_is_listed_tried_and_dropped(run: Run, config: Path) -> None:
     assert run("queue", "drop", listed[0]["id"]).output == "1 dropped\n"
     assert run("queue", "list").output == ""
     assert isinstance(run("queue", "retry", "--all").exception, NotFound)
+
+
+def test_a_long_list_comes_page_by_page(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operating, "PAGE_ITEMS", 2)
+    names = [f"{letter}@example.net" for letter in "abcde"]
+    put(config, *names)
+    assert [entry["recipient"] for entry in json.loads(run("queue", "list", "--json").output)] == names
 
 
 def test_what_is_meant_is_said_once(run: Run, config: Path) -> None:

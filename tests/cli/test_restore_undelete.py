@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.support.directories import address
 from tests.support.stores import a_message
 
 from pymailcore.base.errors import NotFound
@@ -68,7 +69,7 @@ def lost(run: Run, config: Path) -> EmailId:
 
     async def work() -> EmailId:
         async with open_installation(config) as core:
-            (account,) = await core.directory.list_accounts()
+            account = await core.directory.accounts.get(address(ANNA))
             store = core.store
             store.engine.now_ms = lambda: now_ms - 3_600_000
             filed = await store.deliver(

@@ -120,6 +120,29 @@ def test_plaintext_login_is_for_loopback_only() -> None:
         ]
 
 
+def test_certificates_of_clients_need_somebody_who_signs_them() -> None:
+    asking = GOOD.replace('"smtp"', '"imap"\nclient_certificates = "optional"')
+    assert faults_of(asking) == ["listener[0].client_certificates: needs tls.client_authorities"]
+    authorities = '[tls]\nclient_authorities = "ca.pem"\n'
+    read = read_text(asking + authorities, Path("/"))
+    assert read.listeners[0].client_certificates == "optional"
+    assert read.tls.client_authorities == Path("/ca.pem")
+
+
+@pytest.mark.parametrize("words", ['"smtp"', '"http"\ntls = "implicit"', '"imap"\ntls = "none"'])
+def test_only_listeners_with_tls_and_logins_ask_for_certificates(words: str) -> None:
+    asking = GOOD.replace('"smtp"', f'{words}\nclient_certificates = "required"')
+    assert faults_of(asking)[0] == (
+        "listener[0].client_certificates: only imap and submission with TLS can have it"
+    )
+
+
+def test_an_unknown_mechanism_is_named() -> None:
+    assert faults_of(GOOD + '[sasl]\nmechanisms = ["CRAM-MD5"]\n')[0].startswith(
+        "sasl.mechanisms: 'CRAM-MD5' is none of "
+    )
+
+
 def test_two_listeners_cannot_have_one_port() -> None:
     one = '[[listener]]\nprotocol = "imap"\nbind = "127.0.0.1:143"\n'
     assert faults_of(GOOD + one + one) == [

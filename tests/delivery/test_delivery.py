@@ -7,6 +7,8 @@ from tests.support.directories import START_MS, address
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.delivery.delivery import Accepted, without_return_path
+from pymailcore.directory.accounts import Changed
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.directory.errors import Loop
 from pymailcore.runtime.hub import QUEUE
 from pymailcore.store.types import StoredMessage, Transaction
@@ -66,7 +68,7 @@ def test_return_path_is_taken_away_in_front_only(octets: bytes, rest: bytes) -> 
 
 
 async def test_an_account_gets_it_once(post: Post) -> None:
-    await post.directory.add_alias(address("team@a.example"), address("ann@a.example"))
+    await post.directory.addresses.add(SYSTEM, address("team@a.example"), address("ann@a.example"))
     await accept(post, "ann@a.example", "ANN@a.example", "ann+x@a.example", "team@a.example")
     assert len(post.store.mail_of(post.ann.id)) == 1
 
@@ -85,8 +87,8 @@ async def test_recipients_elsewhere_are_queued_once_without_return_path(post: Po
 
 async def test_an_alias_elsewhere_forwards_with_the_reverse_path_as_it_is(post: Post) -> None:
     """RFC 5321 section 3.9.1."""
-    await post.directory.add_alias(address("far@a.example"), address("ann@b.example"))
-    await post.directory.add_alias(address("far@a.example"), address("ben@a.example"))
+    await post.directory.addresses.add(SYSTEM, address("far@a.example"), address("ann@b.example"))
+    await post.directory.addresses.add(SYSTEM, address("far@a.example"), address("ben@a.example"))
     accepted = await accept(post, "far@a.example")
     assert len(accepted.appended) == 1
     assert accepted.remote == (address("ann@b.example"),)
@@ -138,7 +140,7 @@ async def test_received_in_the_body_is_no_hop(post: Post) -> None:
 
 async def test_two_servers_that_forward_to_each_other_stop(post: Post) -> None:
     """RFC 5321 section 6.3: each pass adds a Received field."""
-    await post.directory.add_alias(address("round@a.example"), address("round@b.example"))
+    await post.directory.addresses.add(SYSTEM, address("round@a.example"), address("round@b.example"))
     hop, octets = b"Received: from b by a; Thu, 1 Jan 2026 00:00:00 +0000\r\n", MESSAGE
     for _ in range(50):
         octets = hop + octets
@@ -165,3 +167,28 @@ async def test_a_message_can_be_filed_in_another_mailbox(post: Post) -> None:
     )
     (row,) = post.store.memory.connection.execute("SELECT mailbox FROM mails").fetchall()
     assert row == ("junk",)
+
+
+async def test_what_is_of_another_tenant_or_suspended_goes_by_the_queue(post: Post) -> None:
+    """One message is stored for one tenant; nobody's mail is refused because its owner is suspended."""
+    directory = post.directory
+    blue = (await directory.tenants.add(SYSTEM, "blue")).id
+    await directory.domains.add(SYSTEM, "blue.example", tenant=blue)
+    cy = await directory.accounts.add(SYSTEM, address("cy@blue.example"))
+    await directory.accounts.set(SYSTEM, address("ben@a.example"), Changed(state="suspended"))
+    await directory.addresses.add(SYSTEM, address("out@blue.example"), address("far@b.example"))
+    queued = ["ben@a.example", "cy@blue.example", "out@blue.example", "x@b.example"]
+    accepted = await accept(post, "ann@a.example", *queued)
+    assert [appended.account for appended in accepted.appended] == [post.ann.id]
+    assert [str(one) for one in accepted.remote] == queued
+    await post.delivery.accept(envelope("cy@blue.example"), MESSAGE, tenant=blue, received_ms=START_MS)
+    assert len(post.store.mail_of(cy.id)) == 1
+
+
+async def test_a_forward_goes_to_the_queue_with_the_reverse_path_as_it_came(post: Post) -> None:
+    await post.directory.forwards.set(
+        SYSTEM, address("ann@a.example"), address("far@b.example"), keep_copy=False
+    )
+    accepted = await accept(post, "ann@a.example", reverse_path=None)
+    assert accepted.appended == ()
+    assert [str(one) for one in accepted.remote] == ["far@b.example"]

@@ -1,124 +1,133 @@
-"""limits: how often a login may fail."""
+"""limits: of tenants, domains and accounts, at the limit and beside it."""
 
 import pytest
+from tests.support.directories import CHEAP, Clock, mint
+from tests.support.stores import Opened
 
-from pymailcore.directory.errors import TooManyAttempts
-from pymailcore.directory.limits import FailureLimits, prefixes
-from pymailcore.directory.settings import DirectorySettings
+from pymailcore.base.errors import InvalidValue, NotFound
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.directory import limits
+from pymailcore.directory.actors import Actor
+from pymailcore.directory.directory import Directory
+from pymailcore.directory.errors import OverLimit
+from pymailcore.store.types import Quota, Transaction
 
-SETTINGS = DirectorySettings(failures_per_minute=10, failures_per_day=50)
-MINUTE = 60_000
-
-
-def wrong(limits: FailureLimits, peer: str, name: str, at: int = 0) -> None:
-    attempt = limits.begin(peer, name, at)
-    assert attempt is not None
-    limits.end(attempt, right=False, now_ms=at)
-
-
-def right(limits: FailureLimits, peer: str, name: str, at: int = 0) -> None:
-    attempt = limits.begin(peer, name, at)
-    assert attempt is not None
-    limits.end(attempt, right=True, now_ms=at)
+ANN = AccountId(41)
+ME = Actor.operator("root")
 
 
-def fail(limits: FailureLimits, count: int, *, peer: str = "192.0.2.1", at: int = 0) -> None:
-    for number in range(count):
-        wrong(limits, peer, f"u{peer}{at}{number}", at)
+@pytest.fixture
+async def directory(opened: Opened) -> Directory:
+    """The default tenant with the domain a.example (9), in which is ann@a.example (41)."""
+
+    async def work(tx: Transaction) -> None:
+        await tx.run("INSERT INTO domains (id, tenant, name, created_ms) VALUES (9, 1, 'a.example', 0)")
+        await tx.run(
+            "INSERT INTO accounts (id, tenant, name, domain, created_ms)"
+            " VALUES (41, 1, 'ann@a.example', 9, 0)"
+        )
+
+    await opened.store.database.write(work)
+    return Directory(opened.store.database, opened.store, mint(Clock()), lambda *_: None, CHEAP)
+
+
+async def values(directory: Directory, scope: str, name: str) -> dict[str, tuple[int | None, int | None]]:
+    return {one.name: (one.value, one.used) for one in await directory.limits.show(scope, name)}
+
+
+async def require(opened: Opened, what: str, more: int = 1) -> None:
+    async def work(tx: Transaction) -> None:
+        await limits.require(tx, what, tenant=DEFAULT_TENANT, domain=9, more=more)
+
+    await opened.store.database.write(work)
+
+
+@pytest.mark.parametrize("scope", ["tenant", "domain"])
+@pytest.mark.parametrize("what", ["accounts", "aliases", "groups"])
+async def test_as_many_as_the_limit_and_no_more(
+    what: str, scope: str, opened: Opened, directory: Directory
+) -> None:
+    name = "default" if scope == "tenant" else "a.example"
+    (now,) = [one for one in await directory.limits.show(scope, name) if one.name == what]
+    there = now.used or 0
+    await directory.limits.set(ME, scope, name, {what: there + 2})
+    await require(opened, what, 1)
+    await require(opened, what, 2)
+    with pytest.raises(OverLimit, match=f"the {scope} may have {there + 2} {what}"):
+        await require(opened, what, 3)
+    await directory.limits.set(ME, scope, name, {what: None})
+    await require(opened, what, 1_000_000)
+
+
+async def test_domains_are_counted_in_the_tenant(opened: Opened, directory: Directory) -> None:
+    await directory.limits.set(ME, "tenant", "default", {"domains": 1})
+    with pytest.raises(OverLimit):
+        await require(opened, "domains")
+
+
+async def test_all_limits_are_shown_with_what_is_used(opened: Opened, directory: Directory) -> None:
+    await directory.limits.set(ME, "account", "ann@a.example", {"octets": 5, "messages_per_day": 7})
+    await directory.limits.set(ME, "domain", "a.example", {"emails": 6})
+    shown = {
+        one.name: (one.value, one.used) for one in await directory.limits.show("account", "ann@a.example")
+    }
+    assert shown["octets"] == (5, 0)
+    assert shown["messages_per_day"] == (7, 0)
+    assert shown["message_octets"] == (None, None)
+    assert "accounts" not in shown
+    held, _ = await opened.store.quotas.of_account(ANN)
+    assert held == Quota(octets=5)
+    shown = await values(directory, "domain", "a.example")
+    assert (shown["emails"], shown["accounts"]) == ((6, 0), (None, 1))
+
+
+async def test_a_change_is_seen_at_once_and_said_once(opened: Opened, directory: Directory) -> None:
+    assert (await directory.standings.of(ANN)).message_octets() is None
+    changes = {"message_octets": 1000}
+    assert await directory.limits.set(ME, "domain", "a.example", changes) == changes
+    assert await directory.limits.set(ME, "domain", "a.example", changes) == {}
+    await directory.limits.set(ME, "account", "ann@a.example", {"message_octets": 2000})
+    assert (await directory.standings.of(ANN)).message_octets() == 1000
+
+    async def records(tx: Transaction) -> list[tuple[object, ...]]:
+        return await tx.rows("SELECT action, subject FROM audit ORDER BY seq")
+
+    assert [tuple(row) for row in await opened.store.database.read(records)] == [
+        ("limit.set", "domain a.example"),
+        ("limit.set", "account ann@a.example"),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("peer", "nets"),
+    ("scope", "name", "changes"),
     [
-        ("192.0.2.77", ("192.0.2.77/32", "192.0.2.64/26", "192.0.0.0/21")),
-        ("::ffff:192.0.2.77", ("192.0.2.77/32", "192.0.2.64/26", "192.0.0.0/21")),
-        ("2001:db8:1:2:3::4", ("2001:db8:1:2::/64", "2001:db8:1::/56", "2001:db8:1::/48")),
-        ("fe80::1%eth0", ("fe80::/64", "fe80::/56", "fe80::/48")),
-        ("local", ("local",)),
+        ("planet", "earth", {"octets": 1}),
+        ("account", "ann@a.example", {"accounts": 1}),
+        ("account", "ann@a.example", {"octets": -1}),
+        ("account", "ann@a.example", {"octets": 2**53}),
+        ("tenant", "default", {"hats": 1}),
     ],
 )
-def test_nets_around_an_address(peer: str, nets: tuple[str, ...]) -> None:
-    assert prefixes(peer) == nets
+async def test_what_makes_no_sense_is_refused(
+    scope: str, name: str, changes: dict[str, int | None], directory: Directory
+) -> None:
+    with pytest.raises(InvalidValue):
+        await directory.limits.set(ME, scope, name, changes)
 
 
-def test_an_address_has_ten_guesses_a_minute() -> None:
-    limits = FailureLimits(SETTINGS)
-    fail(limits, 10)
-    with pytest.raises(TooManyAttempts):
-        limits.begin("192.0.2.1", "x", MINUTE - 1)
-    limits.begin("192.0.2.1", "x", MINUTE)
+async def test_who_is_unknown_is_not_found(directory: Directory) -> None:
+    for scope in ("account", "domain", "tenant"):
+        with pytest.raises(NotFound):
+            await directory.limits.set(ME, scope, "nobody", {"octets": 1})
+        with pytest.raises(NotFound):
+            await directory.limits.show(scope, "nobody")
 
 
-def test_an_address_has_fifty_guesses_a_day() -> None:
-    limits = FailureLimits(SETTINGS)
-    for minute in range(5):
-        fail(limits, 10, at=minute * MINUTE)
-    with pytest.raises(TooManyAttempts):
-        limits.begin("192.0.2.1", "x", 10 * MINUTE)
-    limits.begin("192.0.2.1", "x", 24 * 60 * MINUTE)
+async def test_what_is_removed_leaves_nothing(opened: Opened, directory: Directory) -> None:
+    await directory.limits.set(ME, "domain", "a.example", {"octets": 5, "accounts": 7})
 
+    async def work(tx: Transaction) -> None:
+        await limits.forget(tx, "domain", 9)
 
-def test_the_nets_around_have_three_and_nine_times_as_many() -> None:
-    limits = FailureLimits(SETTINGS)
-    for host in (1, 2, 3):
-        fail(limits, 10, peer=f"192.0.2.{host}")
-    with pytest.raises(TooManyAttempts):
-        limits.begin("192.0.2.4", "x", 0)
-    for net in (64, 128):
-        for host in (1, 2, 3):
-            fail(limits, 10, peer=f"192.0.2.{net + host}")
-    with pytest.raises(TooManyAttempts):
-        limits.begin("192.0.1.1", "x", 0)
-    limits.begin("192.0.8.1", "x", 0)
-
-
-def test_an_account_under_attack_from_everywhere_still_lets_its_owner_in() -> None:
-    limits = FailureLimits(SETTINGS)
-    right(limits, "198.51.100.7", "ann")
-    for number in range(10):
-        wrong(limits, f"10.{number}.0.1", "ann")
-    with pytest.raises(TooManyAttempts):
-        limits.begin("10.99.0.1", "ann", 0)
-    right(limits, "198.51.100.7", "ann")
-
-
-def test_right_passwords_and_those_not_looked_at_count_for_nothing() -> None:
-    limits = FailureLimits(SETTINGS)
-    for _ in range(100):
-        right(limits, "192.0.2.1", "ann")
-    for _ in range(100):
-        attempt = limits.begin("192.0.2.1", "ben", 0)
-        assert attempt is not None
-        limits.end(attempt, right=None, now_ms=0)
-
-
-def test_guesses_that_run_at_once_wait_for_each_other() -> None:
-    limits = FailureLimits(SETTINGS)
-    running = [limits.begin("192.0.2.1", f"u{number}", 0) for number in range(10)]
-    assert None not in running
-    assert limits.begin("192.0.2.1", "x", 0) is None
-    first, second = running[:2]
-    assert first is not None
-    assert second is not None
-    limits.end(first, right=True, now_ms=0)
-    third = limits.begin("192.0.2.1", "x", 0)
-    assert third is not None
-    limits.end(second, right=False, now_ms=0)
-    assert limits.begin("192.0.2.1", "y", 0) is None
-    limits.end(third, right=None, now_ms=0)
-    assert limits.begin("192.0.2.1", "y", 0) is not None
-
-
-def test_memory_is_bounded_and_given_back() -> None:
-    limits = FailureLimits(DirectorySettings(failures_entries_count=100))
-    for number in range(1_000):
-        peer = f"10.{number // 250}.{number % 250}.1"
-        wrong(limits, peer, f"u{number}")
-        right(limits, peer, f"u{number}")
-    assert len(limits) <= 200
-    quiet = FailureLimits(SETTINGS)
-    for number in range(9):
-        attempt = quiet.begin("10.0.0.1", f"u{number}", 0)
-        assert attempt is not None
-        quiet.end(attempt, right=None, now_ms=0)
-    assert len(quiet) == 0
+    await opened.store.database.write(work)
+    assert all(one.value is None for one in await directory.limits.show("domain", "a.example"))

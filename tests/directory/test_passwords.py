@@ -51,10 +51,10 @@ async def test_composed_and_decomposed_letters_are_one_password(passwords: Passw
 )
 async def test_length_of_a_new_password(passwords: Passwords, password: str, good: bool) -> None:
     if good:
-        assert await passwords.check(password, await passwords.verifier(password))
+        assert await passwords.check(password, await passwords.verifier(passwords.fit(password)))
     else:
         with pytest.raises(InvalidValue):
-            await passwords.verifier(password)
+            passwords.fit(password)
 
 
 @pytest.mark.parametrize("password", ["", "x" * 5_000, "\ud800", "a\u0301" * 100_000])
@@ -71,27 +71,37 @@ async def test_verifiers_of_other_parameters_are_outdated(passwords: Passwords) 
     verifier = await passwords.verifier("correct horse")
     assert stronger.is_outdated(verifier)
     assert not passwords.is_outdated(verifier)
+    assert stronger.is_outdated("$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e")
     assert await stronger.check("correct horse", verifier)
 
 
-def test_a_right_password_is_remembered_for_its_time_and_verifier_only(passwords: Passwords) -> None:
-    passwords.remember("ann", "pw", "v1", 0)
-    assert passwords.is_remembered("ann", "pw", "v1", 59_999)
-    assert not passwords.is_remembered("ann", "pw", "v1", 60_000)
-    assert not passwords.is_remembered("ann", "pw", "v2", 1)
-    assert not passwords.is_remembered("ben", "pw", "v1", 1)
-    assert not passwords.is_remembered("ann", "pX", "v1", 1)
-    assert not passwords.is_remembered("annv", "pw", "1", 1)
+def test_a_right_password_is_remembered_for_its_time_and_surroundings_only(passwords: Passwords) -> None:
+    """A5: whose, how, of which generation and verifier."""
+    digest = passwords.digest("password", 1, 7, 0, "v1", "pw")
+    passwords.remember(digest, 0)
+    assert passwords.is_remembered(digest, 59_999)
+    assert not passwords.is_remembered(digest, 60_000)
+    others = {
+        passwords.digest("password", 2, 7, 0, "v1", "pw"),
+        passwords.digest("password", 1, 8, 0, "v1", "pw"),
+        passwords.digest("password", 1, 7, 1, "v1", "pw"),
+        passwords.digest("password", 1, 7, 0, "v2", "pw"),
+        passwords.digest("password", 1, 7, 0, "v1", "pX"),
+        passwords.digest("password", 1, 70, "", "v1", "pw"),
+        Passwords(CHEAP, secrets.token_bytes).digest("password", 1, 7, 0, "v1", "pw"),
+    }
+    assert len(others) == 7
+    assert not any(passwords.is_remembered(other, 1) for other in others)
 
 
 def test_memory_of_right_passwords_is_bounded_and_can_be_off() -> None:
     small = Passwords(replace(CHEAP, remember_count=3), secrets.token_bytes)
     for number in range(4):
-        small.remember("ann", f"pw{number}", "v", 0)
-    assert [small.is_remembered("ann", f"pw{n}", "v", 1) for n in range(4)] == [False, True, True, True]
+        small.remember(bytes([number]), 0)
+    assert [small.is_remembered(bytes([n]), 1) for n in range(4)] == [False, True, True, True]
     off = Passwords(replace(CHEAP, remember_seconds=0), secrets.token_bytes)
-    off.remember("ann", "pw", "v", 0)
-    assert not off.is_remembered("ann", "pw", "v", 0)
+    off.remember(b"x", 0)
+    assert not off.is_remembered(b"x", 0)
 
 
 async def test_only_so_many_logins_wait_for_a_thread() -> None:

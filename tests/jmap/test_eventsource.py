@@ -212,7 +212,7 @@ async def run_quiet(
     stream = EventStream(
         store=Quiet(),  # type: ignore[arg-type]
         hub=ChangeHub(),
-        principal=Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b", admin=False),
+        principal=Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b"),
         wishes=Wishes({"types": "*", "closeafter": "no", "ping": str(ping)}, JmapSettings()),
         draining=draining,
         still_valid=still_valid,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 import trio.testing
+from tests.support.sasl import OneAccount
 from tests.support.smtp import FakeConnection, codes
 
 from pymailcore.base.address import Address
@@ -11,47 +12,46 @@ from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import Forbidden, MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
-from pymailcore.directory.errors import Loop, TooManyAttempts
-from pymailcore.directory.types import Principal, Route
+from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
+from pymailcore.directory.types import Posting, Principal, Route
 from pymailcore.msa.role import MsaRole
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings
-from pymailcore.submission.errors import RateExceeded
 from pymailcore.submission.submission import Origin
 
-TIM = Principal(account=AccountId(7), tenant=DEFAULT_TENANT, name="tim@host.example", admin=False)
+TIM = "tim@host.example"
+TOKEN = "abcdefgh"
 
 
 @dataclass
-class FakeAccounts:
-    """One account."""
+class FakeAccounts(OneAccount):
+    """One account, with an app password that may only read."""
 
-    throttled: bool = False
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    name: str = TIM
+    passwords: tuple[str, ...] = ("tanstaaf", "only for reading")
+    token: str = TOKEN
+    read_only: frozenset[int] = frozenset({1})
 
-    async def authenticate(
-        self, authentication_id: str, password: str, *, peer: str, protocol: str
-    ) -> Principal:
-        """One name and password are right."""
-        self.asked.append((peer, protocol))
-        if self.throttled:
-            raise TooManyAttempts
-        if (authentication_id, password) != ("tim@host.example", "tanstaaf"):
-            raise Forbidden
-        return TIM
-
-    async def may_send_as(self, account: AccountId, address: Address) -> bool:
+    async def send_standing(self, account: AccountId, address: Address) -> str:
         """Its own name only."""
-        return account == TIM.account and address.key == "tim@host.example"
+        return "own" if account == 1 and address.key == TIM else ""
+
+    async def may_post(self, route: Route, **_: object) -> bool:
+        """One group is closed."""
+        return not route.postings
 
     async def is_local_domain(self, domain: str) -> bool:
         """One domain."""
         return domain == "host.example"
 
     async def route(self, address: Address) -> Route:
-        """One person."""
+        """One person, one whose account is being removed, and a group."""
+        if address.localpart == "staff":
+            return Route((), (), postings=(Posting(7, DEFAULT_TENANT, "members"),))
+        if address.localpart in {"gone", "away"}:
+            return Route((), (), {"gone": "closing", "away": "suspended"}[address.localpart])
         if address.key != "tim@host.example":
             raise NotFound
         return Route(local=(), remote=())
@@ -129,12 +129,12 @@ async def test_after_a_login_mail_goes_anywhere(world: World) -> None:
     """RFC 6409 section 3, RFC 3848."""
     assert await world.converse(LOGIN + SEND) == [b"235", b"250", b"250", b"354", b"250"]
     ((principal, envelope, octets, origin),) = world.submission.taken
-    assert principal is TIM
+    assert principal.name == TIM
     sender = Address("tim", "host.example")
     assert envelope == Envelope(reverse_path=sender, recipients=(Address("x", "remote.example"),))
     assert octets == b"Subject: x\r\n\r\nx\r\n"
     assert origin == Origin(hello="client.example", peer="192.0.2.1", protocol="ESMTPA", tls=None, id="c1.1")
-    assert world.accounts.asked == [("192.0.2.1", "submission")]
+    assert world.accounts.asked == [("192.0.2.1", "smtp")]
 
 
 async def test_nothing_is_taken_without_a_login(world: World) -> None:
@@ -167,6 +167,7 @@ async def test_somebody_unknown_here_is_refused_at_once(world: World) -> None:
     [
         (Forbidden(), b"550 5.7.1 "),
         (RateExceeded(), b"451 4.7.1 "),
+        (SendingBlocked(), b"550 5.7.1 "),
         (Loop(), b"554 5.4.6 "),
         (OverQuota(), b"452 4.2.2 "),
         (TemporaryFailure(), b"451 4.3.0 "),
@@ -180,10 +181,11 @@ async def test_what_submission_says_is_the_reply(failure: MailError, expected: b
     assert b"Accepted" not in world.answers
 
 
-async def test_the_third_failed_login_ends_the_connection_and_each_takes_longer(
+async def test_the_third_failed_login_ends_the_connection_and_each_waits(
     world: World, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """RFC 4954 section 4: 421 after too many; the pause is 1, 2, 3 seconds."""
+    """RFC 4954 section 4: 421 after too many; the directory says how long each waits."""
+    world.accounts.pause_seconds = 2.0
     wrong = plain("tim@host.example", "wrong")
     assert await world.converse(wrong * 4) == [b"535", b"535", b"421"]
     assert b"535 5.7.8 " in world.answers
@@ -216,3 +218,14 @@ async def test_too_many_attempts_elsewhere_are_temporary(
     """RFC 4954 section 6: 454 4.7.0."""
     world.accounts.throttled = True
     assert await world.converse(LOGIN) == [b"454"]
+
+
+@pytest.mark.parametrize(
+    ("localpart", "expected"),
+    [("gone", b"550 5.2.1 "), ("staff", b"550 5.7.2 "), ("away", b"250 2.1.5 "), ("tim", b"250 2.1.5 ")],
+)
+async def test_recipients_here_are_judged_at_once(localpart: str, expected: bytes, world: World) -> None:
+    """RFC 3463 sections 3.3 and 3.8; mail for who is suspended waits in the queue."""
+    to = f"RCPT TO:<{localpart}@host.example>\r\n".encode()
+    await world.converse(LOGIN + b"MAIL FROM:<tim@host.example>\r\n" + to)
+    assert world.answers.split(b"\r\n")[-2].startswith(expected)

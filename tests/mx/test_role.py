@@ -11,7 +11,7 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.directory.errors import Loop
-from pymailcore.directory.types import Domain, LocalRecipient, Route
+from pymailcore.directory.types import LocalRecipient, Posting, Route
 from pymailcore.mx.role import MxRole
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.smtp.role import SmtpRole
@@ -36,6 +36,7 @@ class FakeDirectory:
         }
     )
     failure: MailError | None = None
+    states: dict[str, str] = field(default_factory=dict)
 
     async def is_local_domain(self, domain: str) -> bool:
         """Look at the names."""
@@ -52,11 +53,18 @@ class FakeDirectory:
             return Route(local=(), remote=(Address("y", "remote.example"),))
         if tenant is None:
             raise NotFound(str(address))
-        return Route(local=(LocalRecipient(address, AccountId(1), tenant, None),), remote=())
+        local = (LocalRecipient(address, AccountId(1), tenant, None),)
+        posting = (Posting(7, tenant, "members"),) if address.localpart == "staff" else ()
+        state = self.states.get(address.localpart, "active")
+        return Route(local, (), state=state, postings=posting, tenant=tenant)
 
-    async def list_domains(self) -> list[Domain]:
+    async def may_post(self, route: Route, *, reverse_path: Address | None = None) -> bool:
+        """Members come from far.example."""
+        return not route.postings or (reverse_path is not None and reverse_path.domain == "far.example")
+
+    async def first_domain(self) -> str | None:
         """One is enough."""
-        return [Domain("host.example", TenantId(1), 0)]
+        return "host.example"
 
 
 @dataclass
@@ -175,6 +183,32 @@ async def test_somebody_unknown_is_refused(world: World) -> None:
 async def test_an_alias_to_elsewhere_is_taken(world: World) -> None:
     """RFC 5321 section 3.9.1."""
     assert (await world.converse(transaction("forwarded@host.example")))[-1] == b"250"
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("active", b"250"), ("suspended", b"450 4.2.1 "), ("closing", b"550 5.2.1 ")]
+)
+async def test_mail_for_who_is_suspended_is_put_off_and_for_who_goes_is_refused(
+    state: str, expected: bytes, world: World
+) -> None:
+    """RFC 3463 section 3.3."""
+    world.directory.states["b"] = state
+    await world.converse(b"MAIL FROM:<>\r\nRCPT TO:<b@host.example>\r\n")
+    assert expected in world.answers
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"),
+    [("", b"550 5.7.2 "), ("x@near.example", b"550 5.7.2 "), ("x@far.example", b"250")],
+)
+async def test_a_closed_group_takes_mail_of_those_who_may_post(
+    sender: str, expected: bytes, world: World
+) -> None:
+    """RFC 3463 section 3.8."""
+    world.directory.people["staff@host.example"] = TenantId(1)
+    replies = await world.converse(f"MAIL FROM:<{sender}>\r\nRCPT TO:<staff@host.example>\r\n".encode())
+    assert replies[-1] == expected[:3]
+    assert expected in world.answers
 
 
 async def test_two_tenants_in_one_transaction_come_one_after_the_other(world: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 from tests.support.deliveries import MESSAGE, Post, envelope, make_post
 
 from pymailcore.base.errors import NotFound, TemporaryFailure
-from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.base.ids import DEFAULT_TENANT, TenantId
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.queue.types import Lease, Result, Verdict
@@ -241,6 +241,17 @@ async def test_operators_can_drop_messages_and_domains(post: Post) -> None:
     assert post.store.count("queue_messages") == post.store.count("held") == 0
     with pytest.raises(NotFound):
         await post.queue.drop(message=one)
+
+
+async def test_a_tenant_that_goes_leaves_nothing_in_the_queue(post: Post) -> None:
+    await put(post, "x@b.example", "y@c.example")
+    await put(post, "z@b.example")
+    post.store.memory.connection.execute(
+        "UPDATE queue_messages SET tenant = 2 WHERE id IN (SELECT max(id) FROM queue_messages)"
+    )
+    assert await post.queue.drop_tenant(TenantId(2)) == 1
+    assert await post.queue.drop_tenant(TenantId(2)) == 0
+    assert (post.store.count("queue_messages"), post.store.count("queue_recipients")) == (1, 2)
 
 
 async def test_what_was_dropped_while_on_its_way_is_no_more(post: Post) -> None:

@@ -17,6 +17,7 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.dns.resolver import Resolver
 from pymailcore.dns.settings import DnsSettings
 from pymailcore.queue.nexthop import Hop, NextHops
@@ -164,7 +165,7 @@ async def test_mail_that_was_not_announced_goes_out_at_the_next_look(
     scene: Scene, autojump_clock: MockClock
 ) -> None:
     async with scene.running():
-        await scene.post.directory.add_alias(address("far@a.example"), address("x@b.example"))
+        await scene.post.directory.addresses.add(SYSTEM, address("far@a.example"), address("x@b.example"))
         scene.hub.publish = lambda _channel, _value: None  # type: ignore[method-assign, assignment]
         await scene.put("far@a.example")
         await trio.sleep(61)

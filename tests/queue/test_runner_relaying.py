@@ -17,6 +17,7 @@ from tests.support.stores import EnginePlace, small_settings
 
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.delivery.delivery import Accepted, Delivery
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.types import Account
 from pymailcore.dns.resolver import Resolver
@@ -89,10 +90,10 @@ async def office(
         small_settings(data, **settings_of), notify=hub.publish, ids=ids, maintain=False
     ) as store:
         directory = Directory(store.database, store, ids, hub.publish, CHEAP)
-        if not await directory.list_domains():
-            await directory.add_domain("a.example")
-            await directory.add_account(address("ann@a.example"), None)
-        ann = next(one for one in await directory.list_accounts() if one.name == "ann@a.example")
+        if await directory.first_domain() is None:
+            await directory.domains.add(SYSTEM, "a.example")
+            await directory.accounts.add(SYSTEM, address("ann@a.example"), None)
+        ann = await directory.accounts.get(address("ann@a.example"))
         outbound = Queue(store.database, store, hub.publish, settings)
         delivery = Delivery(store, directory, outbound, ids)
         resolver = Resolver(dns or DnsSettings(nameservers=("127.0.0.1",), port=9))
@@ -246,7 +247,7 @@ async def test_without_a_route_the_dns_decides(tmp_path: Path, store_settings: E
 
 async def test_aliases_forward_through_the_queue(tmp_path: Path, store_settings: EnginePlace) -> None:
     async with sinking() as sink, office(tmp_path, store_settings, route_to(sink)) as it, running(it):
-        await it.directory.add_alias(address("far@a.example"), address("ann@b.example"))
+        await it.directory.addresses.add(SYSTEM, address("far@a.example"), address("ann@b.example"))
         await it.send("far@a.example", reverse_path="s@c.example")
         await it.until(0)
         (taken,) = sink.taken

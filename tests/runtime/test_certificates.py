@@ -1,7 +1,9 @@
+import ssl
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from tests.support.certificates import client_pair
 
 from pymailcore.runtime.certificates import BadCertificate, load_material
 from pymailcore.runtime.clock import now
@@ -71,3 +73,21 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadCertificate, match="file"):
         self_signed(tmp_path / "file" / "tls")
+
+
+def test_authorities_of_clients_are_read_and_checked(tmp_path: Path) -> None:
+    """RFC 8446 section 4.3.2."""
+    authority, client = client_pair(tmp_path)
+    material = load_material(TlsSettings(client_authorities=authority), tmp_path, HOST)
+    assert material.client_authorities == authority.read_bytes()
+    assert material.context(client_certificates="optional").verify_mode is ssl.CERT_OPTIONAL
+    assert material.context(client_certificates="required").verify_mode is ssl.CERT_REQUIRED
+    assert material.context().verify_mode is ssl.CERT_NONE
+    client.write_text("no certificate")
+    with pytest.raises(BadCertificate, match=r"client\.pem has no certificates"):
+        load_material(TlsSettings(client_authorities=client), tmp_path, HOST)
+    client.write_text("")
+    with pytest.raises(BadCertificate, match=r"client\.pem has no certificates"):
+        load_material(TlsSettings(client_authorities=client), tmp_path, HOST)
+    with pytest.raises(BadCertificate, match=r"none\.pem: No such file"):
+        load_material(TlsSettings(client_authorities=tmp_path / "none.pem"), tmp_path, HOST)

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from pymailcore.runtime.hub import DIRECTORY, QUEUE, ChangeHub
+from pymailcore.runtime.hub import DIRECTORY, QUEUE, TAGS, ChangeHub, tag_channel
 
 
 async def test_a_watch_returns_the_newest_value_once() -> None:
@@ -96,3 +96,32 @@ async def test_a_follower_is_told_of_every_account_that_moved() -> None:
         assert follower.take() == {1}
     hub.publish(3, 1)
     assert follower.take() == set()
+
+
+async def test_of_tags_none_hides_another_and_everything_hides_all() -> None:
+    hub = ChangeHub()
+    sent: list[int] = []
+    hub.forward_to(lambda channel, _: sent.append(channel))
+    with hub.follow_directory() as watch:
+        for tag in (0, 7, 7, TAGS - 1):
+            hub.publish(tag_channel(tag), 5)
+        assert await watch.changed() == frozenset({0, 7, TAGS - 1})
+        hub.publish(tag_channel(7), 6)
+        hub.publish(DIRECTORY, 6)
+        hub.publish(tag_channel(8), 6)
+        assert await watch.changed() is None
+        hub.publish(QUEUE, 1)
+        hub.publish(tag_channel(9), 6)
+        assert await watch.changed() == frozenset({9})
+    assert sent == [
+        *map(tag_channel, (0, 7, 7, TAGS - 1, 7)), DIRECTORY, tag_channel(8), QUEUE, tag_channel(9)
+    ]  # fmt: skip
+    assert tag_channel(TAGS - 1) < tag_channel(0) < DIRECTORY
+
+
+def test_who_comes_later_is_told_that_the_directory_changed_and_not_each_tag() -> None:
+    hub = ChangeHub()
+    assert hub.newest() == {}
+    for tag in range(100):
+        hub.receive(tag_channel(tag), 5)
+    assert hub.newest() == {DIRECTORY: 1}

@@ -49,7 +49,7 @@ async def test_handshake_with_alpn_left_to_the_caller(tmp_path: Path) -> None:
 async def test_tls_below_1_2_is_refused(tmp_path: Path) -> None:
     """RFC 8996 section 4."""
     material = self_signed(tmp_path)
-    assert TlsContexts(material).server.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert TlsContexts(material).server_for().minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 async def test_a_reload_reaches_new_handshakes(tmp_path: Path) -> None:

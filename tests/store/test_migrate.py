@@ -87,3 +87,37 @@ def test_rows_of_an_older_version_are_filled(tmp_path: Path) -> None:
     rows = set(connection.execute(f"SELECT {', '.join(HEADER_COLUMNS)} FROM email_headers"))  # noqa: S608
     assert rows == {header_values(unpack(prepared.facts), prepared.envelope).columns}
     connection.close()
+
+
+BEFORE_THE_DIRECTORY = """
+INSERT INTO domains (id, tenant, name, created_ms)
+    VALUES (10, 1, 'a.example', 1), (11, 1, 'sub.a.example', 1);
+INSERT INTO accounts (id, tenant, name, admin, created_ms)
+    VALUES (901, 1, 'ann@a.example', 1, 5), (902, 1, 'ben@sub.a.example', 0, 6),
+    (903, 1, '"a@b"@a.example', 0, 7);
+INSERT INTO addresses (address, target_account, kind, display, created_ms)
+    VALUES ('ann@a.example', 901, 'primary', 'Ann@a.example', 5),
+    ('x@gone.example', 901, 'alias', 'x@gone.example', 5);
+"""
+"""Rows of schema 3."""
+
+
+def test_administrators_become_operators_and_all_know_their_domain(tmp_path: Path) -> None:
+    """The directory came with schema 4."""
+    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+    connection.execute(VERSIONS)
+    for number, sql in migrations()[:3]:
+        connection.execute(sql)
+        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
+    connection.execute(BEFORE_THE_DIRECTORY)
+    assert migrate(connection) == list(range(4, VERSION + 1))
+    held = connection.execute("SELECT account, role, scope, scope_id, created_ms FROM role_grants").fetchall()
+    assert held == [(901, "operator", "installation", 0, 5)]
+    domains = connection.execute("SELECT id, domain, state, kind FROM accounts ORDER BY id").fetchall()
+    assert domains == [(n, d, "active", "personal") for n, d in ((901, 10), (902, 11), (903, 10))]
+    assert connection.execute("SELECT domain FROM addresses ORDER BY address").fetchall() == [(10,), (0,)]
+    assert connection.execute("SELECT id, name, state FROM tenants").fetchall() == [(1, "default", "active")]
+    assert connection.execute(
+        "SELECT state, alias_of, verified_by FROM domains WHERE id = 10"
+    ).fetchall() == [("active", None, "operator")]
+    connection.close()

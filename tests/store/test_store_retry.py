@@ -82,7 +82,7 @@ async def life(opened: Opened) -> None:
     await store.sharing.set_rights(account, inbox, "ada@example.org", "lr")
     await store.sharing.set_annotations(account, inbox, account, {"/private/a": b"1", "/shared/b": b"2"})
     await store.quotas.set_account(account, Quota(octets=10**9))
-    await store.quotas.change("tenant", str(DEFAULT_TENANT), {"octets": 10**10})
+    await store.quotas.set_shared("tenant", DEFAULT_TENANT, Quota(octets=10**10))
     await store.upload(account, b"octets", now_ms=9)
     there = (await store.mailboxes(ADA))[0].id
     await store.sharing.copy_emails(account, ADA, [EmailCopy(filed[0].email, (there,), keywords_of(["y"]))])

@@ -5,6 +5,8 @@ from tests.support.deliveries import Post, envelope, make_post
 from tests.support.directories import address
 
 from pymailcore.base.errors import Forbidden
+from pymailcore.base.ids import AccountId
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.submission.authorise import authorise
 
 
@@ -108,5 +110,52 @@ async def test_the_reverse_path_is_ones_own_or_null(
 
 
 async def test_an_alias_is_ones_own(post: Post) -> None:
-    await post.directory.add_alias(address("team@a.example"), address("ann@a.example"))
+    await post.directory.addresses.add(SYSTEM, address("team@a.example"), address("ann@a.example"))
     assert await may(post, b"From: Team@a.example", "team@a.example")
+
+
+async def test_on_behalf_of_others_one_is_named_in_sender(post: Post) -> None:
+    """RFC 5322 section 3.6.2: From names the author, Sender who sent it."""
+    ann, ben = address("ann@a.example"), address("ben@a.example")
+    principal = await post.directory.principal(post.ann.id)
+
+    async def sender(header: bytes) -> str | None:
+        found = await authorise(post.directory, principal, envelope("x@b.example"), header + b"\r\n\r\n")
+        return None if found is None else str(found)
+
+    await post.directory.send_rights.grant(SYSTEM, ann, ben, "on-behalf")
+    assert await sender(b"From: ben@a.example") == "ann@a.example"
+    assert await sender(b"From: ben@a.example\r\nSender: ann@a.example") is None
+    assert await sender(b"From: ann@a.example") is None
+    assert await may(post, b"From: ben@a.example", reverse_path="ben@a.example")
+    assert not await may(post, b"From: ben@a.example\r\nSender: ben@a.example")
+    assert not await may(post, b"From: ann@a.example\r\nResent-From: ben@a.example")
+    assert await may(
+        post, b"From: ann@a.example\r\nResent-From: ben@a.example\r\nResent-Sender: ann@a.example"
+    )
+    await post.directory.send_rights.grant(SYSTEM, ann, ben, "send-as")
+    assert await sender(b"From: ben@a.example") is None
+    assert await may(post, b"From: ben@a.example\r\nSender: ben@a.example")
+    await post.directory.send_rights.revoke(SYSTEM, ann, ben)
+    assert not await may(post, b"From: ben@a.example")
+
+
+async def test_a_closed_group_takes_mail_of_its_members_only(post: Post) -> None:
+    """RFC 3463 section 3.8."""
+    staff = address("staff@a.example")
+    await post.directory.groups.add(SYSTEM, staff, posting="members")
+    await post.directory.groups.add_member(SYSTEM, staff, address("ben@a.example"))
+
+    async def posts(account: AccountId, sender: str) -> bool:
+        principal = await post.directory.principal(account)
+        to_staff = envelope("staff@a.example", reverse_path=sender)
+        try:
+            await authorise(post.directory, principal, to_staff, f"From: {sender}\r\n\r\n".encode())
+        except Forbidden:
+            return False
+        return True
+
+    assert await posts(post.ben.id, "ben@a.example")
+    assert not await posts(post.ann.id, "ann@a.example")
+    await post.directory.groups.set(SYSTEM, staff, posting="tenant")
+    assert await posts(post.ann.id, "ann@a.example")

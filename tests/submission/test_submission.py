@@ -7,9 +7,12 @@ from tests.support.deliveries import Post, envelope, make_post
 from tests.support.directories import address
 
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import Forbidden, InvalidValue, NotFound
+from pymailcore.base.errors import Forbidden, InvalidValue, NotFound, TooLarge
 from pymailcore.delivery.delivery import Accepted
-from pymailcore.submission.errors import RateExceeded
+from pymailcore.directory.accounts import Changed
+from pymailcore.directory.actors import SYSTEM
+from pymailcore.directory.errors import RateExceeded, SendingBlocked
+from pymailcore.directory.sending import HOUR_MS
 from pymailcore.submission.settings import SubmissionSettings
 from pymailcore.submission.submission import Origin, Submission
 
@@ -116,8 +119,30 @@ async def test_an_account_may_send_so_much_and_refused_mail_does_not_count(post:
     await send(envelope("ben@a.example"))
     with pytest.raises(RateExceeded):
         await send(envelope("ben@a.example"))
-    post.clock.ms += 1_800_000
+    assert len(post.store.mail_of(post.ben.id)) == 2
+    post.clock.ms += 2 * HOUR_MS
     await send(envelope("ben@a.example"))
+
+
+async def test_an_accounts_own_limits_go_before_those_of_the_configuration(post: Post) -> None:
+    limits, principal = post.directory.limits, await post.directory.principal(post.ann.id)
+    submission = make(post, SubmissionSettings(recipients_per_day=1))
+    to = envelope("ben@a.example", "x@b.example")
+    with pytest.raises(RateExceeded, match="recipients in this day"):
+        await submission.submit(principal, to, HEADER + b"\r\n", origin=ORIGIN)
+    changes = {"recipients_per_day": 2, "message_octets": len(HEADER) + 2}
+    await limits.set(SYSTEM, "account", "ann@a.example", changes)
+    with pytest.raises(TooLarge):
+        await submission.submit(principal, to, HEADER + b"\r\n.", origin=ORIGIN)
+    await submission.submit(principal, to, HEADER + b"\r\n", origin=ORIGIN)
+
+
+async def test_who_is_blocked_sends_nothing(post: Post) -> None:
+    principal = await post.directory.principal(post.ann.id)
+    await post.directory.accounts.set(SYSTEM, address("ann@a.example"), Changed(send_blocked=True))
+    with pytest.raises(SendingBlocked):
+        await make(post).submit(principal, envelope("ben@a.example"), HEADER + b"\r\n", origin=ORIGIN)
+    assert post.store.count("emails") == 0
 
 
 async def test_a_null_reverse_path_may_be_used_for_notifications(post: Post) -> None:
@@ -126,3 +151,13 @@ async def test_a_null_reverse_path_may_be_used_for_notifications(post: Post) -> 
     to = Envelope(reverse_path=None, recipients=(address("x@b.example"),))
     accepted = await make(post).submit(principal, to, HEADER + b"\r\n", origin=ORIGIN)
     assert accepted.remote == (address("x@b.example"),)
+
+
+async def test_on_behalf_of_others_sender_is_put_in(post: Post) -> None:
+    """RFC 5322 section 3.6.2."""
+    await post.directory.send_rights.grant(
+        SYSTEM, address("ann@a.example"), address("ben@a.example"), "on-behalf"
+    )
+    await submit(post, b"From: <ben@a.example>\r\n\r\ntext\r\n", "ben@a.example")
+    (octets,) = post.store.mail_of(post.ben.id)
+    assert octets.count(b"\r\nSender: ann@a.example\r\n") == 1

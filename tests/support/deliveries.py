@@ -6,6 +6,7 @@ from tests.support.directories import Clock, World, address, make_world
 
 from pymailcore.base.envelope import Envelope
 from pymailcore.delivery.delivery import Delivery
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.directory.types import Account
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.settings import QueueSettings
@@ -29,9 +30,9 @@ async def make_post(
 ) -> Post:
     """Build it."""
     world = make_world(clock=clock)
-    await world.directory.add_domain("a.example")
-    ann = await world.directory.add_account(address("ann@a.example"), None)
-    ben = await world.directory.add_account(address("ben@a.example"), None)
+    await world.directory.domains.add(SYSTEM, "a.example")
+    ann = await world.directory.accounts.add(SYSTEM, address("ann@a.example"), None)
+    ben = await world.directory.accounts.add(SYSTEM, address("ben@a.example"), None)
     world.notices.clear()
 
     def publish(channel: int, value: int) -> None:

@@ -11,7 +11,9 @@ from pymailcore.base.ids import IdMint
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.settings import DirectorySettings
 
-CHEAP = DirectorySettings(argon2_time_cost=1, argon2_memory_kib=8, argon2_parallelism=1)
+CHEAP = DirectorySettings(
+    argon2_time_cost=1, argon2_memory_kib=8, argon2_parallelism=1, scram_iterations_count=4
+)
 """Argon2id as weak as it can be: tests hash often."""
 
 START_MS = 1_780_000_000_000

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import trio
+from tests.support.sasl import OneAccount
 from tests.support.stores import add_account, small_settings
 
-from pymailcore.base.errors import Forbidden
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
-from pymailcore.directory.types import Principal
 from pymailcore.imap.server import TlsMode, serve_connection
 from pymailcore.imap.settings import ImapSettings
 from pymailcore.runtime.clock import now_ms
@@ -22,7 +21,8 @@ from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Connection
-from pymailcore.runtime.tls import TlsContexts
+from pymailcore.runtime.tls import ClientCertificates, TlsContexts
+from pymailcore.sasl.settings import SaslSettings
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
@@ -32,25 +32,14 @@ ACCOUNT = AccountId(1)
 USER = "anna@example.test"
 PASSWORD = "secret ☃"
 RECEIVED_MS = 1_790_000_000_000
-FAST = ImapSettings(failed_login_pause_seconds=0.0)
+READ_ONLY_PASSWORD = "look and do not touch"
+TOKEN = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="
+FAST = ImapSettings()
 
 
-class OneUser:
-    """A directory that knows one account."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.account, self.admin = ACCOUNT, False
-
-    async def authenticate(
-        self, authentication_id: str, password: str, *, peer: str, protocol: str
-    ) -> Principal:
-        """Check a name and a password."""
-        await trio.lowlevel.checkpoint()
-        self.asked.append((peer, protocol))
-        if (authentication_id, password) != (USER, PASSWORD):
-            raise Forbidden("wrong")
-        return Principal(account=self.account, tenant=DEFAULT_TENANT, name=USER, admin=self.admin)
+def one_account() -> OneAccount:
+    """A directory that knows one account, with an app password that may only read and a token."""
+    return OneAccount(USER, (PASSWORD, READ_ONLY_PASSWORD), token=TOKEN, read_only=frozenset({1}))
 
 
 def unverified_tls() -> ssl.SSLContext:
@@ -73,12 +62,14 @@ class ImapWorld:
     hub: ChangeHub
     tls: TlsContexts
     nursery: trio.Nursery
-    directory: OneUser = field(default_factory=OneUser)
+    directory: OneAccount = field(default_factory=one_account)
     settings: ImapSettings = FAST
     metrics: Metrics = field(default_factory=Metrics)
     draining: trio.Event = field(default_factory=trio.Event)
     ended: trio.Event = field(default_factory=trio.Event)
     now_ms: Callable[[], int] = now_ms
+    sasl: SaslSettings = SaslSettings()  # noqa: RUF009 - it is frozen
+    client_certificates: ClientCertificates = "no"
 
     async def handle(self, stream: trio.SocketStream, tls_mode: TlsMode, plaintext_login: bool) -> None:
         """Serve one connection as the accept loop does."""
@@ -100,7 +91,8 @@ class ImapWorld:
                 hub=self.hub,
                 settings=self.settings,
                 metrics=self.metrics,
-                tls=self.tls,
+                tls=self.tls.for_logins(self.client_certificates),
+                sasl=self.sasl,
                 tls_mode=tls_mode,
                 plaintext_login=plaintext_login,
                 now_ms=self.now_ms,

@@ -15,9 +15,11 @@ import trio
 from tests.support.directories import CHEAP, address
 from tests.support.stores import small_settings
 
+from pymailcore.admin.registry import Administration
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import ACCOUNT, MAILBOX, IdMint, encode_id
 from pymailcore.delivery.delivery import Delivery
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.types import Account
 from pymailcore.jmap.asgi import App, Event
@@ -52,11 +54,16 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    fields: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def json(self) -> Any:
         """The body as JSON."""
         return orjson.loads(self.body)
+
+    def all(self, name: str) -> list[str]:
+        """All header fields of a name."""
+        return [value for key, value in self.fields if key == name]
 
 
 async def call_app(
@@ -110,11 +117,11 @@ async def call_app(
         "extensions": {},
     }
     await app(scope, receive, send)
-    return Answer(
-        started["status"],
-        {name.decode().lower(): value.decode("latin-1") for name, value in started["headers"]},
-        bytes(gathered),
-    )
+    joined: dict[str, str] = {}
+    fields = [(name.decode().lower(), value.decode("latin-1")) for name, value in started["headers"]]
+    for name, text in fields:
+        joined[name] = f"{joined[name]}, {text}" if name in joined else text
+    return Answer(started["status"], joined, bytes(gathered), fields)
 
 
 def basic(name: str, password: str = PASSWORD) -> dict[str, str]:
@@ -222,10 +229,10 @@ async def jmap_world(
     store_settings = small_settings(data, **(store_limits or {}))
     async with open_store(store_settings, notify=hub.publish, ids=ids, maintain=False) as store:
         directory = Directory(store.database, store, ids, hub.publish, CHEAP, now_ms=lambda: NOW_MS)
-        await directory.add_domain("example.org")
-        anna = await directory.add_account(address("anna@example.org"), PASSWORD)
-        ben = await directory.add_account(address("ben@example.org"), PASSWORD)
-        directory.invalidate()
+        await directory.domains.add(SYSTEM, "example.org")
+        anna = await directory.accounts.add(SYSTEM, address("anna@example.org"), PASSWORD)
+        ben = await directory.accounts.add(SYSTEM, address("ben@example.org"), PASSWORD)
+        directory.forget()
         queue = Queue(store.database, store, hub.publish, QueueSettings(), now_ms=lambda: NOW_MS)
         delivery = Delivery(store, directory, queue, ids)
         submission = Submission(
@@ -245,7 +252,13 @@ async def jmap_world(
         draining = trio.Event()
         jmap = JmapHttp(services, DirectoryAuthenticator(directory), hub, draining=draining)
         folder = STATIC_FOLDER if static is None else static
-        pages = Pages(store=store, directory=directory, settings=http, static_folder=folder)
+        pages = Pages(
+            store=store,
+            directory=directory,
+            administration=Administration(directory, queue, now_ms=lambda: NOW_MS),
+            settings=http,
+            static_folder=folder,
+        )
         app = Dispatcher(jmap=jmap, pages=build_app(pages, http), store=store, settings=http)
         world = JmapWorld(store, directory, hub, services, jmap, app, draining, anna, ben)
         for mailbox in await store.mailboxes(anna.id):

@@ -4,6 +4,7 @@ It keeps the promises that directory, delivery and queue rely on: an operation i
 its transaction, and may be made to fail before its commit (`fail_next`). Mail is a row, not a parsed Email.
 """
 
+import functools
 import itertools
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
@@ -12,39 +13,27 @@ from typing import Any, Final, TypeVar, cast
 from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
 from pymailcore.message.prepare import Prepared
+from pymailcore.store.migrate import migrations
 from pymailcore.store.ops.accounts import Foundation, new_foundation
 from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, Database, Row, StoredMessage, Target, Transaction
 
 T = TypeVar("T")
 
-_SCHEMA: Final = """
-CREATE TABLE domains(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,
-    created_ms INTEGER NOT NULL);
-CREATE TABLE accounts(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, name TEXT NOT NULL UNIQUE,
-    admin INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, modseq INTEGER NOT NULL DEFAULT 1,
-    full INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE addresses(address TEXT NOT NULL, target_account INTEGER, target_address TEXT, kind TEXT NOT NULL,
-    display TEXT NOT NULL, created_ms INTEGER NOT NULL, UNIQUE (address, target_account, target_address));
-CREATE TABLE credentials(account INTEGER NOT NULL, kind TEXT NOT NULL, verifier TEXT NOT NULL,
-    created_ms INTEGER NOT NULL, PRIMARY KEY (account, kind));
-CREATE TABLE sessions(digest BLOB PRIMARY KEY, account INTEGER NOT NULL, created_ms INTEGER,
-    last_used_ms INTEGER, expires_ms INTEGER NOT NULL, peer TEXT, user_agent TEXT);
-CREATE TABLE identities(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, name TEXT NOT NULL,
-    email TEXT NOT NULL, text_signature TEXT NOT NULL DEFAULT '', html_signature TEXT NOT NULL DEFAULT '');
-CREATE TABLE queue_messages(id INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, reverse_path TEXT,
-    size_octets INTEGER NOT NULL, recipe BLOB NOT NULL, smtputf8 INTEGER NOT NULL, eight_bit INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL);
-CREATE TABLE queue_recipients(message INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,
-    next_try_ms INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0, lease_until_ms INTEGER NOT NULL DEFAULT 0,
-    last_reply TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting',
-    PRIMARY KEY (message, address));
-CREATE INDEX queue_due ON queue_recipients (state, next_try_ms);
-CREATE TABLE submissions(id INTEGER PRIMARY KEY, account INTEGER NOT NULL);
+_OWN: Final = """
+ALTER TABLE accounts ADD COLUMN full INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE mails(id INTEGER PRIMARY KEY, account INTEGER NOT NULL, mailbox TEXT NOT NULL,
     octets BLOB NOT NULL);
 CREATE TABLE held(owner INTEGER NOT NULL, recipe BLOB NOT NULL);
 """
+
+
+@functools.cache
+def _schema() -> bytes:
+    """A database with all tables of the store, and what stands here for mail, as octets."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript("\n".join(sql for _, sql in migrations()) + _OWN)
+    return connection.serialize()
 
 
 class _MemoryTransaction:
@@ -82,7 +71,7 @@ class MemoryDatabase:
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        self.connection.executescript(_SCHEMA)
+        self.connection.deserialize(_schema())
         self.fail_next: Exception | None = None
         self.reads = 0
 
@@ -137,11 +126,12 @@ class MemoryStore(Store):
     def new_account(self) -> Foundation:
         return new_foundation(lambda: next(self._numbers), 0)
 
-    async def create_account(
-        self, tx: Transaction, account: AccountId, tenant: TenantId, given: Foundation
+    async def create_accounts(
+        self, tx: Transaction, made: Sequence[tuple[AccountId, TenantId, Foundation]]
     ) -> None:
-        assert given.ids
-        assert await tx.row("SELECT 1 FROM accounts WHERE id = ?1 AND tenant = ?2", account, tenant)
+        for account, tenant, given in made:
+            assert given.ids
+            assert await tx.row("SELECT 1 FROM accounts WHERE id = ?1 AND tenant = ?2", account, tenant)
 
     async def remove_account(self, account: AccountId) -> None:
         async def work(tx: Transaction) -> None:

@@ -19,6 +19,7 @@ from tests.support.postgres import cluster
 from pymailcore.app.core import open_core
 from pymailcore.base.address import Address
 from pymailcore.config.read import read_file
+from pymailcore.directory.actors import SYSTEM
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.metrics import Metrics
 
@@ -40,6 +41,7 @@ retry_minutes = [0.02]
 [directory]
 argon2_memory_kib = 64
 argon2_time_cost = 1
+scram_iterations_count = 64
 cache_seconds = 3600
 
 [metrics]
@@ -208,7 +210,7 @@ async def _add_anna(family: Family) -> None:
     address = Address.parse(family.address("anna"))
     assert address is not None
     async with open_core(read_file(family.config), ChangeHub(), Metrics(), maintain=False) as core:
-        await core.directory.add_account(address, PASSWORD)
+        await core.directory.accounts.add(SYSTEM, address, PASSWORD)
 
 
 def _end(family: Family) -> None:

@@ -1,4 +1,4 @@
-"""Other people's mail servers, unpacked by `scripts/peers.sh` under .cache/peers and never installed."""
+"""Servers and clients of other people, unpacked by `scripts/peers.sh` under .cache/peers, never installed."""
 
 import os
 from pathlib import Path

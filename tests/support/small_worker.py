@@ -59,7 +59,7 @@ class SmallApp:
     async def _handle(self, connection: Connection, *, implicit: bool) -> None:
         stream: trio.abc.Stream = connection.stream
         if implicit:
-            stream = trio.SSLStream(stream, self._context.tls.server, server_side=True)
+            stream = trio.SSLStream(stream, self._context.tls.server_for(), server_side=True)
         notices = self._context.hub.current(DIRECTORY)
         await stream.send_all(f"{os.getpid()} {os.getuid()} {self._hostname} {notices}\n".encode())
         async with trio.open_nursery() as nursery:

@@ -5,12 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
+from tests.support.sasl import keys_for
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
+from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.logs import Logger, get_logger
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.sasl.steps import Credentials
+from pymailcore.sasl.registry import make_offer
+from pymailcore.sasl.settings import SaslSettings
+from pymailcore.sasl.steps import Credentials, ScramKeys, ScramProof
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
@@ -22,6 +26,8 @@ from pymailcore.smtp.settings import SmtpSettings
 Decision = Callable[[events.Event], Reply | None]
 
 OPTIONS = ServerOptions(hostname="mx.example", postmaster_domain="host.example", max_message_octets=100_000)
+PASSWORD = "tanstaaf"
+OFFER = make_offer(SaslSettings(), random_bytes=lambda count: b"r" * count)
 ENVELOPE = b"EHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<b@host.example>\r\n"
 UNKNOWN = Reply(550, "5.1.1", "No such recipient here")
 BUSY = Reply(451, "4.3.0", "Busy")
@@ -40,6 +46,8 @@ def decide(event: events.Event) -> Reply | None:
             return Reply(550, "5.7.1", "Not you")
         case events.Authenticate(_, Credentials("tim", "", "tanstaaf")):
             return None
+        case events.Authenticate(_, ScramProof(_, "tim", "", 0, _)):
+            return None
         case events.Authenticate():
             return reply.AUTH_FAILED
     return None
@@ -54,6 +62,9 @@ def take_events(protocol: SmtpServerProtocol, decision: Decision = decide) -> li
             continue
         seen.append(event)
         if isinstance(event, events.MailData | events.MailDataAborted):
+            continue
+        if isinstance(event, events.KeysNeeded):
+            protocol.give_keys(keys_for(event.need.mechanism, PASSWORD))
             continue
         answer = decision(event)
         if answer is None:
@@ -132,6 +143,10 @@ class FakeRole:
             self.messages.append((envelope, octets))
         return answer
 
+    async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:
+        """Those of the one password."""
+        return keys_for(event.need.mechanism, PASSWORD)
+
     async def authenticate(self, event: events.Authenticate) -> Reply | None:
         """Decide."""
         return self.decision(event)
@@ -153,6 +168,15 @@ class FakeContexts:
     """One TLS context that is in force for ever."""
 
     server: ssl.SSLContext
+
+    async def shake_hands(
+        self, stream: trio.abc.Stream, seconds: float
+    ) -> tuple[trio.SSLStream[trio.abc.Stream], TlsFacts]:
+        """Take TLS up; nothing is bound."""
+        tls = trio.SSLStream(stream, self.server, server_side=True, https_compatible=True)
+        with trio.fail_after(seconds):
+            await tls.do_handshake()
+        return tls, NO_FACTS
 
 
 def server_of(

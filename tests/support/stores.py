@@ -115,7 +115,7 @@ async def add_account(store: Store, account: AccountId, name: str, tenant: Tenan
             tenant,
             name,
         )
-        await store.create_account(tx, account, tenant, given)
+        await store.create_accounts(tx, [(account, tenant, given)])
 
     await store.database.write(work)
 
@@ -166,6 +166,7 @@ BEGIN
 END $$
 """
 _BRING_BACK: Final = """
+INSERT INTO tenants TABLE kept.tenants;
 INSERT INTO accounts TABLE kept.accounts;
 INSERT INTO secrets TABLE kept.secrets;
 INSERT INTO mailboxes TABLE kept.mailboxes

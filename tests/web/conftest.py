@@ -21,7 +21,8 @@ def static(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def world(tmp_path: Path, static: Path) -> AsyncIterator[JmapWorld]:
-    """Two accounts; Anna asks."""
+async def world(tmp_path: Path, static: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[JmapWorld]:
+    """Two accounts; Anna asks, and waits for no answer."""
     async with jmap_world(tmp_path / "data", static=static) as opened:
+        monkeypatch.setattr(opened.directory, "failure_pause_seconds", lambda _peer: 0.0)
         yield opened

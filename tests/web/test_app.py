@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trio
 from tests.support.jmap_world import HOST, PASSWORD, Answer, JmapWorld, call_app, jmap_world
 
 from pymailcore.web.answers import APP_POLICY
@@ -262,3 +263,17 @@ async def test_a_fault_of_a_page_tells_nothing(world: JmapWorld, monkeypatch: py
     answer = await sign_in(world)
     assert answer.status == 500
     assert b"secret" not in answer.body
+
+
+async def test_who_fails_waits_for_the_answer(world: JmapWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def pause(peer: str) -> float:
+        asked.append(peer)
+        return 0.3
+
+    monkeypatch.setattr(world.directory, "failure_pause_seconds", pause)
+    begun = trio.current_time()
+    assert (await sign_in(world, b"address=anna%40example.org&password=wrong")).status == 401
+    assert trio.current_time() - begun >= 0.3
+    assert asked == ["127.0.0.1"]

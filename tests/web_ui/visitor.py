@@ -11,8 +11,16 @@ from tests.support.family import PASSWORD, Family
 class Visitor:
     """A browser of one person; leaving it fails on script errors, CSP violations, requests elsewhere."""
 
-    def __init__(self, browser: Browser, family: Family, account: str, *, phone: bool = False) -> None:
-        self.origin = f"http://127.0.0.1:{family.ports['http']}"
+    def __init__(
+        self,
+        browser: Browser,
+        family: Family,
+        account: str,
+        *,
+        phone: bool = False,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.origin = f"http://{host}:{family.ports['http']}"
         self.address = family.address(account)
         self._context = browser.new_context(
             locale="en-GB",

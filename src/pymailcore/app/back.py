@@ -10,10 +10,12 @@ import trio
 
 from pymailcore.app.context import Context
 from pymailcore.app.core import Core, open_core
+from pymailcore.base.errors import TemporaryFailure
 from pymailcore.config.configuration import Configuration
 from pymailcore.dns.resolver import Resolver
 from pymailcore.extract.extractor import open_extractor
 from pymailcore.queue.carrier import SmtpCarrier
+from pymailcore.queue.home import HomeRelay
 from pymailcore.queue.nexthop import NextHops
 from pymailcore.queue.relay import Relay
 from pymailcore.queue.runner import QueueRunner
@@ -25,6 +27,7 @@ from pymailcore.store.fulltext.job import IndexJob
 from pymailcore.store.housekeeping.keeper import Keeper
 
 _LOCK_SECONDS: Final = 0.2
+_PRUNE_SECONDS: Final = 6 * 3600.0
 
 log = get_logger()
 
@@ -65,7 +68,7 @@ class BackApp:
             self._runner.reload(
                 core.queue,
                 core.delivery,
-                _make_relay(configuration),
+                _make_relay(configuration, core),
                 configuration.queue,
                 hostname=configuration.hostname,
             )
@@ -103,7 +106,7 @@ class BackApp:
                 core.queue,
                 core.store,
                 core.delivery,
-                _make_relay(configuration),
+                _make_relay(configuration, core),
                 core.hub,
                 core.ids,
                 configuration.queue,
@@ -115,7 +118,16 @@ class BackApp:
     async def _keep_house(self, core: Core) -> None:
         """Keep house for the store until it is time to end; a slice under way is finished first."""
         with self._housekeeping:
-            await Keeper(core.store.engine, core.metrics).run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._prune, core)
+                await Keeper(core.store.engine, core.metrics).run()
+
+    async def _prune(self, core: Core) -> None:
+        """Let old records of the audit log go."""
+        while True:
+            with contextlib.suppress(TemporaryFailure):  # the next time will do
+                await core.directory.audit.prune()
+            await trio.sleep(_PRUNE_SECONDS)
 
     async def _index(self, core: Core) -> None:
         """Keep the text index up with the mail until it is time to end."""
@@ -141,7 +153,7 @@ class BackApp:
         return None
 
 
-def _make_relay(configuration: Configuration) -> Relay:
+def _make_relay(configuration: Configuration, core: Core) -> HomeRelay:
     hops = NextHops(
         Resolver(configuration.dns),
         configuration.routes,
@@ -154,4 +166,4 @@ def _make_relay(configuration: Configuration) -> Relay:
         settings=configuration.smtp,
         attempt_seconds=configuration.queue.attempt_seconds,
     )
-    return Relay(hops, carrier)
+    return HomeRelay(Relay(hops, carrier), core.directory, core.delivery, hostname=configuration.hostname)

@@ -10,6 +10,7 @@ from pymailcore.config.configuration import Configuration
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Acceptor
+from pymailcore.runtime.shared_counters import SharedCounters
 from pymailcore.runtime.threads import Limiters
 from pymailcore.runtime.tls import TlsContexts
 
@@ -22,6 +23,7 @@ class Context:
         sockets: one for each listener of the configuration, in its order; none in a back worker.
         acceptor: shared by all listeners; `acceptor.draining` says that it is time to end.
         gather: gives the metrics of every process of the family.
+        counters: where the family counts failed sign-ins; None where a process is the whole family.
     """
 
     configuration: Configuration
@@ -33,6 +35,7 @@ class Context:
     metrics_socket: trio.socket.SocketType | None
     gather: Callable[[], Awaitable[list[bytes]]]
     limiters: Limiters = field(default_factory=Limiters)
+    counters: SharedCounters | None = None
 
 
 class App(Protocol):

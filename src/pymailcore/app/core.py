@@ -12,22 +12,27 @@ from typing import Final
 
 import trio
 
-from pymailcore.admin.operations import Operations
+from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import IdMint
 from pymailcore.config.configuration import Configuration
 from pymailcore.delivery.delivery import Delivery
 from pymailcore.directory.directory import Directory
+from pymailcore.directory.presence import Presence
+from pymailcore.directory.sign_ins import FLUSH_SECONDS, SignIns
+from pymailcore.dns.resolver import Resolver
 from pymailcore.queue.queue import Queue
 from pymailcore.runtime.clock import now_ms
 from pymailcore.runtime.hub import DIRECTORY, QUEUE, ChangeHub
 from pymailcore.runtime.metrics import Metrics
+from pymailcore.runtime.shared_counters import SharedCounters
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
 from pymailcore.store.types import Row, Transaction
 from pymailcore.submission.submission import Submission
 
 _RECHECK_SECONDS: Final = 5.0
+_LAST_WRITE_SECONDS: Final = 5.0
 _RECHECK_SLICE: Final = 500
 _MODSEQS: Final = "SELECT id, modseq FROM accounts WHERE id IN (SELECT value FROM json_each(?1))"
 
@@ -54,7 +59,7 @@ class Core:
     """What protocols, queue and command line stand on.
 
     Attributes:
-        directory, queue, delivery, submission, operations: made of the configuration in force.
+        directory, queue, delivery, submission, administration: made of the configuration in force.
     """
 
     def __init__(
@@ -65,21 +70,34 @@ class Core:
         hub: ChangeHub,
         metrics: Metrics,
         missed: _Missed,
+        counters: SharedCounters | None = None,
     ) -> None:
         self._missed = missed
         self.store = store
         self.ids = ids
         self.hub = hub
         self.metrics = metrics
+        self.presence = Presence(store.database)
+        self._counters = counters or SharedCounters.create(configuration.directory.failures_entries_count)
+        self._seen: list[SignIns] = []
         self.reload(configuration)
 
     def reload(self, configuration: Configuration) -> None:
         """Make everything above the store anew."""
         self.configuration = configuration
         database = self.store.database
-        self.directory = Directory(database, self.store, self.ids, self.publish, configuration.directory)
+        self.directory = Directory(
+            database,
+            self.store,
+            self.ids,
+            self.publish,
+            configuration.directory,
+            presence=self.presence,
+            counters=self._counters,
+        )
+        self._seen.append(self.directory.sign_ins)
         self.queue = Queue(database, self.store, self.publish, configuration.queue)
-        self.operations = Operations(self.directory, self.queue)
+        self.administration = Administration(self.directory, self.queue, records=Resolver(configuration.dns))
         self.delivery = Delivery(self.store, self.directory, self.queue, self.ids)
         self.submission = Submission(
             self.directory,
@@ -97,13 +115,26 @@ class Core:
 
     async def follow(self) -> None:
         """Forget what the directory remembers whenever another process changed it; until cancelled."""
-        with self.hub.watch(DIRECTORY) as watch:
+        with self.hub.follow_directory() as watch:
             while True:
-                await watch.changed()
-                self.directory.invalidate()
+                tags = await watch.changed()
+                self.directory.forget(tags)
+                self.presence.touched(tags)
+
+    async def keep_sign_ins(self) -> None:
+        """Write every minute who has signed in; until cancelled."""
+        while True:
+            await trio.sleep(FLUSH_SECONDS)
+            await self.flush_sign_ins()
+
+    async def flush_sign_ins(self) -> None:
+        """Write who has signed in since the last time."""
+        for seen in self._seen:
+            await seen.flush()
+        self._seen = [self.directory.sign_ins]
 
     async def recheck(self) -> None:
-        """Read the modseq of accounts that somebody watches every few seconds; until cancelled.
+        """Every few seconds read the modseq of watched accounts and see who may stay; until cancelled.
 
         A notice may be lost: its process may be killed after the commit and before it has told anybody.
         """
@@ -113,6 +144,7 @@ class Core:
                     self.hub.receive(channel, 0)
             with contextlib.suppress(TemporaryFailure):
                 await self.recheck_once()
+                await self.presence.review()
 
     async def recheck_once(self) -> None:
         """Tell this process where the watched accounts are."""
@@ -135,12 +167,14 @@ async def open_core(
     *,
     maintain: bool,
     any_state: bool = False,
+    counters: SharedCounters | None = None,
 ) -> AsyncIterator[Core]:
     """Open the store and build everything on it.
 
     Args:
         maintain: whether this process keeps house for the store (checkpoints, garbage); one of a family does.
         any_state: also a store that is not whole yet, or was moved away.
+        counters: where the family counts failed sign-ins; None to count alone.
 
     Raises:
         MailError: the store cannot be opened.
@@ -159,8 +193,14 @@ async def open_core(
         ) as store,
         trio.open_nursery() as nursery,
     ):
-        core = Core(configuration, store, ids, hub, metrics, missed)
+        core = Core(configuration, store, ids, hub, metrics, missed, counters)
         nursery.start_soon(core.follow)
         nursery.start_soon(core.recheck)
-        yield core
+        nursery.start_soon(core.keep_sign_ins)
+        nursery.start_soon(core.presence.follow)
+        try:
+            yield core
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + _LAST_WRITE_SECONDS):
+                await core.flush_sign_ins()
         nursery.cancel_scope.cancel()

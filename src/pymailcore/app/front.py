@@ -15,10 +15,14 @@ from pymailcore.imap.places import Places
 from pymailcore.imap.server import serve_connection as serve_imap
 from pymailcore.msa.role import MsaRole
 from pymailcore.mx.role import MxRole
+from pymailcore.runtime.channel_binding import find_exporter
+from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.serve import Connection, Handler, serve_sockets
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.web.server import HttpServer
+
+log = get_logger()
 
 _REFUSALS: Final = {
     "smtp": b"421 4.7.0 Too many connections, come again later\r\n",
@@ -52,7 +56,9 @@ class FrontApp:
         if self._core is not None:
             await self._serve(self._core, task_status)
             return
-        async with open_core(context.configuration, context.hub, context.metrics, maintain=False) as core:
+        async with open_core(
+            context.configuration, context.hub, context.metrics, maintain=False, counters=context.counters
+        ) as core:
             self._core = core
             await self._serve(core, task_status)
 
@@ -64,6 +70,8 @@ class FrontApp:
 
     async def _serve(self, core: Core, task_status: trio.TaskStatus[None]) -> None:
         context = self._context
+        if find_exporter() is None:
+            log.warning("OpenSSL cannot be asked for tls-exporter; logins are bound by the certificate only")
         self._make_handlers(core)
         async with trio.open_nursery() as nursery:
             for number, listener in enumerate(context.configuration.listeners):
@@ -114,9 +122,10 @@ class FrontApp:
                 hub=context.hub,
                 settings=core.configuration.imap,
                 metrics=context.metrics,
-                tls=context.tls,
+                tls=context.tls.for_logins(listener.client_certificates),
                 tls_mode=listener.tls,
                 plaintext_login=listener.plaintext_login,
+                sasl=core.configuration.sasl,
                 budget=self._budget,
                 places=self._places,
             )
@@ -127,6 +136,7 @@ class FrontApp:
             budget=self._budget,
             metrics=context.metrics,
             tls=listener.tls,
-            contexts=context.tls,
+            contexts=context.tls.for_logins(listener.client_certificates),
             plaintext_login=listener.plaintext_login,
+            sasl=core.configuration.sasl,
         ).serve_connection

@@ -36,6 +36,7 @@ def make_http(core: Core, context: Context) -> HttpServer:
     pages = Pages(
         store=core.store,
         directory=core.directory,
+        administration=core.administration,
         settings=configuration.http,
         parse_limiter=context.limiters.parse,
     )

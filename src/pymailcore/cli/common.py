@@ -1,15 +1,20 @@
 """What the commands share: options, arguments, tables and JSON."""
 
+import functools
 import json
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeVar, cast
 
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pymailcore.base.address import Address
 
@@ -101,22 +106,131 @@ def read_password() -> str:
     return line
 
 
-def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Write a list: JSON, a table on a terminal, else one line for each with tabs between."""
-    if as_json:
-        click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2))
-    elif sys.stdout.isatty():
-        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+class Some(NamedTuple):
+    """Which part of a list is wanted.
+
+    Attributes:
+        limit: most items; None for all.
+        after: as it stood behind the list before.
+    """
+
+    limit: int | None = None
+    after: str | None = None
+
+    def start(self) -> str | None:
+        """What the operation is told; two values are joined by a line end there, by a blank here."""
+        return None if self.after is None else _BETWEEN.sub("\\1\n", self.after, count=1)
+
+    @staticmethod
+    def written(following: object) -> str:
+        """The beginning of the next part, as somebody can give it."""
+        return str(following).replace("\n", " ")
+
+
+_BETWEEN: Final = re.compile(r"(@\S+) ")
+
+
+def some_options(command: F) -> F:
+    """Give a command `--limit` and `--after` as `some`."""
+
+    @functools.wraps(command)
+    def with_some(*arguments: object, limit: int | None, after: str | None, **named: object) -> object:
+        return command(*arguments, some=Some(limit, after), **named)
+
+    text = "Begin behind this one, as the list before said."
+    wrapped = click.option("--after", metavar="WHICH", help=text)(with_some)
+    most = click.IntRange(min=1)
+    return cast("F", click.option("--limit", type=most, metavar="N", help="Write at most N.")(wrapped))
+
+
+class Lister:
+    """Writes a list while it comes: JSON, tables on a terminal, else one line for each with tabs between.
+
+    Args:
+        columns: what a table or line shows, by names of the records' fields; JSON has everything.
+    """
+
+    def __init__(self, columns: Sequence[str], *, as_json: bool) -> None:
+        self._columns = columns
+        self._as_json = as_json
+        self._empty = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._as_json and kind is None:
+            click.echo("[]" if self._empty else "\n]")
+
+    def add(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write some more."""
+        if self._as_json:
+            self._add_json(rows)
+        elif sys.stdout.isatty():
+            self._add_table(rows)
+        else:
+            for row in rows:
+                click.echo("\t".join(_cell(row.get(column)) for column in self._columns))
+
+    def _add_json(self, rows: Sequence[Mapping[str, object]]) -> None:
         for row in rows:
-            table.add_row(*(_cell(row[column]) for column in columns))
+            click.echo("[\n" if self._empty else ",\n", nl=False)
+            self._empty = False
+            text = json.dumps(row, ensure_ascii=False, indent=2)
+            click.echo(textwrap.indent(text, "  "), nl=False)
+
+    def _add_table(self, rows: Sequence[Mapping[str, object]]) -> None:
+        if not rows:
+            return
+        table = Table(*self._columns, box=None, header_style="bold", pad_edge=False)
+        for row in rows:
+            table.add_row(*(Text(_cell(row.get(column))) for column in self._columns))
         Console().print(table)
-    else:
-        for row in rows:
-            click.echo("\t".join(_cell(row[column]) for column in columns))
+
+
+def show(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Write a short list."""
+    with Lister(columns, as_json=as_json) as lister:
+        lister.add(rows)
+
+
+def show_one(record: Mapping[str, object], *, as_json: bool) -> None:
+    """Write one thing: JSON, else a line for each of its values; lists in them are lines of their own."""
+    if as_json:
+        click.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        return
+    for name, value in record.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            click.echo(f"{name}: {_words(one)}")
+
+
+def _words(value: object) -> str:
+    """One value of a record on its line."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_cell(part)}" for name, part in value.items() if part not in (None, ""))
+    return _cell(value)
+
+
+def confirm(question: str, refused: str, *, yes: bool) -> None:
+    """Ask on a terminal, unless it was said already.
+
+    Raises:
+        Failure: the answer is no.
+    """
+    if not yes and sys.stdin.isatty() and not click.confirm(question):
+        raise Failure(refused)
+
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+"""Gives a command `--yes`."""
 
 
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ",".join(_cell(one) for one in value)
     text = "" if value is None else str(value)
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -16,6 +16,8 @@ from pymailcore.cli.installation import open_core_of, run
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.read import read_text
 from pymailcore.config.reference import toml_value
+from pymailcore.directory.actors import SYSTEM
+from pymailcore.directory.permissions import INSTALLATION, OPERATOR
 from pymailcore.runtime.privileges import find_user
 from pymailcore.runtime.self_signed import make_self_signed, write_private
 from pymailcore.store.keyfile import create_key_file, read_key_file
@@ -198,9 +200,10 @@ def _fill(configuration: Configuration, domain: str, admin: Address | None, pass
     async def work() -> None:
         async with open_core_of(configuration) as core:
             with contextlib.suppress(AlreadyExists):  # the next node of a store that is there, or begun again
-                await core.directory.add_domain(domain)
+                await core.directory.domains.add(SYSTEM, domain)
             if admin is not None:
-                await core.directory.add_account(admin, password, admin=True)
+                account = await core.directory.accounts.add(SYSTEM, admin, password)
+                await core.directory.roles.grant(SYSTEM, account.id, OPERATOR, INSTALLATION)
 
     run(work)
 

@@ -19,9 +19,18 @@ from pymailcore.config.read import BadConfiguration
 COMMANDS: Final = {
     "init": "Make a new server: its folder, configuration, keys and first domain.",
     "serve": "Run the server.",
-    "domain": "Add, list, change and remove domains.",
-    "account": "Add, list, change and remove accounts.",
-    "alias": "Add, list and remove aliases.",
+    "tenant": "Add, list, change, suspend and remove tenants.",
+    "domain": "Add, claim, list, change, suspend and remove domains.",
+    "account": "Add, list, change, suspend, export and remove accounts.",
+    "alias": "Add, list, change and remove aliases.",
+    "group": "Add, list, change and remove groups, and who is in them.",
+    "role": "Add, list, change and remove roles; grant and revoke them.",
+    "limit": "List, show and set how much may be held, made and sent.",
+    "app-password": "Add, list and remove passwords for single programs and devices.",
+    "apikey": "Add, list and remove keys for programs that administer.",
+    "session": "List and end sessions; see how an account was signed in to.",
+    "apply": "Make tenants, domains, accounts and all around them as a file says.",
+    "audit": "List, check and export the log of administrative actions.",
     "queue": "See and move outbound mail that waits.",
     "import": "Bring mail from Maildir, mbox or another server into an account.",
     "export": "Write an account's mail as Maildir or mbox.",
@@ -38,7 +47,7 @@ COMMANDS: Final = {
 }
 """The commands and what their line in the overview says; each is `COMMAND` in `pymailcore.cli.NAME`."""
 
-_MODULES: Final = {"import": "import_", "move-engine": "move_engine"}
+_MODULES: Final = {"import": "import_", "move-engine": "move_engine", "app-password": "app_password"}
 """Modules that cannot have the name of their command."""
 
 

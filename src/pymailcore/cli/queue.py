@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from pymailcore.admin.operations import Record
-from pymailcore.cli.common import config_option, examples, json_option, show
+from pymailcore.admin.operation import Record
+from pymailcore.cli.common import Some, config_option, examples, json_option
 from pymailcore.cli.installation import open_installation, run
+from pymailcore.cli.operating import call, write_list
 
 
 @click.group()
@@ -19,18 +20,8 @@ def queue() -> None:
 @config_option
 def list_(config: Path, *, as_json: bool) -> None:
     """List recipients that wait, with the last reply and the next try."""
-
-    async def work() -> list[Record]:
-        rows: list[Record] = []
-        async with open_installation(config) as core:
-            page = await core.operations.queued()
-            while page:
-                rows += page
-                page = await core.operations.queued(after=(str(page[-1]["id"]), str(page[-1]["recipient"])))
-        return rows
-
     columns = ("id", "sender", "recipient", "state", "tries", "next_try", "size_octets", "last_reply")
-    show(run(work), columns, as_json=as_json)
+    write_list(config, "queue.list", columns, Some(), as_json=as_json)
 
 
 def _chosen(id_: str | None, domain: str | None, *, everything: bool) -> None:
@@ -49,11 +40,11 @@ def retry(id_: str | None, domain: str | None, config: Path, *, everything: bool
     """Try again now."""
     _chosen(id_, domain, everything=everything)
 
-    async def work() -> int:
+    async def work() -> Record:
         async with open_installation(config) as core:
-            return await core.operations.retry(message=id_, domain=domain)
+            return await call(core, "queue.retry", message=id_, domain=domain)
 
-    click.echo(f"{run(work)} to be tried now")
+    click.echo(f"{run(work)['count']} to be tried now")
 
 
 @queue.command(epilog=examples("pymailcore queue drop q1d2c5v0"))
@@ -65,11 +56,11 @@ def drop(id_: str | None, domain: str | None, config: Path, *, everything: bool)
     """Forget mail without telling its sender."""
     _chosen(id_, domain, everything=everything)
 
-    async def work() -> int:
+    async def work() -> Record:
         async with open_installation(config) as core:
-            return await core.operations.drop(message=id_, domain=domain)
+            return await call(core, "queue.drop", message=id_, domain=domain)
 
-    click.echo(f"{run(work)} dropped")
+    click.echo(f"{run(work)['count']} dropped")
 
 
 COMMAND = queue

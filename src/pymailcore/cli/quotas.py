@@ -1,19 +1,19 @@
 """What `pymailcore account` and `pymailcore domain` share about quotas."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from pymailcore.admin.sizes import read_size
+from pymailcore.base.errors import InvalidValue
 from pymailcore.cli.common import show
 from pymailcore.cli.installation import open_installation, run
 from pymailcore.store.types import Quota
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SIZE: Final = re.compile(r"(\d{1,15})([KMGT]?)\Z", re.ASCII | re.IGNORECASE)
 _COLUMNS: Final = ("name", "octets", "of_octets", "emails", "of_emails", "mailboxes", "of_mailboxes")
 
 
@@ -29,16 +29,15 @@ def quota_options(command: F) -> F:
 def quota_changes(octets: str | None, emails: str | None, mailboxes: str | None) -> dict[str, int | None]:
     """What the options change, by the names of `Quota`; nothing for an option that was not given."""
     given = zip(Quota._fields, (octets, emails, mailboxes), strict=True)
-    return {name: _number(text, plain=name != "octets") for name, text in given if text is not None}
+    return {name: read_limit(name, text) for name, text in given if text is not None}
 
 
-def _number(text: str, *, plain: bool) -> int | None:
-    if text.lower() == "none":
-        return None
-    match = _SIZE.match(text)
-    if match is None or (plain and match[2]):
-        raise click.UsageError(f"{text!r} is neither a {'number' if plain else 'size'} nor none")
-    return int(match[1]) << (10 * " KMGT".index(match[2].upper() or " "))
+def read_limit(name: str, text: str) -> int | None:
+    """Read the value of a limit: a number, a size where it is one of octets, or none."""
+    try:
+        return read_size(text, plain=not name.endswith("octets"))
+    except InvalidValue as fault:
+        raise click.UsageError(str(fault)) from None
 
 
 def show_quotas(config: Path, scope: str, *, as_json: bool) -> None:

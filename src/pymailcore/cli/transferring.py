@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from pymailcore.admin.transfer.importer import Failure as NotMoved
 from pymailcore.app.core import Core
 from pymailcore.base.address import Address
-from pymailcore.base.errors import NotFound
 from pymailcore.cli.common import config_with
 from pymailcore.directory.types import Account
 
@@ -48,10 +47,7 @@ async def account_of(core: Core, address: Address) -> Account:
     Raises:
         NotFound: there is none.
     """
-    for account in await core.directory.list_accounts():
-        if account.name == address.key:
-            return account
-    raise NotFound(f"there is no account {address}")
+    return await core.directory.accounts.get(address)
 
 
 def printable(text: str) -> str:

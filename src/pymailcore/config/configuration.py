@@ -21,6 +21,7 @@ from pymailcore.runtime.settings import (
     TlsSettings,
     parse_bind,
 )
+from pymailcore.sasl.settings import SaslSettings
 from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.store.settings import StoreSettings
 from pymailcore.submission.settings import SubmissionSettings
@@ -29,6 +30,7 @@ from pymailcore.web.settings import HttpSettings
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "tls": TlsSettings,
     "connections": ServeSettings,
+    "sasl": SaslSettings,
     "smtp": SmtpSettings,
     "imap": ImapSettings,
     "jmap": JmapSettings,
@@ -88,6 +90,7 @@ class Configuration:
     )
     tls: TlsSettings = field(default_factory=TlsSettings)
     connections: ServeSettings = field(default_factory=ServeSettings)
+    sasl: SaslSettings = field(default_factory=SaslSettings)
     smtp: SmtpSettings
     imap: ImapSettings
     jmap: JmapSettings
@@ -127,9 +130,15 @@ class Configuration:
         return self.run_folder / "hub.sock"
 
 
-def cross_faults(listeners: tuple[Listener, ...], metrics: MetricsSettings) -> list[tuple[str, str]]:
+def cross_faults(
+    listeners: tuple[Listener, ...], metrics: MetricsSettings, tls: TlsSettings
+) -> list[tuple[str, str]]:
     """What does not fit together across tables: path and text of each fault."""
-    faults = []
+    faults = [
+        (f"listener[{number}].client_certificates", "needs tls.client_authorities")
+        for number, listener in enumerate(listeners)
+        if listener.client_certificates != "no" and tls.client_authorities is None
+    ]
     seen: dict[tuple[str, int], str] = {}
     binds = [
         (f"listener[{number}].bind", listener.bind, listener.address)

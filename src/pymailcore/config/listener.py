@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pymailcore.runtime.settings import parse_bind
+from pymailcore.runtime.tls import ClientCertificates
 
 PROTOCOLS: Final = ("smtp", "submission", "imap", "http")
 _LATER: Final = ("lmtp", "managesieve", "pop3")
@@ -34,6 +35,13 @@ class Listener:
             "doc": "`implicit`: TLS from the first octet; `starttls`: by command, not for `http`; `none`."
         },
     )
+    client_certificates: ClientCertificates = field(
+        default="no",
+        metadata={
+            "doc": "Whether clients are asked for certificates, with which they can log in: `optional`, "
+            "`required`, `no`. Only for `imap` and `submission` with TLS; needs `tls.client_authorities`."
+        },
+    )
     plaintext_login: bool = field(
         default=False,
         metadata={"doc": "Whether passwords may travel without TLS; only on loopback, for tests."},
@@ -51,6 +59,10 @@ class Listener:
             raise ValueError(f"bind: {fault}") from None
         if self.protocol == "http" and self.tls == "starttls":
             raise ValueError('tls: must be "implicit" or "none" for http')
+        if self.client_certificates != "no" and (
+            self.protocol not in ("imap", "submission") or self.tls == "none"
+        ):
+            raise ValueError("client_certificates: only imap and submission with TLS can have it")
         if self.plaintext_login and not (host and ipaddress.ip_address(host).is_loopback):
             raise ValueError("plaintext_login: only a listener on a loopback address may have it")
 

@@ -88,8 +88,8 @@ def read_text(text: str, folder: Path) -> Configuration:
         given[name] = _read_list(tables.get(key, []), key, kind, faults, folder)
     if not tables.get("listener"):
         faults.add("listener", "there is none; a server needs at least one [[listener]]")
-    if given["metrics"] is not None:
-        for path, line in cross_faults(given["listeners"], given["metrics"]):
+    if given["metrics"] is not None and given["tls"] is not None:
+        for path, line in cross_faults(given["listeners"], given["metrics"], given["tls"]):
             faults.add(path, line)
     made = build(
         Configuration,

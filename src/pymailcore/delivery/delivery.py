@@ -12,11 +12,12 @@ from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import InvalidValue
+from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, IdMint, TenantId
 from pymailcore.delivery.outbound import Outbound
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import Loop
+from pymailcore.directory.routing import CLOSING, SUSPENDED
 from pymailcore.message.trace import count_received, return_path_field
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.store import Store
@@ -74,6 +75,7 @@ class Delivery:
         Cancellation: waits for the transaction; then either all is done or nothing.
 
         Args:
+            tenant: for which it is stored; recipients of others get it by the queue.
             role: the Mailbox of each account that it is filed in.
             also: further rows for the same transaction; may run more than once.
 
@@ -85,7 +87,7 @@ class Delivery:
         """
         if count_received(octets) > MAX_HOPS:
             raise Loop("too many hops")
-        local, remote = await self._route(envelope.recipients)
+        local, remote = await self._route(envelope.recipients, tenant)
         queued = self._ids.new() if remote else None
         if local:
             octets = _return_path(envelope) + without_return_path(octets)
@@ -110,14 +112,28 @@ class Delivery:
         return Accepted(appended=tuple(appended), queued=queued, remote=remote)
 
     async def _route(
-        self, recipients: tuple[Address, ...]
+        self, recipients: tuple[Address, ...], tenant: TenantId
     ) -> tuple[tuple[AccountId, ...], tuple[Address, ...]]:
+        """The accounts that get it now, and the addresses that the queue gets it to.
+
+        What is of another tenant, or suspended, is the queue's (`queue.home`): one message is stored for one
+        tenant.
+        """
         local: dict[AccountId, None] = {}
         remote: dict[str, Address] = {}
         for address in recipients:
             route = await self._directory.route(address)
-            local.update(dict.fromkeys(recipient.account for recipient in route.local))
-            for target in route.remote:
+            if route.state == CLOSING:
+                raise NotFound(f"{address} takes no mail any more")
+            elsewhere = list(route.remote)
+            if route.state == SUSPENDED or route.tenant not in (None, tenant):
+                elsewhere = [address]
+            else:
+                local.update(dict.fromkeys(one.account for one in route.local if one.tenant == tenant))
+                for one in route.local:
+                    if one.tenant != tenant:
+                        elsewhere.append((await self._directory.addresses_of(one.account))[0])
+            for target in elsewhere:
                 remote.setdefault(str(target), target)
         if not local and not remote:
             raise InvalidValue("a message without recipients")

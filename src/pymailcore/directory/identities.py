@@ -3,21 +3,22 @@
 Standards: RFC 8621 section 6.
 """
 
+from collections.abc import Sequence
+
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId
-from pymailcore.directory.types import Identity
+from pymailcore.directory.types import Account, Identity
 from pymailcore.store.types import Transaction
 
 
 async def insert(tx: Transaction, identity: int, account: AccountId, email: str, name: str = "") -> None:
     """Add an identity."""
-    await tx.run(
-        "INSERT INTO identities (id, account, name, email) VALUES (?1, ?2, ?3, ?4)",
-        identity,
-        account,
-        name,
-        email,
-    )
+    await insert_all(tx, [(identity, account, name, email)])
+
+
+async def insert_all(tx: Transaction, rows: Sequence[tuple[int, AccountId, str, str]]) -> None:
+    """Add identities: id, account, name, address."""
+    await tx.run_many("INSERT INTO identities (id, account, name, email) VALUES (?1, ?2, ?3, ?4)", rows)
 
 
 async def of_account(tx: Transaction, account: AccountId) -> list[Identity]:
@@ -60,3 +61,21 @@ async def update(
 async def delete_for_address(tx: Transaction, account: AccountId, email: str) -> None:
     """Remove the identities with an address that an account no longer has."""
     await tx.run("DELETE FROM identities WHERE account = ?1 AND lower(email) = lower(?2)", account, email)
+
+
+async def move(tx: Transaction, identity: int, account: Account, email: str, *, keep: bool) -> None:
+    """Let an account that has a new first address send as it.
+
+    Args:
+        identity: id of a new identity, made when the old address is kept.
+        account: as it was before.
+    """
+    if keep:
+        await insert(tx, identity, account.id, email, account.full_name)
+        return
+    await tx.run(
+        "UPDATE identities SET email = ?3 WHERE account = ?1 AND lower(email) = lower(?2)",
+        account.id,
+        account.display,
+        email,
+    )

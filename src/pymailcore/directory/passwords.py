@@ -8,19 +8,24 @@ import hashlib
 import hmac
 import unicodedata
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar, TypeVarTuple
 
 import argon2
 import trio
 
 from pymailcore.base.errors import InvalidValue
+from pymailcore.directory import verifiers
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.runtime.threads import run_in_thread
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 MAX_PASSWORD_OCTETS: Final = 1_024
 _SALT_OCTETS: Final = 16
 _TAG_OCTETS: Final = 32
+_OURS: Final = "$argon2id$"
 
 
 class Passwords:
@@ -54,76 +59,68 @@ class Passwords:
             base64.b64encode(random_bytes(_TAG_OCTETS)).decode().rstrip("="),
         )
 
-    async def verifier(self, password: str) -> str:
-        """Make the verifier of a new password.
+    def fit(self, password: str) -> str:
+        """Give a new password in its normal form.
 
         Raises:
-            InvalidValue: the password is too short or too long.
+            InvalidValue: it is too short or too long.
         """
-        normal = _normal(password)
+        normal = normalise(password)
         if normal is None or len(normal) < self._settings.password_min_characters:
             raise InvalidValue(
                 f"a password has {self._settings.password_min_characters} characters to "
                 f"{MAX_PASSWORD_OCTETS} octets"
             )
-        return await run_in_thread(self._hasher.hash, normal, limiter=self._limiter)
+        return normal
 
-    async def renewed(self, password: str) -> str:
-        """Make a verifier of a password that was just found right, whatever its length."""
-        return await run_in_thread(self._hasher.hash, _normal(password) or "", limiter=self._limiter)
+    async def verifier(self, password: str) -> str:
+        """Make the verifier of a password, whatever its length."""
+        return await self.in_pool(self._hasher.hash, normalise(password) or "")
+
+    async def in_pool(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Run something that hashes in one of the few threads; waits for its end also when cancelled."""
+        return await run_in_thread(work, *args, limiter=self._limiter)
 
     async def check(self, password: str, verifier: str | None) -> bool:
         """Say whether a password is right; with no verifier it is wrong, after the same work.
 
         Raises:
-            TooManyAttempts: too many logins wait for a thread.
+            TooManyAttempts: too many sign-ins wait for a thread.
         """
         if self._limiter.statistics().tasks_waiting >= self._settings.hashing_waiting_count:
             raise TooManyAttempts("too many logins at once")
-        normal = _normal(password)
-        right = await run_in_thread(
-            self._verify, verifier or self._nobody, normal or "", limiter=self._limiter
-        )
+        normal = normalise(password)
+        right = await self.in_pool(_verify, verifier or self._nobody, normal or "")
         return right and normal is not None and verifier is not None
 
     def is_outdated(self, verifier: str) -> bool:
-        """Whether a verifier was made with other parameters than are in force now."""
-        return self._hasher.check_needs_rehash(verifier)
+        """Whether a verifier is of another kind, or was made with other parameters than are in force now."""
+        return not verifier.startswith(_OURS) or self._hasher.check_needs_rehash(verifier)
 
-    def is_remembered(self, scope: str, password: str, verifier: str, now_ms: int) -> bool:
-        """Whether this password was found right for this verifier a short time ago."""
-        expires_ms = self._remembered.get(self.digest(scope, password, verifier))
+    def is_remembered(self, digest: bytes, now_ms: int) -> bool:
+        """Whether a password was found right a short time ago."""
+        expires_ms = self._remembered.get(digest)
         return expires_ms is not None and expires_ms > now_ms
 
-    def remember(self, scope: str, password: str, verifier: str, now_ms: int) -> None:
-        """Remember a right password as a keyed digest that dies with the process.
-
-        The digest covers the verifier, so a changed password ends it.
-        """
+    def remember(self, digest: bytes, now_ms: int) -> None:
+        """Remember a right password by its digest, which dies with the process."""
         if self._settings.remember_seconds <= 0 or self._settings.remember_count < 1:
             return
-        digest = self.digest(scope, password, verifier)
         self._remembered.pop(digest, None)
         while len(self._remembered) >= self._settings.remember_count:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = now_ms + int(self._settings.remember_seconds * 1000)
 
-    def _verify(self, verifier: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(verifier, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return False
-
-    def digest(self, scope: str, password: str, verifier: str) -> bytes:
-        """Give what a password for a verifier is known by in this process only."""
+    def digest(self, *parts: object) -> bytes:
+        """Give what a secret, with whose it is and of which generation, is known by in this process."""
         mac = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in (scope, verifier, password):
-            octets = part.encode("utf-8", "surrogatepass")
+        for part in parts:
+            octets = str(part).encode("utf-8", "surrogatepass")
             mac.update(len(octets).to_bytes(8, "big") + octets)
         return mac.digest()
 
 
-def _normal(password: str) -> str | None:
+def normalise(password: str) -> str | None:
     """RFC 8265 section 4.2.1; the length comes first, since normalising is not linear."""
     if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_OCTETS:
         return None
@@ -133,3 +130,10 @@ def _normal(password: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return None if "\0" in normal else normal
+
+
+def _verify(verifier: str, password: str) -> bool:
+    try:
+        return verifiers.load(verifier)(password.encode())
+    except InvalidValue:
+        return False

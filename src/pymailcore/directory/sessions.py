@@ -5,10 +5,11 @@ time after sign-in, when its owner ends it, and when the password changes.
 """
 
 import base64
-import hashlib
 from typing import Final, NamedTuple
 
 from pymailcore.base.ids import AccountId
+from pymailcore.directory.changes import Change
+from pymailcore.directory.digests import Keys
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.types import Session
 from pymailcore.store.types import Transaction
@@ -23,9 +24,9 @@ def new_token(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
-def digest_of(token: str) -> bytes:
-    """Give what the tables keep of a token; it has 256 random bits, so a plain hash is enough."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def digest_of(keys: Keys, token: str) -> bytes:
+    """Give what the tables keep of a token."""
+    return keys.digest("web session", token)
 
 
 async def insert(
@@ -35,6 +36,7 @@ async def insert(
     *,
     peer: str,
     user_agent: str,
+    mechanism: str,
     now_ms: int,
     settings: DirectorySettings,
 ) -> None:
@@ -47,14 +49,15 @@ async def insert(
         max(0, settings.sessions_per_account_count - 1),
     )
     await tx.run(
-        "INSERT INTO sessions (digest, account, created_ms, last_used_ms, expires_ms, peer, user_agent)"
-        " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+        "INSERT INTO sessions (digest, account, created_ms, last_used_ms, expires_ms, peer, user_agent,"
+        " mechanism, proved_ms) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?3)",
         digest,
         account,
         now_ms,
         _expiry(now_ms, now_ms, settings),
         peer[:_TEXT_LIMIT],
         user_agent[:_TEXT_LIMIT],
+        mechanism,
     )
 
 
@@ -65,12 +68,16 @@ class Found(NamedTuple):
     created_ms: int
     last_used_ms: int
     expires_ms: int
+    mechanism: str
+    proved_ms: int
 
 
 async def find(tx: Transaction, digest: bytes) -> Found | None:
     """Look a session up."""
     row = await tx.row(
-        "SELECT account, created_ms, last_used_ms, expires_ms FROM sessions WHERE digest = ?1", digest
+        "SELECT account, created_ms, last_used_ms, expires_ms, mechanism, proved_ms FROM sessions"
+        " WHERE digest = ?1",
+        digest,
     )
     return None if row is None else Found(AccountId(row[0]), *row[1:])
 
@@ -95,27 +102,34 @@ async def touch(
 async def of_account(tx: Transaction, account: AccountId, now_ms: int) -> list[Session]:
     """The sessions of an account that have not ended, the last used first."""
     rows = await tx.rows(
-        "SELECT digest, created_ms, last_used_ms, expires_ms, peer, user_agent FROM sessions"
-        " WHERE account = ?1 AND expires_ms > ?2 ORDER BY last_used_ms DESC, digest",
+        "SELECT digest, created_ms, last_used_ms, expires_ms, peer, user_agent, mechanism, proved_ms"
+        " FROM sessions WHERE account = ?1 AND expires_ms > ?2 ORDER BY last_used_ms DESC, digest",
         account,
         now_ms,
     )
     return [Session(bytes(row[0]).hex(), *row[1:]) for row in rows]
 
 
-async def delete(tx: Transaction, digest: bytes, account: AccountId | None = None) -> None:
-    """End one session; of that account only, when one is given."""
-    await tx.run(
+async def prove(tx: Transaction, digest: bytes, now_ms: int) -> None:
+    """Note that the owner of a session has just proved who he is."""
+    await tx.run("UPDATE sessions SET proved_ms = ?2 WHERE digest = ?1", digest, now_ms)
+
+
+async def delete(tx: Transaction, digest: bytes, account: AccountId | None = None) -> bool:
+    """End one session; of that account only, when one is given. Gives whether there was one."""
+    ended = await tx.run(
         "DELETE FROM sessions WHERE digest = ?1 AND (?2 = 1 OR account = ?3)",
         digest,
         int(account is None),
         account,
     )
+    return ended > 0
 
 
-async def delete_all(tx: Transaction, account: AccountId, but: bytes = b"") -> None:
-    """End all sessions of an account but one."""
-    await tx.run("DELETE FROM sessions WHERE account = ?1 AND digest <> ?2", account, but)
+async def delete_all(tx: Transaction, change: Change, account: AccountId, but: bytes = b"") -> int:
+    """End all sessions of an account but one; gives how many."""
+    change.touch("account", account)
+    return await tx.run("DELETE FROM sessions WHERE account = ?1 AND digest <> ?2", account, but)
 
 
 def _expiry(created_ms: int, now_ms: int, settings: DirectorySettings) -> int:

@@ -15,6 +15,12 @@ class DirectorySettings:
     alias_width_count: int = field(
         default=1_000, metadata={"doc": "Most recipients that one address may stand for."}
     )
+    wildcards_per_domain_count: int = field(
+        default=100, metadata={"doc": "Most wildcard addresses that one domain may have."}
+    )
+    forwards_per_account_count: int = field(
+        default=20, metadata={"doc": "Most addresses that one account may forward its mail to."}
+    )
     cache_entries_count: int = field(
         default=50_000, metadata={"doc": "Look-ups of each kind that a process remembers."}
     )
@@ -42,15 +48,44 @@ class DirectorySettings:
     failures_per_minute: int = field(
         default=10,
         metadata={
-            "doc": "Failed logins a minute from one address or for one account; wider nets get 3 and 9 "
-            "times as many. Each front worker counts for itself."
+            "doc": "Failed sign-ins a minute from one address or for one account, over all protocols and "
+            "processes; wider nets get 3 and 9 times as many."
         },
     )
     failures_per_day: int = field(
-        default=50, metadata={"doc": "Failed logins a day, counted in the same way."}
+        default=50, metadata={"doc": "Failed sign-ins a day, counted in the same way."}
     )
     failures_entries_count: int = field(
-        default=100_000, metadata={"doc": "Addresses, nets and accounts whose failures are counted."}
+        default=100_000,
+        metadata={"doc": "Addresses, nets and accounts whose failures are counted; 64 octets each."},
+    )
+    scram: bool = field(
+        default=True,
+        metadata={"doc": "Keep the keys for SCRAM-SHA-256 beside each password that is set or used."},
+    )
+    scram_sha1: bool = field(
+        default=False, metadata={"doc": "Keep keys for SCRAM-SHA-1, too, for old mail programs."}
+    )
+    scram_iterations_count: int = field(
+        default=65_536,
+        metadata={
+            "doc": "Iterations of PBKDF2 in new SCRAM keys. Programs that use Cyrus SASL (mbsync, mutt) "
+            "refuse more than 65536."
+        },
+    )
+    app_passwords_count: int = field(default=50, metadata={"doc": "App passwords that one account may have."})
+    second_factors_count: int = field(
+        default=20, metadata={"doc": "Authenticator apps and passkeys that one account may have."}
+    )
+    second_step_seconds: float = field(
+        default=600.0,
+        metadata={"doc": "Time between the password and the second factor when somebody signs in."},
+    )
+    sign_ins_per_account_count: int = field(
+        default=200,
+        metadata={
+            "doc": "Ways (protocol, kind of secret, address) of signing in that are kept of an account."
+        },
     )
     session_idle_seconds: float = field(
         default=14 * 86_400.0, metadata={"doc": "Time after its last use at which a web session ends."}
@@ -61,4 +96,11 @@ class DirectorySettings:
     )
     sessions_per_account_count: int = field(
         default=100, metadata={"doc": "Web sessions of one account; a new one ends the least used."}
+    )
+    audit_log_days: float = field(
+        default=1_095.0,
+        metadata={
+            "doc": "Time for which the audit log is kept; the chain of what stays can still be checked. "
+            "0 for ever."
+        },
     )

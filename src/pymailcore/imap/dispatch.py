@@ -37,7 +37,7 @@ from pymailcore.imap.commands.search import cannot_search, search
 from pymailcore.imap.commands.select import check, close, expunge, select
 from pymailcore.imap.commands.sort import sort
 from pymailcore.imap.commands.thread import thread
-from pymailcore.imap.errors import refusal
+from pymailcore.imap.errors import NOPERM, refusal
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.responses import Status
 from pymailcore.imap.session import Session
@@ -82,11 +82,43 @@ HANDLERS: Final[Mapping[type[c.Command], _Handler]] = MappingProxyType(
 """Every command but IDLE, which the driver serves in two tasks."""
 
 
+READING: Final = frozenset(
+    {
+        c.Capability,
+        c.Noop,
+        c.Logout,
+        c.Id,
+        c.StartTls,
+        c.Login,
+        c.Authenticate,
+        c.Enable,
+        c.Namespace,
+        c.Idle,
+        c.Select,
+        c.List,
+        c.StatusOf,
+        c.GetMetadata,
+        c.Check,
+        c.Close,
+        c.Search,
+        c.Sort,
+        c.Thread,
+        c.CannotSearch,
+        c.Fetch,
+    }
+)
+"""All that a secret is good for that may only read; a Mailbox is then selected read-only."""
+
+
 async def perform(session: Session, command: c.Command) -> Status | None:
     """Do a command and tell what has changed; gives its tagged response, None when a challenge was sent."""
     session.services.metrics.commands.labels("imap", type(command).__name__.lower()).inc()
     try:
-        answer = await HANDLERS[type(command)](session, command)
+        answer = (
+            await HANDLERS[type(command)](session, command)
+            if type(command) in READING or not session.may_only_read
+            else NOPERM
+        )
     except MailError as outcome:
         answer = refusal(outcome)
         if isinstance(outcome, TemporaryFailure) or answer is refusal(MailError()):

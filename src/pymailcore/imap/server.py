@@ -3,13 +3,16 @@
 Standards: RFC 3501 sections 5.4 (autologout) and 6.2.1 (STARTTLS), RFC 8314 section 3.3 (implicit TLS).
 
 One task reads, decides and writes; a second one waits for the server to shut down and then interrupts
-reading, never a send. A client that sends octets in clear behind STARTTLS is turned away.
+reading, never a send. When the sign-in counts no more, reading is interrupted at once and a command after
+some seconds. A client that sends octets in clear behind STARTTLS is turned away.
 
 Deadlines count from our last response, not from the client's last octet: a command that comes one octet at a
 time has no more time than one that comes whole, and the octets of a literal must keep up a rate.
 """
 
-import ssl
+import contextlib
+import functools
+import secrets
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -24,17 +27,25 @@ from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.responses import Status, bye, ok
 from pymailcore.imap.protocol.server import ImapServerProtocol, State
-from pymailcore.imap.services import Directory, Hub, Services
+from pymailcore.imap.services import Hub, People, Services
 from pymailcore.imap.session import FLUSH_OCTETS, Session
 from pymailcore.imap.settings import ImapSettings
+from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.clock import now_ms as clock_now_ms
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Connection
-from pymailcore.runtime.tls import TlsContexts
+from pymailcore.runtime.tls import TlsLogins
+from pymailcore.sasl.registry import NOTHING, Offer, make_offer
+from pymailcore.sasl.settings import SaslSettings
 from pymailcore.store.store import Store
 
 READ_OCTETS: Final = 65_536
+DEFAULT_SASL: Final = SaslSettings()
 _FAREWELL_SECONDS: Final = 2.0
+PUT_OUT_SECONDS: Final = 3.0
+"""How long a command may go on after the sign-in has ended."""
+
+_PUT_OUT: Final = bye("Your sign-in has ended")
 
 _GONE: Final = (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError)
 
@@ -45,13 +56,15 @@ async def serve_connection(
     connection: Connection,
     *,
     store: Store,
-    directory: Directory,
+    directory: People,
     hub: Hub,
     settings: ImapSettings,
     metrics: Metrics,
-    tls: TlsContexts | None,
+    tls: TlsLogins | None,
     tls_mode: TlsMode,
     plaintext_login: bool = False,
+    sasl: SaslSettings = DEFAULT_SASL,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     budget: MailDataBudget | None = None,
     places: Places | None = None,
     now_ms: Callable[[], int] = clock_now_ms,
@@ -63,8 +76,9 @@ async def serve_connection(
     broken line.
 
     Args:
-        tls: contexts; may be None only when the mode is "none".
+        tls: may be None only when the mode is "none".
         plaintext_login: take passwords without TLS (loopback tests).
+        random_bytes: gives that many random octets, for the nonces of logins.
         budget: for messages in transit, shared by all connections of the process; None for one's own.
         places: shared by all connections of the process; None for one's own.
     """
@@ -77,9 +91,11 @@ async def serve_connection(
         places=places or Places(searches=settings.searches_per_account),
         now_ms=now_ms,
     )
-    driver = _Driver(connection, services, settings, tls, tls_mode, plaintext_login=plaintext_login)
+    offer = functools.partial(make_offer, sasl, random_bytes=random_bytes)
+    driver = _Driver(connection, services, settings, tls, tls_mode, offer, plaintext_login=plaintext_login)
     try:
         async with trio.open_nursery() as nursery:
+            driver.whole = nursery.cancel_scope
             nursery.start_soon(driver.watch_draining)
             await driver.run()
             nursery.cancel_scope.cancel()
@@ -90,15 +106,20 @@ async def serve_connection(
 
 
 class _Driver:
-    """One connection; also the `Wire` that commands see."""
+    """One connection; also the `Wire` that commands see.
+
+    Attributes:
+        whole: what all of the connection runs in.
+    """
 
     def __init__(
         self,
         connection: Connection,
         services: Services,
         settings: ImapSettings,
-        tls: TlsContexts | None,
+        tls: TlsLogins | None,
         tls_mode: TlsMode,
+        offer: Callable[..., Offer],
         *,
         plaintext_login: bool,
     ) -> None:
@@ -107,15 +128,24 @@ class _Driver:
         self._settings = settings
         self._tls = tls
         self._mode = tls_mode
+        self._offer = offer
         self._plaintext_login = plaintext_login
         self._stream: trio.abc.Stream = connection.stream
         self._reading = trio.CancelScope()
         self._deadline = 0.0
         self._draining = False
-        self._begin(State.CONNECTED, secure=False)
+        self._put_out = False
+        self.whole = trio.CancelScope()
+        self._placed = False
+        self._place = contextlib.ExitStack()
+        self._begin(State.CONNECTED, None)
 
-    def _begin(self, state: State, *, secure: bool) -> None:
-        """Begin a conversation: a new core and a session that knows nobody."""
+    def _begin(self, state: State, facts: TlsFacts | None) -> None:
+        """Begin a conversation: a new core and a session that knows nobody; no facts: in clear."""
+        offer, secure = NOTHING, facts is not None
+        facts = facts or NO_FACTS
+        if secure or self._plaintext_login:
+            offer = self._offer(bindings=facts.bindings, certificate=facts.certificate is not None)
         self._protocol = ImapServerProtocol(
             message_octets=self._settings.message_octets,
             annotation_octets=self._services.store.sharing.annotation_limits.octets,
@@ -130,13 +160,15 @@ class _Driver:
             peer=self._connection.peer,
             log=self._connection.log,
             secure=secure,
-            may_log_in=secure or self._plaintext_login,
+            offer=offer,
+            certificate=facts.certificate,
             may_start_tls=self._mode == "starttls" and not secure,
         )
 
     def release(self) -> None:
-        """Give back what the connection takes of shared budgets."""
+        """Give back what the connection takes of what is shared."""
         self._protocol.release()
+        self._place.close()
 
     async def watch_draining(self) -> None:
         """Interrupt reading when the server shuts down."""
@@ -144,28 +176,46 @@ class _Driver:
         self._draining = True
         self._reading.cancel()
 
+    def _end_sign_in(self) -> None:
+        """The sign-in counts no more: interrupt reading at once, and soon everything."""
+        self._put_out = True
+        self._reading.cancel()
+        self.whole.deadline = trio.current_time() + PUT_OUT_SECONDS
+
     async def run(self) -> None:
         """Serve until the end."""
         if self._mode == "implicit":
-            if not await self._start_tls():
+            facts = await self._start_tls()
+            if facts is None:
                 return
-            self._begin(State.CONNECTED, secure=True)
+            self._begin(State.CONNECTED, facts)
         while self._protocol.state is not State.CLOSED:
             event = self._protocol.next_event()
             if event is None:
                 await self.flush()
                 await self.receive()
+            elif self._put_out:
+                self._protocol.close(_PUT_OUT)
             else:
                 await self._serve(event)
                 self._extend()
+                self._hold_place()
                 if self._session.upgrade:
                     await self.flush()
-                    if not await self._start_tls():
+                    facts = await self._start_tls()
+                    if facts is None:
                         return
-                    self._begin(State.NOT_AUTHENTICATED, secure=True)
+                    self._begin(State.NOT_AUTHENTICATED, facts)
         await self.flush()
         with trio.move_on_after(_FAREWELL_SECONDS):
             await self._stream.aclose()
+
+    def _hold_place(self) -> None:
+        """Be told from now on when the sign-in ends, if there is one."""
+        principal = self._session.principal
+        if principal is not None and not self._placed:
+            self._placed = True
+            self._place.enter_context(self._services.directory.here(principal, self._end_sign_in))
 
     async def _serve(self, event: Event) -> None:
         """Answer one event."""
@@ -212,7 +262,7 @@ class _Driver:
         if self._protocol.state is State.CLOSED:
             return
         with trio.CancelScope(deadline=self._deadline) as self._reading:
-            if self._draining:
+            if self._draining or self._put_out:
                 self._reading.cancel()
             octets = await self._stream.receive_some(READ_OCTETS)
             if self._protocol.reading_literal:
@@ -220,8 +270,15 @@ class _Driver:
                 self._deadline = min(self._deadline + earned, trio.current_time() + self._patience)
             self._protocol.receive_data(bytes(octets))
             return
-        silent = bye("You were silent for too long")
-        self._protocol.close(bye("Shutting down", b"UNAVAILABLE") if self._draining else silent)
+        self._protocol.close(self._farewell())
+
+    def _farewell(self) -> Status:
+        """Why reading was given up."""
+        if self._put_out:
+            return _PUT_OUT
+        if self._draining:
+            return bye("Shutting down", b"UNAVAILABLE")
+        return bye("You were silent for too long")
 
     @property
     def _patience(self) -> float:
@@ -232,21 +289,18 @@ class _Driver:
         """Count the client's time from now on."""
         self._deadline = trio.current_time() + self._patience
 
-    async def _start_tls(self) -> bool:
-        """Take TLS up; gives whether the handshake was good."""
+    async def _start_tls(self) -> TlsFacts | None:
+        """Take TLS up; None when the handshake fails."""
         if self._tls is None:
             raise RuntimeError("a listener with TLS has no contexts")
-        stream = trio.SSLStream(
-            self._connection.stream, self._tls.server, server_side=True, https_compatible=True
-        )
         handshakes = self._services.metrics.tls_handshakes
         try:
-            with trio.fail_after(self._settings.login_seconds):
-                await stream.do_handshake()
-        except (ssl.SSLError, *_GONE) as fault:
+            self._stream, facts = await self._tls.shake_hands(
+                self._connection.stream, self._settings.login_seconds
+            )
+        except _GONE as fault:
             handshakes.labels("imap", "failed").inc()
             self._connection.log.info("TLS handshake failed", fault=repr(fault))
-            return False
+            return None
         handshakes.labels("imap", "ok").inc()
-        self._stream = stream
-        return True
+        return facts

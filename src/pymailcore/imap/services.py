@@ -10,24 +10,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pymailcore.base.budget import MailDataBudget
+from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal
 from pymailcore.imap.places import Places
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.store import Store
 
 
-class Directory(Protocol):
-    """Who may log in."""
+class People(SignIn, Protocol):
+    """The directory: directory.directory.Directory."""
 
-    async def authenticate(
-        self, authentication_id: str, password: str, *, peer: str, protocol: str
-    ) -> Principal:
-        """Check a name and a password.
-
-        Raises:
-            Forbidden: name or password is wrong; the two look the same and take the same time.
-            TemporaryFailure: too many attempts, or the directory is away.
-        """
+    async def administers(self, principal: Principal) -> bool:
+        """Whether somebody administers the tenant that he belongs to."""
         ...
 
 
@@ -74,7 +68,7 @@ class Services:
     """
 
     store: Store
-    directory: Directory
+    directory: People
     hub: Hub
     metrics: Metrics
     budget: MailDataBudget

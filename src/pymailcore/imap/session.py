@@ -19,6 +19,7 @@ from pymailcore.imap.services import Services, Wire
 from pymailcore.imap.settings import ImapSettings
 from pymailcore.imap.view import View
 from pymailcore.runtime.logs import Logger
+from pymailcore.sasl.registry import Offer
 from pymailcore.sasl.steps import Mechanism
 from pymailcore.store.store import Store
 from pymailcore.store.types import FetchRow, Mailbox, Want
@@ -32,11 +33,14 @@ class Session:
 
     Attributes:
         secure: the connection is encrypted.
-        may_log_in: a password may be sent now (RFC 8314 section 4.1: only over TLS, but for loopback tests).
+        offer: how a client may log in now (RFC 8314 section 4.1: only over TLS, but for loopback tests).
+        certificate: the client's, DER, verified; None when it gave none.
+        refusal: the answer to AUTHENTICATE, once the client has heard why it failed.
         may_start_tls: STARTTLS is offered.
         upgrade: STARTTLS was accepted: the driver takes TLS up once the answer is sent.
         farewell: BYE, to be said behind the answer to the running command.
         extended_search: SEARCH is always answered by ESEARCH, as IMAP4rev2 wants it once it is enabled.
+        proven: who logs in, once the client has heard our own proof.
         told: modseq by UID of flags that the running command has told the client.
     """
 
@@ -52,7 +56,8 @@ class Session:
         peer: str,
         log: Logger,
         secure: bool,
-        may_log_in: bool,
+        offer: Offer,
+        certificate: bytes | None,
         may_start_tls: bool,
     ) -> None:
         self.protocol = protocol
@@ -62,12 +67,16 @@ class Session:
         self.peer = peer
         self.log = log
         self.secure = secure
-        self.may_log_in = may_log_in
+        self.offer = offer
+        self.certificate = certificate
         self.may_start_tls = may_start_tls
         self.upgrade = False
         self.farewell: Status | None = None
         self.failed_logins = 0
         self.mechanism: Mechanism | None = None
+        self.mechanism_name = ""
+        self.refusal: Status | None = None
+        self.proven: Principal | None = None
         self.principal: Principal | None = None
         self.view: View | None = None
         self.told: Mapping[int, int] = NOTHING_TOLD
@@ -92,6 +101,11 @@ class Session:
     def account(self) -> AccountId:
         """Whose mail this is; only once somebody has logged in."""
         return self.whose.account
+
+    @property
+    def may_only_read(self) -> bool:
+        """Whether the secret that was used to log in is for reading only."""
+        return self.principal is not None and self.principal.read_only
 
     @property
     def selected(self) -> View:

@@ -44,10 +44,6 @@ class ImapSettings:
         default=3,
         metadata={"doc": "Failed logins after which a connection ends."},
     )
-    failed_login_pause_seconds: float = field(
-        default=1.0,
-        metadata={"doc": "Pause before a failed login is answered; it grows with each failure."},
-    )
     search_seconds: float = field(
         default=30.0,
         metadata={

@@ -4,6 +4,7 @@ Standards: RFC 8620 sections 3.3 to 3.7.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from pymailcore.base.errors import MailError
 from pymailcore.jmap.asgi import Disconnected
@@ -16,6 +17,19 @@ from pymailcore.jmap.protocol.errors import MethodError
 from pymailcore.jmap.protocol.references import Budget, resolve
 from pymailcore.jmap.protocol.request import Invocation, Request, response
 from pymailcore.jmap.protocol.values import JsonObject
+
+CHANGES: Final = frozenset(
+    {
+        "Blob/copy",
+        "Email/copy",
+        "Email/import",
+        "Email/set",
+        "EmailSubmission/set",
+        "Identity/set",
+        "Mailbox/set",
+    }
+)
+"""What a sign-in that may only read is refused (RFC 8620 section 3.6.2)."""
 
 MAX_IMPLICIT_CALLS = 1  # an EmailSubmission/set brings one Email/set with it (RFC 8621 section 7.5)
 
@@ -70,6 +84,8 @@ async def _answer(
     if handler is None:
         return Invocation("error", {"type": "unknownMethod"}, call.call_id)
     try:
+        if context.principal.read_only and call.name in CHANGES:
+            raise MethodError("accountReadOnly")
         settings = context.services.settings
         most = max(settings.max_objects_in_get, settings.max_objects_in_set)
         arguments = resolve(call.arguments, answers, max_items=most, budget=budget)

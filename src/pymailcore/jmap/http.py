@@ -42,9 +42,12 @@ MAX_CREATED_IDS: Final = 1_000
 _THREAD_OCTETS: Final = 262_144  # requests above are decoded off the loop
 _NOT_NOW: Final = (503, "Not now; try again soon.", b"5")
 _FULL: Final = (507, "There is no room to keep that now.", b"60")
-_BASIC: Final = (b"www-authenticate", b'Basic realm="mail", charset="UTF-8"')
+_CHALLENGE: Final = b"www-authenticate"
+_BASIC: Final = (_CHALLENGE, b'Basic realm="mail", charset="UTF-8"')
+_BEARER: Final = (_CHALLENGE, b'Bearer realm="mail"')
+_BAD_TOKEN: Final = (_CHALLENGE, b'Bearer realm="mail", error="invalid_token"')  # RFC 6750 section 3.1
 # A browser shows a password box of its own for Basic; the web UI has a page for it.
-_BROWSER: Final = (b"www-authenticate", b'Session realm="mail"')
+_BROWSER: Final = (_CHALLENGE, b'Session realm="mail"')
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
 log = get_logger()
@@ -153,8 +156,7 @@ class JmapHttp:
             problem = problems.plain(429, "Too many attempts, or signing in is not possible now.")
             await asgi.answer_problem(send, problem, headers=[(b"retry-after", b"60")])
             return None
-        challenge = _BROWSER if request.header(b"sec-fetch-mode") else _BASIC
-        await asgi.answer_problem(send, problems.plain(401, detail), headers=[challenge])
+        await asgi.answer_problem(send, problems.plain(401, detail), headers=_challenges(request))
         return None
 
     # --- routes ---------------------------------------------------------------------------------
@@ -203,6 +205,8 @@ class JmapHttp:
         account = request.path.split("/")[3:]
         if account not in ([_account(principal)], [_account(principal), ""]):
             raise NotFound("account")
+        if principal.read_only:
+            raise problems.plain(403, "This sign-in may only read.")
         media_type = request.header(b"content-type").partition(";")[0].strip().lower()
         limit = self._settings.max_upload_octets
         with self._uploads.enter(principal.account):
@@ -251,6 +255,14 @@ class JmapHttp:
 _READ: Final = frozenset({"GET", "HEAD"})
 _GET: Final = frozenset({"GET"})
 _POST: Final = frozenset({"POST"})
+
+
+def _challenges(request: HttpRequest) -> list[tuple[bytes, bytes]]:
+    """What a request without good credentials is told (RFC 9110 section 11.6.1)."""
+    if request.header(b"sec-fetch-mode"):
+        return [_BROWSER]
+    given = request.header(b"authorization").partition(" ")[0].lower()
+    return [_BASIC, _BAD_TOKEN if given == "bearer" else _BEARER]
 
 
 def base_url(request: HttpRequest) -> str | None:

@@ -57,7 +57,7 @@ def _fixed(principal: Principal, settings: JmapSettings) -> JsonObject:
             account: {
                 "name": principal.name,
                 "isPersonal": True,
-                "isReadOnly": False,
+                "isReadOnly": principal.read_only,
                 "accountCapabilities": own,
             }
         },

@@ -13,35 +13,42 @@ import trio
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import Forbidden, TemporaryFailure
-from pymailcore.base.ids import AccountId
-from pymailcore.directory.errors import Loop
+from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
+from pymailcore.directory.routing import CLOSING
+from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal, Route
 from pymailcore.runtime.metrics import Metrics
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.recipients import CLOSED_GROUP, MAILBOX_DISABLED
 from pymailcore.smtp.role import Session
 from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.smtp.transmission import with_protocol
-from pymailcore.submission.errors import RateExceeded
 from pymailcore.submission.submission import Origin
+
+PROTOCOL: Final = "smtp"
+"""What the secrets are called that may be used here."""
 
 SENDER_NOT_YOURS: Final = Reply(550, "5.7.1", "This sender address is not yours")
 LOGIN_LATER: Final = Reply(454, "4.7.0", "Temporary authentication failure, try again later")
 TOO_MANY_HOPS: Final = Reply(554, "5.4.6", "Too many Received fields, this looks like a loop")
 TOO_MUCH: Final = Reply(451, "4.7.1", "Sending limit of the account reached, try again later")
+BLOCKED: Final = Reply(550, "5.7.1", "This account may not send; ask your administrator")
 
 
-class Accounts(Protocol):
+class Accounts(SignIn, Protocol):
     """What the role asks the directory."""
 
-    async def authenticate(
-        self, authentication_id: str, password: str, *, peer: str, protocol: str
-    ) -> Principal:
-        """Check a name and a password; Forbidden when they are wrong."""
+    async def send_standing(self, account: AccountId, address: Address) -> str:
+        """How an account may write as an address; "" when it may not."""
         ...
 
-    async def may_send_as(self, account: AccountId, address: Address) -> bool:
-        """Whether an account may use an address as its own."""
+    async def may_post(
+        self, route: Route, *, account: AccountId | None = None, tenant: TenantId | None = None
+    ) -> bool:
+        """Whether an account may write to all groups of a route."""
         ...
 
     async def is_local_domain(self, domain: str) -> bool:
@@ -102,34 +109,44 @@ class MsaConversation:
         self._hello = event
         return None
 
+    async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:
+        """Give the keys that a login is checked with."""
+        try:
+            return await self._role.directory.scram_keys(
+                event.need, peer=self._session.peer, protocol=PROTOCOL
+            )
+        except TemporaryFailure:
+            self._role.metrics.logins.labels("submission", "throttled").inc()
+            return LOGIN_LATER
+
     async def authenticate(self, event: events.Authenticate) -> Reply | None:
         """Check a login; failures are slow, and the third ends the connection.
 
-        To act for somebody else (an authorization id that differs) is refused like a wrong password.
+        A secret that may only read is refused like a wrong one.
         """
-        credentials = event.credentials
-        outcome = "wrong"
+        directory, peer = self._role.directory, self._session.peer
+        outcome, refusal = "wrong", reply.AUTH_FAILED
         try:
-            principal = await self._role.directory.authenticate(
-                credentials.authentication_id,
-                credentials.password,
-                peer=self._session.peer,
-                protocol="submission",
+            principal = await directory.authenticate(
+                event.evidence,
+                peer=peer,
+                protocol=PROTOCOL,
+                certificate=self._session.certificate,
+                mechanism=event.mechanism,
             )
-            if credentials.authorization_id in {"", credentials.authentication_id}:
+            if not principal.read_only:
                 self._principal = principal
+                self._session.whole.enter_context(directory.here(principal, self._session.put_out))
                 outcome = "ok"
                 return None
-            refusal = reply.AUTH_FAILED
         except Forbidden:
-            refusal = reply.AUTH_FAILED
+            pass
         except TemporaryFailure:
-            outcome = "throttled"
-            refusal = LOGIN_LATER
+            outcome, refusal = "throttled", LOGIN_LATER
         finally:
             self._role.metrics.logins.labels("submission", outcome).inc()
         self._failed_logins += 1
-        await trio.sleep(self._role.settings.failed_login_delay_seconds * self._failed_logins)
+        await trio.sleep(directory.failure_pause_seconds(peer))
         if self._failed_logins >= self._role.settings.failed_logins_count:
             return reply.TOO_MANY_LOGINS
         return refusal
@@ -140,15 +157,21 @@ class MsaConversation:
             return reply.AUTH_REQUIRED
         if event.reverse_path is None:
             return None
-        own = await self._role.directory.may_send_as(self._principal.account, event.reverse_path)
+        own = await self._role.directory.send_standing(self._principal.account, event.reverse_path)
         return None if own else SENDER_NOT_YOURS
 
     async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:  # noqa: ARG002
         """Take any recipient elsewhere, and those here that exist."""
         if self._principal is None:
             return reply.AUTH_REQUIRED
-        if await self._role.directory.is_local_domain(event.forward_path.domain):
-            await self._role.directory.route(event.forward_path)
+        directory = self._role.directory
+        if await directory.is_local_domain(event.forward_path.domain):
+            route = await directory.route(event.forward_path)
+            if route.state == CLOSING:
+                return MAILBOX_DISABLED
+            who = self._principal
+            if not await directory.may_post(route, account=who.account, tenant=who.tenant):
+                return CLOSED_GROUP
         return None
 
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
@@ -175,4 +198,6 @@ class MsaConversation:
             return TOO_MANY_HOPS
         except RateExceeded:
             return TOO_MUCH
+        except SendingBlocked:
+            return BLOCKED
         return Reply(250, "2.0.0", f"Accepted as {name}")

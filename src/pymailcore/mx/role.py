@@ -1,6 +1,7 @@
 """The MX role: takes mail from anybody, for recipients here only.
 
-Standards: RFC 5321 sections 3.6.1 (relaying), 4.4 (Received), 4.5.1 (postmaster), 6.3 (loops); RFC 3848.
+Standards: RFC 5321 sections 3.6.1 (relaying), 4.4 (Received), 4.5.1 (postmaster), 6.3 (loops); RFC 3848;
+RFC 3463 sections 3.3 (a mailbox that is disabled) and 3.8 (a list that is closed).
 
 Contract: 250 after the mail data means that the message is on disk for all recipients of the transaction.
 An address elsewhere is refused whatever form it hides in: nothing is ever rewritten because of `%`, `!`, `@`
@@ -18,11 +19,14 @@ from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, TenantId
 from pymailcore.delivery.delivery import without_return_path
 from pymailcore.directory.errors import Loop
-from pymailcore.directory.types import Domain, Route
+from pymailcore.directory.routing import ACTIVE, SUSPENDED
+from pymailcore.directory.types import Route
 from pymailcore.message.trace import count_received, received_field
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.recipients import CLOSED_GROUP, MAILBOX_DISABLED, MAILBOX_SUSPENDED
 from pymailcore.smtp.role import Session
 from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.smtp.transmission import with_protocol
@@ -47,8 +51,12 @@ class Recipients(Protocol):
         """Say where mail for an address goes; NotFound when nobody here has it."""
         ...
 
-    async def list_domains(self) -> list[Domain]:
-        """All domains by name."""
+    async def may_post(self, route: Route, *, reverse_path: Address | None = None) -> bool:
+        """Whether a sender elsewhere may write to all groups of a route."""
+        ...
+
+    async def first_domain(self) -> str | None:
+        """The first of the domains that are kept here, by name."""
         ...
 
 
@@ -119,8 +127,8 @@ class MxConversation:
         self._renamed.clear()
         return None
 
-    async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:  # noqa: ARG002
-        """Take a recipient that is here."""
+    async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:
+        """Take a recipient that is here, unless it is suspended or a group that is closed to the sender."""
         address = await self._at_home(event.forward_path)
         if address is None:
             return NO_RELAYING
@@ -128,7 +136,11 @@ class MxConversation:
             route = await self._role.directory.route(address)
         except NotFound:
             return NO_RELAYING if _ROUTING.intersection(address.localpart) else NO_SUCH_RECIPIENT
-        tenant = route.local[0].tenant if route.local else self._tenant or DEFAULT_TENANT
+        if route.state != ACTIVE:
+            return MAILBOX_SUSPENDED if route.state == SUSPENDED else MAILBOX_DISABLED
+        if not await self._role.directory.may_post(route, reverse_path=mail.reverse_path):
+            return CLOSED_GROUP
+        tenant = route.tenant or DEFAULT_TENANT
         if self._tenant not in (None, tenant):
             # One transaction is one store operation of one tenant; the client comes back with the rest.
             return OTHER_TENANT
@@ -145,8 +157,8 @@ class MxConversation:
         own = self._role.settings.postmaster_domain or self._role.hostname
         if address.localpart.lower() == "postmaster" and address.domain == own.lower():
             # RFC 5321 section 4.5.1: a host whose name is no mail domain has a postmaster too.
-            domains = await directory.list_domains()
-            return Address("postmaster", domains[0].name) if domains else None
+            domain = await directory.first_domain()
+            return None if domain is None else Address("postmaster", domain)
         return None
 
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
@@ -193,6 +205,10 @@ class MxConversation:
             smtputf8=envelope.smtputf8,
             eight_bit=envelope.eight_bit,
         )
+
+    async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:  # noqa: ARG002
+        """Refuse: AUTH is not offered here."""
+        return reply.NOT_IMPLEMENTED
 
     async def authenticate(self, event: events.Authenticate) -> Reply | None:  # noqa: ARG002
         """Refuse: AUTH is not offered here."""

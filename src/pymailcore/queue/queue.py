@@ -14,6 +14,7 @@ from typing import Final
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
+from pymailcore.base.ids import TenantId
 from pymailcore.queue import tables
 from pymailcore.queue.schedule import next_try_ms
 from pymailcore.queue.settings import QueueSettings
@@ -259,6 +260,13 @@ class Queue:
         found = await self._database.read(matching)
         if not found:
             raise NotFound("nothing in the queue matches")
+        for start in range(0, len(found), _DROP_SLICE):
+            await self._drop(found[start : start + _DROP_SLICE])
+        return len(found)
+
+    async def drop_tenant(self, tenant: TenantId) -> int:
+        """Remove all messages of a tenant that is removed and tell nobody; gives how many recipients."""
+        found = await self._database.read(lambda tx: tables.of_tenant(tx, tenant))
         for start in range(0, len(found), _DROP_SLICE):
             await self._drop(found[start : start + _DROP_SLICE])
         return len(found)

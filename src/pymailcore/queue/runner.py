@@ -21,8 +21,8 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import MailError, OverQuota, PermanentFailure, TemporaryFailure
 from pymailcore.base.ids import IdMint
 from pymailcore.delivery.delivery import Delivery, without_return_path
+from pymailcore.queue.home import Attempts
 from pymailcore.queue.queue import Queue
-from pymailcore.queue.relay import Relay
 from pymailcore.queue.reports import report
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.queue.types import Bounce, Lease, Result, Verdict
@@ -57,7 +57,7 @@ class QueueRunner:
         queue: Queue,
         store: Store,
         delivery: Delivery,
-        relay: Relay,
+        relay: Attempts,
         hub: ChangeHub,
         ids: IdMint,
         settings: QueueSettings,
@@ -98,7 +98,7 @@ class QueueRunner:
             listening.cancel_scope.cancel()
 
     def reload(
-        self, queue: Queue, delivery: Delivery, relay: Relay, settings: QueueSettings, *, hostname: str
+        self, queue: Queue, delivery: Delivery, relay: Attempts, settings: QueueSettings, *, hostname: str
     ) -> None:
         """Begin everything from now on with these; what is on its way goes on, and nothing waits for it."""
         self._queue = queue

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pymailcore.base.address import Address
+from pymailcore.base.ids import TenantId
 from pymailcore.queue.types import Bounce, Entry, Failure, Lease, Message
 from pymailcore.store.types import Row, Transaction
 
@@ -302,6 +303,16 @@ async def matching(tx: Transaction, *, number: int | None, domain: str | None) -
         " WHERE (?1 = 0 OR message = ?1) AND (?2 = '' OR domain = ?2) ORDER BY message, address",
         number or 0,
         domain or "",
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def of_tenant(tx: Transaction, tenant: TenantId) -> list[tuple[int, str]]:
+    """Message and address of all recipients of a tenant's messages."""
+    rows = await tx.rows(
+        "SELECT r.message, r.address FROM queue_recipients r JOIN queue_messages m ON m.id = r.message"
+        " WHERE m.tenant = ?1 ORDER BY r.message, r.address",
+        tenant,
     )
     return [(row[0], row[1]) for row in rows]
 

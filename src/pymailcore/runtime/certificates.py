@@ -35,14 +35,30 @@ def load_material(settings: TlsSettings, folder: Path, hostname: str) -> TlsMate
         if not (certificate.exists() and key.exists()):
             _make(folder, hostname)
     try:
-        material = TlsMaterial(certificate.read_bytes(), key.read_bytes(), settings.certificate is None)
+        material = TlsMaterial(
+            certificate.read_bytes(),
+            key.read_bytes(),
+            settings.certificate is None,
+            b"" if settings.client_authorities is None else settings.client_authorities.read_bytes(),
+        )
     except OSError as fault:
         raise BadCertificate(f"{fault.filename}: {fault.strerror}") from None
     try:
         material.context()
     except (ssl.SSLError, ValueError) as fault:
         raise BadCertificate(f"{certificate} and {key} cannot be used together: {fault}") from None
+    if settings.client_authorities is not None:
+        _check_authorities(material, settings.client_authorities)
     return material
+
+
+def _check_authorities(material: TlsMaterial, path: Path) -> None:
+    try:
+        context = material.context(client_certificates="optional")
+    except (ssl.SSLError, ValueError) as fault:
+        raise BadCertificate(f"{path} has no certificates: {fault}") from None
+    if not context.get_ca_certs():
+        raise BadCertificate(f"{path} has no certificates of authorities")
 
 
 def _make(folder: Path, hostname: str) -> None:

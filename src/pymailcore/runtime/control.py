@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, tag=True):
     certificate: bytes
     key: bytes
     self_signed: bool
+    client_authorities: bytes = b""
 
     def __repr__(self) -> str:
         return "Settings(...)"
@@ -38,6 +39,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     workers: int
     sockets: tuple[int, ...]
     metrics_socket: int = -1
+    counters: int = -1  # of the memory in which the family counts failed sign-ins
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

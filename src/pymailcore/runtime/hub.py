@@ -3,9 +3,13 @@
 Standards: RFC 2177 (IDLE), RFC 8620 section 7 (push) hang on it.
 
 A channel is a whole number. Those from 1 are AccountIds, and the value is the account's modseq. Those below 0
-are events (`QUEUE`, `DIRECTORY`): each notice counts as new, whatever its value. The hub keeps one value for
-each channel and never blocks or queues, so a watcher that lags finds the newest only. A lost notice costs
+are events (`QUEUE`, `DIRECTORY`, …): each notice counts as new, whatever its value. The hub keeps one value
+for each channel and never blocks or queues, so a watcher that lags finds the newest only. A lost notice costs
 seconds, never mail: the store is the truth, and watched accounts are read again every few seconds.
+
+What a change of the directory touched is said by tags (`directory.cache`): numbers of 16 bits, of which each
+has a channel of its own (`tag_channel`), so that none hides another. Their values are not kept: who comes
+later is told that everything may have changed.
 """
 
 from collections.abc import Callable
@@ -17,9 +21,17 @@ import trio
 QUEUE: Final = -1
 """Channel: there are new queue entries."""
 DIRECTORY: Final = -2
-"""Channel: what is known about domains, accounts and addresses is out of date."""
+"""Channel: all that is known about domains, accounts and addresses is out of date."""
+TAGS: Final = 65_536
+"""How many tags of the directory there are."""
+_FIRST_TAG: Final = -65_536
 _LARGEST_EVENT: Final = 2**62
 """No value of an event is as large; one that claims to be would leave no room for the next."""
+
+
+def tag_channel(tag: int) -> int:
+    """Channel: what depends on a tag of the directory, 0 to 65,535, is out of date."""
+    return _FIRST_TAG - tag
 
 
 class ChangeHub:
@@ -29,6 +41,8 @@ class ChangeHub:
         self._values: dict[int, int] = {}
         self._watches: dict[int, set[Watch]] = {}
         self._followers: set[Follower] = set()
+        self._readers: set[DirectoryWatch] = set()
+        self._tagged = False
         self._forward: Callable[[int, int], None] | None = None
 
     def publish(self, channel: int, value: int) -> None:
@@ -46,6 +60,8 @@ class ChangeHub:
         Returns:
             The value that is now kept, or None when the notice was old.
         """
+        if channel <= DIRECTORY and self._directory_moved(channel):
+            return 1
         known = self._values.get(channel, 0)
         if channel < 0:
             value = max(value if value < _LARGEST_EVENT else 0, known + 1)
@@ -59,6 +75,14 @@ class ChangeHub:
                 follower.moved(channel)
         return value
 
+    def _directory_moved(self, channel: int) -> bool:
+        """Tell those who follow the directory; gives whether that was all there is to do."""
+        tag = _FIRST_TAG - channel
+        for reader in self._readers:
+            reader.moved(tag if 0 <= tag < TAGS else None)
+        self._tagged = self._tagged or channel <= _FIRST_TAG
+        return channel <= _FIRST_TAG
+
     def current(self, channel: int) -> int:
         """The newest value heard of, or 0."""
         return self._values.get(channel, 0)
@@ -71,13 +95,19 @@ class ChangeHub:
         """Be told of all accounts from now on; use it as a context manager, in one task."""
         return Follower(self._followers)
 
+    def follow_directory(self) -> "DirectoryWatch":
+        """Be told what changes of the directory touched; use it as a context manager, in one task."""
+        return DirectoryWatch(self._readers)
+
     def watched(self) -> list[int]:
         """Accounts that somebody watches."""
         return [channel for channel in self._watches if channel > 0]
 
     def newest(self) -> dict[int, int]:
         """All that is known, to announce it to somebody new."""
-        return dict(self._values)
+        if not self._tagged:
+            return dict(self._values)
+        return self._values | {DIRECTORY: self.current(DIRECTORY) + 1}
 
     def forward_to(self, forward: Callable[[int, int], None] | None) -> None:
         """Set who passes published notices on to the other processes."""
@@ -115,6 +145,41 @@ class Follower:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._followers.discard(self)
+
+
+class DirectoryWatch:
+    """Collects what changes of the directory have touched."""
+
+    def __init__(self, readers: set["DirectoryWatch"]) -> None:
+        self._readers = readers
+        self._tags: set[int] = set()
+        self._everything = False
+        self._event = trio.Event()
+        readers.add(self)
+
+    def moved(self, tag: int | None) -> None:
+        """Called by the hub; None: everything may have changed."""
+        if tag is None:
+            self._everything = True
+            self._tags.clear()
+        elif not self._everything:
+            self._tags.add(tag)
+        self._event.set()
+
+    async def changed(self) -> frozenset[int] | None:
+        """Wait for a change; gives the tags that it touched, or None when everything may have changed."""
+        await self._event.wait()
+        taken = None if self._everything else frozenset(self._tags)
+        self._tags, self._everything, self._event = set(), False, trio.Event()
+        return taken
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._readers.discard(self)
 
 
 class Watch:

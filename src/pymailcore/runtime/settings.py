@@ -49,6 +49,16 @@ class TlsSettings:
         },
     )
 
+    client_authorities: Path | None = field(
+        default=None,
+        metadata={
+            "doc": "PEM file with the certificates of those who may sign certificates of clients; for "
+            "listeners with `client_certificates`. A client's certificate must also be known to its account "
+            "before it can log in with it (EXTERNAL). Read again on SIGHUP.",
+            "example": "/etc/ssl/clients.pem",
+        },
+    )
+
     def __post_init__(self) -> None:
         """Refuse a key that has no certificate."""
         if self.key is not None and self.certificate is None:

@@ -6,7 +6,7 @@ clients send with the user name in it.
 
 from typing import Final
 
-from pymailcore.base.errors import LocalProtocolError
+from pymailcore.sasl.machine import Machine, text_of
 from pymailcore.sasl.steps import MAX_FIELD_OCTETS, Challenge, Credentials, Failed, Step
 
 # Clients compare these texts or ignore them; the draft fixes the words, practice the colon.
@@ -14,40 +14,24 @@ USER_NAME: Final = Challenge(b"Username:")
 PASSWORD: Final = Challenge(b"Password:")
 
 
-class Login:
+class Login(Machine):
     """Two questions, two answers: the user name, then the password."""
 
+    first = USER_NAME
+
     def __init__(self) -> None:
+        super().__init__()
         self._authentication_id: str | None = None
-        self._waiting = False
-        self._spent = False
 
     def start(self, initial: bytes | None) -> Step:
         """Begin; an initial response that is not empty is the user name."""
-        if self._waiting or self._spent:
-            raise LocalProtocolError("LOGIN was started before")
-        self._waiting = True
-        return self.respond(initial) if initial else USER_NAME
+        return super().start(initial or None)
 
-    def respond(self, response: bytes) -> Step:
-        """Take the answer to the last question."""
-        if not self._waiting:
-            raise LocalProtocolError("LOGIN waits for no response")
-        text = _field(response)
-        if text is None:
-            self._waiting, self._spent = False, True
+    def _read(self, message: bytes) -> Step:
+        text = text_of(message, MAX_FIELD_OCTETS)
+        if not text:
             return Failed("a response is empty, too long or not text")
         if self._authentication_id is None:
             self._authentication_id = text
             return PASSWORD
-        self._waiting, self._spent = False, True
         return Credentials(self._authentication_id, "", text)
-
-
-def _field(response: bytes) -> str | None:
-    if not 0 < len(response) <= MAX_FIELD_OCTETS or b"\0" in response:
-        return None
-    try:
-        return response.decode()
-    except UnicodeDecodeError:
-        return None

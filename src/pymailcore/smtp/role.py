@@ -3,10 +3,13 @@
 Standards: RFC 5598 section 4 (MSA, MTA as roles of one protocol).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pymailcore.base.envelope import Envelope
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import events
 from pymailcore.smtp.protocol.reply import Reply
 
@@ -19,11 +22,17 @@ class Session:
         connection_id: names the connection in the logs.
         peer: the peer's address as text.
         tls: version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear.
+        certificate: the client's, DER, verified; None when it gave none.
+        whole: what is entered here is left when the conversation ends.
+        put_out: ends the conversation soon, with 421; for who is signed in and no longer may be.
     """
 
     connection_id: str
     peer: str
     tls: str
+    certificate: bytes | None = None
+    whole: ExitStack = field(default_factory=ExitStack)
+    put_out: Callable[[], None] = lambda: None
 
 
 class Conversation(Protocol):
@@ -54,8 +63,12 @@ class Conversation(Protocol):
         """Take over a message; returns only when it is safe on disk, or was refused."""
         ...
 
+    async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:
+        """Give the keys of a name, made-up ones of a name that does not exist."""
+        ...
+
     async def authenticate(self, event: events.Authenticate) -> Reply | None:
-        """Check credentials."""
+        """Decide who logs in."""
         ...
 
 

@@ -6,22 +6,26 @@ Theory of operation. One loop pulls events from the core, asks the role, and sen
 before it reads again, so a batch of pipelined commands is answered by one segment. Deadlines count from our
 last reply, not from the peer's last octet: a command that comes one octet at a time has no more time than
 one that comes whole, and mail data must keep up a rate. A connection that is quiet for `_QUIET_SECONDS`
-also watches for the server to drain; before that it does not, because a second task would double the cost of
-every command.
+also watches for the server to drain and for its sign-in to end; before that it does not, because a second
+task would double the cost of every command.
 """
 
 import os
-import ssl
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import trio
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.logs import Logger
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.sasl.registry import MECHANISMS
+from pymailcore.sasl.registry import NOTHING, make_offer
+from pymailcore.sasl.settings import SaslSettings
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp import outcomes
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.options import ServerOptions
@@ -39,11 +43,12 @@ TlsMode = Literal["none", "starttls", "implicit"]
 
 
 class TlsSource(Protocol):
-    """Gives the TLS context in force; asked at each handshake."""
+    """Takes TLS up on accepted connections (`runtime.tls.TlsLogins`)."""
 
-    @property
-    def server(self) -> ssl.SSLContext:
-        """The context for accepted connections."""
+    async def shake_hands(
+        self, stream: trio.abc.Stream, seconds: float
+    ) -> tuple[trio.SSLStream[trio.abc.Stream], TlsFacts]:
+        """Shake hands within so many seconds, and say what the connection can be bound by."""
         ...
 
 
@@ -85,6 +90,7 @@ class SmtpServer:
         budget: shared by all listeners of the process.
         tls: `starttls` and `implicit` need `contexts`.
         plaintext_login: offer AUTH without TLS; for loopback tests only.
+        random_bytes: gives that many random octets, for the nonces of logins.
     """
 
     role: SmtpRole
@@ -95,6 +101,8 @@ class SmtpServer:
     tls: TlsMode = "none"
     contexts: TlsSource | None = None
     plaintext_login: bool = False
+    sasl: SaslSettings = field(default_factory=SaslSettings)
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
     async def serve_connection(self, connection: Connection) -> None:
         """Drive one connection until either side ends it.
@@ -105,33 +113,40 @@ class SmtpServer:
         """
         stream: trio.abc.Stream = connection.stream
         try:
-            tls = await self._shake_hands(stream) if self.tls == "implicit" else None
-            state = await _Driver(self, connection, tls or stream, encrypted=tls is not None).run()
+            tls, facts = None, NO_FACTS
+            if self.tls == "implicit":
+                tls, facts = await self._shake_hands(stream)
+            state = await _Driver(self, connection, tls or stream, facts).run()
             if state is State.TLS:
-                tls = await self._shake_hands(stream)
-                await _Driver(self, connection, tls, encrypted=True).run(State.GREETED)
+                tls, facts = await self._shake_hands(stream)
+                await _Driver(self, connection, tls, facts).run(State.GREETED)
             if tls is not None:
                 with trio.move_on_after(self.settings.tls_handshake_seconds):
                     await tls.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as end:
             connection.log.debug("peer vanished or stopped reading", end=repr(end))
 
-    async def _shake_hands(self, stream: trio.abc.Stream) -> trio.SSLStream[trio.abc.Stream]:
+    async def _shake_hands(self, stream: trio.abc.Stream) -> tuple[trio.SSLStream[trio.abc.Stream], TlsFacts]:
         if self.contexts is None:
             raise ValueError("TLS without a certificate")
-        tls = trio.SSLStream(stream, self.contexts.server, server_side=True)
         outcome = "failed"
         try:
-            with trio.fail_after(self.settings.tls_handshake_seconds):
-                await tls.do_handshake()
+            taken = await self.contexts.shake_hands(stream, self.settings.tls_handshake_seconds)
             outcome = "ok"
         finally:
             self.metrics.tls_handshakes.labels(self.role.way, outcome).inc()
-        return tls
+        return taken
 
-    def options(self, *, encrypted: bool) -> ServerOptions:
+    def options(self, facts: TlsFacts, *, encrypted: bool) -> ServerOptions:
         """Give what a core is to offer, in clear or inside TLS."""
-        login = self.role.takes_logins and (encrypted or self.plaintext_login)
+        offer = NOTHING
+        if self.role.takes_logins and (encrypted or self.plaintext_login):
+            offer = make_offer(
+                self.sasl,
+                random_bytes=self.random_bytes,
+                bindings=facts.bindings,
+                certificate=facts.certificate is not None,
+            )
         return ServerOptions(
             hostname=self.hostname,
             postmaster_domain=self.settings.postmaster_domain or self.hostname,
@@ -141,7 +156,7 @@ class SmtpServer:
             hard_errors=self.settings.hard_errors_count,
             junk_commands=self.settings.junk_commands_count,
             starttls=self.tls == "starttls" and not encrypted,
-            mechanisms=tuple(MECHANISMS) if login else (),
+            offer=offer,
         )
 
 
@@ -149,22 +164,29 @@ class _Driver:
     """One core, one stream, one conversation of the role."""
 
     def __init__(
-        self, server: SmtpServer, connection: Connection, stream: trio.abc.Stream, *, encrypted: bool
+        self, server: SmtpServer, connection: Connection, stream: trio.abc.Stream, facts: TlsFacts
     ) -> None:
         self._server = server
         self._settings = server.settings
         self._connection = connection
         self._stream = stream
-        self._encrypted = encrypted
+        self._facts = facts
         self._mail_data: list[bytes] = []
         self._mail_data_octets = 0
         self._deadline = 0.0
+        self._put_out = trio.Event()
 
     async def run(self, state: State = State.CONNECTED) -> State:
         """Converse until the end or until a handshake is due; give the core's last state."""
-        protocol = self._protocol = SmtpServerProtocol(self._server.options(encrypted=self._encrypted), state)
+        tls = describe(self._stream)
+        options = self._server.options(self._facts, encrypted=bool(tls))
+        protocol = self._protocol = SmtpServerProtocol(options, state)
         session = Session(
-            connection_id=self._connection.id, peer=self._connection.peer, tls=describe(self._stream)
+            connection_id=self._connection.id,
+            peer=self._connection.peer,
+            tls=tls,
+            certificate=self._facts.certificate,
+            put_out=self._put_out.set,
         )
         self._conversation = self._server.role.begin(session)
         try:
@@ -183,9 +205,11 @@ class _Driver:
                 else:
                     await self._answer(event)
         finally:
+            session.whole.close()
             self._forget()
 
     async def _answer(self, event: events.Event) -> None:
+        answer: Reply | ScramKeys | None
         try:
             answer = await self._decide(self._conversation, event)
         except MailError as outcome:
@@ -200,10 +224,14 @@ class _Driver:
             raise
         if answer is None:
             self._protocol.accept()
+        elif isinstance(answer, ScramKeys):
+            self._protocol.give_keys(answer)
         else:
             self._protocol.answer(answer)
 
-    async def _decide(self, conversation: Conversation, event: events.Event) -> Reply | None:
+    async def _decide(self, conversation: Conversation, event: events.Event) -> Reply | ScramKeys | None:
+        if self._put_out.is_set():
+            return reply.CLOSING_SIGN_IN
         match event:
             case events.Recipient():
                 mail = self._protocol.mail
@@ -219,6 +247,8 @@ class _Driver:
                 return await conversation.hello(event)
             case events.Opened():
                 return await conversation.opened()
+            case events.KeysNeeded():
+                return await conversation.scram_keys(event)
             case events.Authenticate():
                 return await conversation.authenticate(event)
         return None
@@ -270,18 +300,15 @@ class _Driver:
     async def _receive(self) -> None:
         """Read once; closes the conversation when its time is up or the server drains."""
         protocol = self._protocol
-        idle = protocol.mail is None
-        if idle and self._connection.draining.is_set():
-            protocol.close(reply.CLOSING_DOWN)
+        if self._must_end():
             return
         octets: bytes | bytearray | None = None
-        quiet_at = trio.current_time() + _QUIET_SECONDS if idle else self._deadline
+        quiet_at = trio.current_time() + _QUIET_SECONDS
         with trio.move_on_at(min(self._deadline, quiet_at)):
             octets = await _read(self._stream)
         if octets is None and quiet_at < self._deadline:
-            octets = await self._receive_unless_draining()
-            if octets is None and self._connection.draining.is_set():
-                protocol.close(reply.CLOSING_DOWN)
+            octets = await self._receive_while_welcome()
+            if octets is None and self._must_end():
                 return
         if octets is None:
             protocol.close(reply.CLOSING_IDLE)
@@ -292,12 +319,25 @@ class _Driver:
             self._deadline = min(self._deadline + earned, latest)
         protocol.receive_data(bytes(octets))
 
-    async def _receive_unless_draining(self) -> bytes | bytearray | None:
+    def _must_end(self) -> bool:
+        """End the conversation if its sign-in has ended, or if the server drains between transactions."""
+        if self._put_out.is_set():
+            self._protocol.close(reply.CLOSING_SIGN_IN)
+        elif self._protocol.mail is None and self._connection.draining.is_set():
+            self._protocol.close(reply.CLOSING_DOWN)
+        else:
+            return False
+        return True
+
+    async def _receive_while_welcome(self) -> bytes | bytearray | None:
+        """Read until there is a reason to end; None when there is one, or the time is up."""
         octets: bytes | bytearray | None = None
         broken: trio.BrokenResourceError | None = None
         async with trio.open_nursery() as nursery:
             nursery.cancel_scope.deadline = self._deadline
-            nursery.start_soon(_cancel_when, self._connection.draining, nursery.cancel_scope)
+            nursery.start_soon(_cancel_when, self._put_out, nursery.cancel_scope)
+            if self._protocol.mail is None:
+                nursery.start_soon(_cancel_when, self._connection.draining, nursery.cancel_scope)
             try:
                 octets = await self._stream.receive_some(READ_OCTETS)
             except trio.BrokenResourceError as fault:

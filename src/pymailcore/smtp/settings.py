@@ -47,10 +47,6 @@ class SmtpSettings:
         default=3,
         metadata={"doc": "Failed logins after which a connection is closed with 421."},
     )
-    failed_login_delay_seconds: float = field(
-        default=1.0,
-        metadata={"doc": "Pause before the reply to a failed login; it grows with each one."},
-    )
     error_delay_seconds: float = field(
         default=1.0,
         metadata={"doc": "Pause before a reply once the soft limit of errors is reached."},

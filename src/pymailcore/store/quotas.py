@@ -5,7 +5,7 @@ Standards: RFC 9208 section 3.
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from pymailcore.base.ids import AccountId
@@ -91,21 +91,10 @@ class Quotas:
         """
         await self._database.write(lambda tx: quota.set_account(tx, account, limits))
 
-    async def change(self, scope: str, name: str, changes: Mapping[str, int | None]) -> None:
-        """Change some limits of an account, domain or tenant, and count anew what is shared.
-
-        Args:
-            scope: "account", "domain" or "tenant".
-            name: the key form of the name, or the tenant's number.
-            changes: by the names of `Quota`; those that are not named stay.
-
-        Raises:
-            NotFound, InvalidValue: as their names say.
-        """
-        await self._database.write(lambda tx: quota.change(tx, scope, name, changes))
-        if scope != "account":
-            await self.count()
-            self._read_at = -REMEMBER_SECONDS
+    async def recount(self) -> None:
+        """Count anew what is shared, after somebody else changed such a limit (`ops.quota.change`)."""
+        await self.count()
+        self._read_at = -REMEMBER_SECONDS
 
     async def listed(self, scope: str) -> list[tuple[str, Quota, Quota]]:
         """All accounts, or all domains that have limits: name, limits, what is held."""
@@ -121,8 +110,7 @@ class Quotas:
             InvalidValue: as its name says.
         """
         await self._database.write(lambda tx: quota.set_shared(tx, scope, id_, limits))
-        await self.count()
-        self._read_at = -REMEMBER_SECONDS
+        await self.recount()
 
 
 def _sum(sums: Quota | None, used: list[int]) -> Quota:

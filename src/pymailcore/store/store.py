@@ -75,14 +75,14 @@ class Store:
     # --- accounts -------------------------------------------------------------------------------
 
     def new_account(self) -> accounts.Foundation:
-        """Mint what `create_account` needs, before its transaction."""
+        """Mint what `create_accounts` needs, before its transaction."""
         return accounts.new_foundation(self._engine.ids.new, self._engine.now_ms())
 
-    async def create_account(
-        self, tx: Transaction, account: AccountId, tenant: TenantId, given: accounts.Foundation
+    async def create_accounts(
+        self, tx: Transaction, made: Sequence[tuple[AccountId, TenantId, accounts.Foundation]]
     ) -> None:
-        """Give an account its Mailboxes with their roles, inside the caller's transaction (directory)."""
-        await accounts.create(tx, account, tenant, given)
+        """Give new accounts their Mailboxes with their roles, inside the caller's transaction (directory)."""
+        await accounts.create(tx, made)
 
     async def remove_account(self, account: AccountId) -> None:
         """Remove all mail of an account, what is kept for undelete, too, in slices."""

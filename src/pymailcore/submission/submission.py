@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import InvalidValue, MailError
+from pymailcore.base.errors import InvalidValue, TooLarge
 from pymailcore.base.ids import IdMint, encode_id
 from pymailcore.delivery.delivery import Accepted, Delivery
+from pymailcore.directory import sending
 from pymailcore.directory.directory import Directory
+from pymailcore.directory.errors import SendingBlocked
 from pymailcore.directory.types import Principal
 from pymailcore.message.complete import complete_headers
 from pymailcore.message.fields import header_end
@@ -19,7 +22,6 @@ from pymailcore.message.trace import canonical, received_field
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.store.types import StoredMessage, Transaction
 from pymailcore.submission.authorise import authorise
-from pymailcore.submission.limits import SendingLimits
 from pymailcore.submission.settings import SubmissionSettings
 
 
@@ -66,7 +68,7 @@ class Submission:
         self._hostname = hostname
         self._ids = ids
         self._now_ms = now_ms
-        self._limits = SendingLimits(settings)
+        self._defaults = settings.limits()
 
     async def authorise(self, principal: Principal, envelope: Envelope, octets: bytes) -> None:
         """Check the names in a message without sending it; see `submit`.
@@ -94,30 +96,44 @@ class Submission:
             also: further rows for the same transaction; may run more than once.
 
         Raises:
-            Forbidden: reverse-path, From, Sender or a Resent- field is not the account's.
-            RateExceeded: the account has sent too much in the last hour.
+            Forbidden: reverse-path, From, Sender or a Resent- field is not the account's to write as; or it
+                may not write to a group.
+            SendingBlocked: no mail goes out in the account's name.
+            TooLarge: the message is longer than the account may send.
+            RateExceeded: the account, its domain or its tenant has sent too much for now; all processes and
+                nodes count together, in the transaction that keeps the message.
             InvalidValue: there are no recipients.
             NotFound, Loop, OverQuota, TemporaryFailure: see `Delivery.accept`.
         """
         if not envelope.recipients:
             raise InvalidValue("a message without recipients")
+        standing = await self._directory.standings.of(principal.account)
+        if not standing.may_send:
+            raise SendingBlocked(standing.reason or "sending is blocked")
+        most = standing.message_octets()
+        if most is not None and len(octets) > most:
+            raise TooLarge(f"this account may send messages of {most} octets")
         octets = canonical(octets)
-        await authorise(self._directory, principal, envelope, octets)
+        sender = await authorise(self._directory, principal, envelope, octets)
         now_ms, count = self._now_ms(), len(envelope.recipients)
-        self._limits.spend(principal.account, count, now_ms)
-        try:
-            return await self._delivery.accept(
-                _with_needs(envelope, octets),
-                self._complete(envelope, octets, origin, now_ms),
-                tenant=principal.tenant,
-                received_ms=now_ms,
-                also=also,
-            )
-        except MailError:
-            self._limits.give_back(principal.account, count, now_ms)
-            raise
+        meters = sending.meters(standing, self._defaults)
 
-    def _complete(self, envelope: Envelope, octets: bytes, origin: Origin, now_ms: int) -> bytes:
+        async def counted(tx: Transaction, message: StoredMessage) -> None:
+            await sending.spend(tx, meters, count, now_ms)
+            if also is not None:
+                await also(tx, message)
+
+        return await self._delivery.accept(
+            _with_needs(envelope, octets),
+            self._complete(envelope, octets, origin, now_ms, sender),
+            tenant=principal.tenant,
+            received_ms=now_ms,
+            also=counted,
+        )
+
+    def _complete(
+        self, envelope: Envelope, octets: bytes, origin: Origin, now_ms: int, sender: Address | None
+    ) -> bytes:
         date = datetime.fromtimestamp(now_ms / 1000, UTC)
         name = encode_id("q", self._ids.new())
         only = str(envelope.recipients[0]) if len(envelope.recipients) == 1 else None
@@ -131,7 +147,12 @@ class Submission:
             recipient=only,
             tls=origin.tls,
         )
-        return received + complete_headers(octets, date=date, message_id=f"{name}@{self._hostname}")
+        return received + complete_headers(
+            octets,
+            date=date,
+            message_id=f"{name}@{self._hostname}",
+            sender=None if sender is None else str(sender),
+        )
 
 
 def _with_needs(envelope: Envelope, octets: bytes) -> Envelope:

@@ -18,8 +18,10 @@ import trio
 from pymailcore.app.core import Core
 from pymailcore.app.startup import take_hold
 from pymailcore.base.address import Address
-from pymailcore.base.errors import InvalidValue
+from pymailcore.base.errors import AlreadyExists, InvalidValue
 from pymailcore.config.read import read_text
+from pymailcore.directory.actors import SYSTEM
+from pymailcore.directory.permissions import INSTALLATION, OPERATOR
 from pymailcore.runtime.certificates import CERTIFICATE
 from pymailcore.runtime.self_signed import make_self_signed
 from pymailcore.worker.single import Single
@@ -36,7 +38,7 @@ _PLACES: Final = (
     ("http", "http", "none", True),
     ("https", "http", "implicit", False),
 )
-_CHEAP: Final = "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\n"
+_CHEAP: Final = "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\nscram_iterations_count = 64\n"
 
 
 class MailServer:
@@ -99,9 +101,8 @@ class MailServer:
             single = self._single = Single(configuration, held, None)
             async with trio.open_nursery() as nursery:
                 await nursery.start(single.run)
-                known = {entry.name for entry in await single.core.directory.list_domains()}
-                if self.domain not in known:
-                    await single.core.directory.add_domain(self.domain)
+                with contextlib.suppress(AlreadyExists):
+                    await single.core.directory.domains.add(SYSTEM, self.domain)
                 self._started.set()
 
         def run() -> None:
@@ -140,7 +141,9 @@ class MailServer:
             raise InvalidValue(f"{address!r} is no mail address")
 
         async def work(core: Core) -> None:
-            await core.directory.add_account(parsed, password, admin=admin)
+            account = await core.directory.accounts.add(SYSTEM, parsed, password)
+            if admin:
+                await core.directory.roles.grant(SYSTEM, account.id, OPERATOR, INSTALLATION)
 
         self.run(work)
         return address

@@ -22,6 +22,8 @@ PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+SCRIPTED_POLICY: Final = "script-src 'self'; " + PAGE_POLICY
+"""Of pages where a passkey can be used: that takes the one small script of the pages."""
 _PERMISSIONS: Final = (
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
     "microphone=(), midi=(), payment=(), usb=()"
@@ -49,10 +51,10 @@ def redirect(path: str) -> Response:
     return response
 
 
-def page(text: str, status: int) -> Response:
-    """A page that needs no script."""
+def page(text: str, status: int, *, scripted: bool = False) -> Response:
+    """A page that needs no script, but where a passkey can be used."""
     response = Response(text, status, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response.headers["Content-Security-Policy"] = SCRIPTED_POLICY if scripted else PAGE_POLICY
     response.headers["Cache-Control"] = "no-store"
     # Under no-referrer a form is sent with `Origin: null`, all that some browsers say of where it is from.
     response.headers["Referrer-Policy"] = "same-origin"

@@ -16,18 +16,25 @@ from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from pymailcore.admin.registry import Administration
 from pymailcore.base import ids
 from pymailcore.base.errors import Forbidden, NotFound, TemporaryFailure
 from pymailcore.base.ids import EmailId
+from pymailcore.directory.directory import Directory
 from pymailcore.jmap.asgi import App
 from pymailcore.jmap.http import base_url
 from pymailcore.message.structure import unpack
 from pymailcore.runtime.threads import run_in_thread
 from pymailcore.store.store import Store
 from pymailcore.web import view
+from pymailcore.web.access import SECURITY, Access
 from pymailcore.web.answers import APP_POLICY, current_request, message, redirect, secured
-from pymailcore.web.authentication import DirectoryAuthenticator, SessionDirectory
-from pymailcore.web.errors import ErrorPages, Missing
+from pymailcore.web.authentication import DirectoryAuthenticator
+from pymailcore.web.errors import Detour, ErrorPages, FromElsewhere, Missing
+from pymailcore.web.second_step import SecondStep
+from pymailcore.web.security import Security, day, when
+from pymailcore.web.security_app_passwords import SecurityAppPasswords
+from pymailcore.web.security_factors import SecurityFactors
 from pymailcore.web.settings import HttpSettings
 from pymailcore.web.signing import SignIn
 from pymailcore.web.static_files import INDEX, StaticFile, StaticFiles
@@ -48,7 +55,8 @@ class Pages:
         self,
         *,
         store: Store,
-        directory: SessionDirectory,
+        directory: Directory,
+        administration: Administration,
         settings: HttpSettings,
         parse_limiter: trio.CapacityLimiter | None = None,
         static_folder: Path = STATIC_FOLDER,
@@ -59,7 +67,13 @@ class Pages:
         self._authenticator = DirectoryAuthenticator(directory)
         self._parse_limiter = parse_limiter or trio.CapacityLimiter(2)
         self._static = StaticFiles(static_folder)
+        self.second_step = SecondStep(directory, self.sign_in)
+        access = Access(directory)
+        self.security = Security(directory, administration, access)
+        self.factors = SecurityFactors(directory, access)
+        self.app_passwords = SecurityAppPasswords(administration, access)
         self._page_css = (_TEMPLATES / "page.css").read_bytes()
+        self._passkey_js = (_TEMPLATES / "passkey.js").read_bytes()
 
     # --- the web UI -------------------------------------------------------------------------------
 
@@ -110,9 +124,11 @@ class Pages:
 
     async def page_css(self) -> Response:
         """The style sheet of the pages that need no script."""
-        response = Response(self._page_css, content_type="text/css; charset=utf-8")
-        response.headers["Cache-Control"] = "public, max-age=3600"
-        return response
+        return _kept(self._page_css, "text/css; charset=utf-8")
+
+    async def passkey_js(self) -> Response:
+        """The script of the pages on which a passkey can be used."""
+        return _kept(self._passkey_js, "text/javascript; charset=utf-8")
 
     # --- message bodies -----------------------------------------------------------------------------
 
@@ -155,6 +171,36 @@ class Pages:
         return response
 
 
+def _kept(octets: bytes, content_type: str) -> Response:
+    response = Response(octets, content_type=content_type)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+def _add_account_pages(app: QuartTrio, pages: Pages) -> None:
+    """The pages of one's own account: where, for GET, for POST."""
+    security, factors, passwords = pages.security, pages.factors, pages.app_passwords
+    for path, shown, sent in (
+        ("/login/second", pages.second_step.second_page, pages.second_step.second),
+        ("/login/passkey", pages.second_step.passkey_page, pages.second_step.passkey),
+        (SECURITY, security.overview, None),
+        (f"{SECURITY}/password", security.password_page, security.password),
+        (f"{SECURITY}/confirm", security.confirm_page, security.confirm),
+        (f"{SECURITY}/sessions/end", None, security.end_session),
+        (f"{SECURITY}/sessions/end-others", None, security.end_others),
+        (f"{SECURITY}/authenticator", factors.app_page, factors.begin_app),
+        (f"{SECURITY}/authenticator/confirm", None, factors.confirm_app),
+        (f"{SECURITY}/passkey", factors.passkey_page, factors.add_passkey),
+        (f"{SECURITY}/recovery-codes", factors.codes_page, factors.new_codes),
+        (f"{SECURITY}/factors/<factor>/remove", factors.remove_page, factors.remove),
+        (f"{SECURITY}/app-password", passwords.new_page, passwords.add),
+        (f"{SECURITY}/app-passwords/<secret>/remove", passwords.remove_page, passwords.remove),
+    ):
+        for method, serve in (("GET", shown), ("POST", sent)):
+            if serve is not None:
+                app.add_url_rule(path, f"{method} {path}", serve, methods=[method])
+
+
 def build_app(pages: Pages, settings: HttpSettings) -> App:
     """Make the Quart app. It keeps no state of its own and needs no start-up."""
     app = QuartTrio("pymailcore.web", static_folder=None, template_folder=str(_TEMPLATES))
@@ -168,9 +214,15 @@ def build_app(pages: Pages, settings: HttpSettings) -> App:
     app.add_url_rule("/mail/", "mail", pages.index, methods=["GET"])
     app.add_url_rule("/mail/<path:path>", "mail_path", pages.index, methods=["GET"])
     app.add_url_rule("/page.css", "page_css", pages.page_css, methods=["GET"])
+    app.add_url_rule("/passkey.js", "passkey_js", pages.passkey_js, methods=["GET"])
+    _add_account_pages(app, pages)
     app.add_url_rule("/view/<account_id>/<email_id>", "view", pages.view, methods=["GET"])
     app.add_url_rule("/<path:path>", "static_file", pages.static_file, methods=["GET"])
+    app.add_template_filter(when)
+    app.add_template_filter(day)
     errors = ErrorPages()
+    app.register_error_handler(Detour, errors.detour)
+    app.register_error_handler(FromElsewhere, errors.from_elsewhere)
     app.register_error_handler(HTTPException, errors.refused)
     app.register_error_handler(Missing, errors.missing)
     app.register_error_handler(NotFound, errors.missing)

@@ -1,6 +1,7 @@
-"""Whose request is it: Basic credentials, or the cookie of a web session.
+"""Whose request is it: Basic credentials, a Bearer token, or the cookie of a web session.
 
-Standards: RFC 7617 (Basic), RFC 6265bis section 4.1.3 (`__Host-` prefix), RFC 9110 section 11.
+Standards: RFC 7617 (Basic), RFC 6750 section 2.1 (Bearer), RFC 6265bis section 4.1.3 (`__Host-` prefix),
+RFC 9110 section 11.
 
 A cookie is sent by browsers for anybody's page, so a request that changes something and is signed by a cookie
 must say that it comes from our own origin: `Sec-Fetch-Site: same-origin`, or an `Origin` that is ours where a
@@ -9,32 +10,37 @@ browser does not send the former. A request that says neither is refused.
 
 import base64
 import binascii
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+import trio
+
 from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.base.ids import AccountId
+from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal
 from pymailcore.jmap.asgi import HttpRequest, cookies
+from pymailcore.sasl.steps import MAX_TOKEN_OCTETS, BearerToken, Credentials, Evidence
 
 SECURE_COOKIE: Final = "__Host-session"
 PLAIN_COOKIE: Final = "session"
-PROTOCOL: Final = "http"
+PROTOCOL: Final = "jmap"
+"""What the secrets are called that may be used with requests."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_TOKEN: Final = 128
-_MAX_BASIC: Final = 2_048
+_MAX_BASIC: Final = 4_096
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 
 
-class SessionDirectory(Protocol):
+class SessionDirectory(SignIn, Protocol):
     """What is needed of the directory; `directory.directory.Directory` is one."""
 
-    async def authenticate(
-        self, authentication_id: str, password: str, *, peer: str, protocol: str
-    ) -> Principal:
-        """Check a name and a password."""
-        ...
-
-    async def create_session(self, account: AccountId, *, user_agent: str, peer: str) -> str:
+    async def create_session(
+        self, account: AccountId, *, user_agent: str, peer: str, mechanism: str = "password"
+    ) -> str:
         """Begin a session and give its token."""
         ...
 
@@ -84,15 +90,16 @@ class DirectoryAuthenticator:
         self._directory = directory
 
     async def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Give the principal of a request; Basic goes before the cookie.
+        """Give the principal of a request; Basic and Bearer go before the cookie.
 
         Raises:
-            Forbidden: wrong password; a cookie without the right origin; secrets over plain HTTP from afar.
+            Forbidden: wrong password or token; a cookie without the right origin; secrets over plain HTTP
+                from afar.
             TemporaryFailure: too many attempts.
         """
         authorization = request.header(b"authorization")
         if authorization:
-            return await self._basic(request, authorization)
+            return await self._authorization(request, authorization)
         token = session_token(request)
         if not token:
             return None
@@ -111,16 +118,41 @@ class DirectoryAuthenticator:
         except TemporaryFailure:
             return True
 
-    async def _basic(self, request: HttpRequest, authorization: str) -> Principal:
-        scheme, _, encoded = authorization.partition(" ")
-        if scheme.lower() != "basic" or len(encoded) > _MAX_BASIC:
-            raise Forbidden("only Basic is known")
+    async def _authorization(self, request: HttpRequest, authorization: str) -> Principal:
+        scheme, _, given = authorization.partition(" ")
+        read = _SCHEMES.get(scheme.lower())
+        if read is None:
+            raise Forbidden("only Basic and Bearer are known")
         if not request.may_carry_secrets:
             raise Forbidden("plain HTTP")
+        evidence = read(given.strip(" "))
+        if evidence is None:
+            raise Forbidden("the credentials are malformed")
         try:
-            name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise Forbidden("not Basic credentials") from error
-        if not colon or not name or not password:
-            raise Forbidden("not Basic credentials")
-        return await self._directory.authenticate(name, password, peer=request.peer, protocol=PROTOCOL)
+            return await self._directory.authenticate(
+                evidence, peer=request.peer, protocol=PROTOCOL, mechanism=scheme.upper()
+            )
+        except (Forbidden, TemporaryFailure):
+            await trio.sleep(self._directory.failure_pause_seconds(request.peer))
+            raise
+
+
+def _basic(given: str) -> Credentials | None:
+    if len(given) > _MAX_BASIC:
+        return None
+    try:
+        name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return Credentials(name, "", password) if name and password else None
+
+
+def _bearer(given: str) -> BearerToken | None:
+    if len(given) > MAX_TOKEN_OCTETS or not _BEARER.match(given):
+        return None
+    return BearerToken("BEARER", "", given)
+
+
+_SCHEMES: Final[Mapping[str, Callable[[str], Evidence | None]]] = MappingProxyType(
+    {"basic": _basic, "bearer": _bearer}
+)

@@ -9,13 +9,29 @@ from quart import Response
 from werkzeug.exceptions import HTTPException
 
 from pymailcore.runtime.logs import get_logger
-from pymailcore.web.answers import message
+from pymailcore.web.answers import message, redirect
 
 log = get_logger()
 
 
 class Missing(Exception):
     """There is no such page; says nothing about why."""
+
+
+class Detour(Exception):
+    """Something else comes first, at another page of ours.
+
+    Attributes:
+        path: of that page.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class FromElsewhere(Exception):
+    """A form was not sent by a page of this server."""
 
 
 class ErrorPages:
@@ -55,6 +71,20 @@ class ErrorPages:
             "You are not signed in.",
             link="/login",
             link_text="Sign in",
+        )
+
+    async def detour(self, error: Detour) -> Response:
+        """Send the browser where something comes first."""
+        return redirect(error.path)
+
+    async def from_elsewhere(self, error: Exception) -> Response:  # noqa: ARG002
+        """A page for a form of another site."""
+        return await message(
+            HTTPStatus.FORBIDDEN,
+            "Nothing was done",
+            "This form was not sent from a page of this server.",
+            link="/",
+            link_text="To your mail",
         )
 
     async def unavailable(self, error: Exception) -> Response:

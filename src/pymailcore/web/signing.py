@@ -6,18 +6,23 @@ Signing in always makes a new session, so a token that somebody planted before i
 """
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
+import trio
 from quart import Response, render_template, request
 
 from pymailcore.base.errors import Forbidden, TemporaryFailure
-from pymailcore.jmap.asgi import HttpRequest
+from pymailcore.directory.errors import SecondFactorNeeded
+from pymailcore.directory.types import Principal
+from pymailcore.jmap.asgi import HttpRequest, cookies
 from pymailcore.runtime.logs import get_logger
+from pymailcore.sasl.steps import Credentials
 from pymailcore.web.answers import current_request, message, page, redirect
 from pymailcore.web.authentication import (
-    PROTOCOL,
     DirectoryAuthenticator,
     SessionDirectory,
     cookie_name,
@@ -26,7 +31,10 @@ from pymailcore.web.authentication import (
 )
 from pymailcore.web.settings import HttpSettings
 
+TOO_MANY: Final = "Too many attempts. Wait a few minutes, then try again."
 _DAY_SECONDS: Final = 86_400
+_STEP_COOKIE: Final = "second-step"
+_MAX_TICKET: Final = 2_048
 _NEXT: Final = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}\Z")
 
 log = get_logger()
@@ -67,25 +75,46 @@ class SignIn:
             return await again(HTTPStatus.FORBIDDEN, "Signing in needs an encrypted connection (https).")
         try:
             principal = await self._directory.authenticate(
-                address, password, peer=asked.peer, protocol=PROTOCOL
+                Credentials(address, "", password), peer=asked.peer, protocol="web", mechanism="FORM"
             )
+        except SecondFactorNeeded as needed:
+            response = redirect("/login/second?" + urlencode(wishes(form)))
+            self._set_ticket(response, needed.ticket, asked.https)
+            return response
         except Forbidden:
+            await self.pause(asked)
             return await again(HTTPStatus.UNAUTHORIZED, "Address or password is wrong.")
         except TemporaryFailure:
-            return await again(
-                HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts. Wait a few minutes, then try again."
-            )
+            await self.pause(asked)
+            return await again(HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
+        return await self.begin(asked, principal, form)
+
+    async def pause(self, asked: HttpRequest) -> None:
+        """Let somebody wait for the answer to an attempt that failed."""
+        await trio.sleep(self._directory.failure_pause_seconds(asked.peer))
+
+    async def begin(self, asked: HttpRequest, principal: Principal, form: Mapping[str, str]) -> Response:
+        """Begin the session of somebody who has shown all that was asked of him, and go on."""
         previous = session_token(asked)
         if previous:
             await self._directory.end_session(previous)
         token = await self._directory.create_session(
-            principal.account, user_agent=asked.header(b"user-agent")[:200], peer=asked.peer
+            principal.account,
+            user_agent=asked.header(b"user-agent")[:200],
+            peer=asked.peer,
+            mechanism=principal.mechanism,
         )
-        response = redirect(target)
+        response = redirect(local_path(form.get("next", "")))
         days = self._settings.stay_signed_in_days if form.get("stay") else 0
         self._set_cookie(response, token, asked.https, max_age=days * _DAY_SECONDS or None)
+        if ticket_of(asked):
+            self._set_ticket(response, "", asked.https)
         log.info("signed in", account=principal.account, peer=asked.peer)
         return response
+
+    async def begin_again(self) -> Response:
+        """The page to sign in, for one who was too slow with the second step."""
+        return await self._login(HTTPStatus.UNAUTHORIZED, "That took too long. Sign in again.")
 
     async def logout(self) -> Response:
         """End the session on the server and in the browser."""
@@ -113,6 +142,22 @@ class SignIn:
             samesite="Lax",
         )
 
+    def _set_ticket(self, response: Response, ticket: str, https: bool) -> None:
+        """Give the browser what it brings to the second step; only the browser that gave the password has it.
+
+        Args:
+            ticket: empty to take it back.
+        """
+        response.set_cookie(
+            _ticket_cookie(https),
+            ticket,
+            max_age=None if ticket else 0,
+            path="/",
+            secure=https,
+            httponly=True,
+            samesite="Strict",
+        )
+
     async def _login(
         self, status: int = HTTPStatus.OK, error: str = "", *, target: str = "/", address: str = ""
     ) -> Response:
@@ -126,6 +171,22 @@ class SignIn:
             return await self._authenticator.authenticate(asked) is not None
         except (Forbidden, TemporaryFailure):
             return False
+
+
+def ticket_of(asked: HttpRequest) -> str:
+    """What the browser has of the first step, or the empty string."""
+    ticket = cookies(asked.headers).get(_ticket_cookie(asked.https), "")
+    return ticket if len(ticket) <= _MAX_TICKET else ""
+
+
+def wishes(form: Mapping[str, str]) -> dict[str, str]:
+    """What was asked for at the first step: where to go on to, and whether to stay signed in."""
+    found = {"next": local_path(form.get("next", ""))}
+    return found | {"stay": "1"} if form.get("stay") else found
+
+
+def _ticket_cookie(https: bool) -> str:
+    return f"__Host-{_STEP_COOKIE}" if https else _STEP_COOKIE
 
 
 def local_path(text: str) -> str:

@@ -28,6 +28,7 @@ from pymailcore.runtime.logs import configure, get_logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.privileges import drop_privileges
 from pymailcore.runtime.serve import Acceptor
+from pymailcore.runtime.shared_counters import SharedCounters
 from pymailcore.runtime.sockets import allow_many_files
 from pymailcore.runtime.tls import TlsContexts, TlsMaterial
 
@@ -90,6 +91,7 @@ class Worker:
             sockets=[_inherit(descriptor) for descriptor in start.sockets],
             metrics_socket=metrics_socket,
             gather=self._gather,
+            counters=SharedCounters.inherit(start.counters) if start.counters >= 0 else None,
         )
 
     async def _serve(self, context: Context) -> None:
@@ -162,7 +164,7 @@ def reload(context: Context, app: App, settings: control.Settings) -> None:
 
 def material_of(settings: control.Settings) -> TlsMaterial:
     """The certificate and key that the supervisor sent."""
-    return TlsMaterial(settings.certificate, settings.key, settings.self_signed)
+    return TlsMaterial(settings.certificate, settings.key, settings.self_signed, settings.client_authorities)
 
 
 def _inherit(descriptor: int) -> trio.socket.SocketType:

@@ -250,14 +250,14 @@ async def test_what_is_shared_on_the_server_is_the_administrators(world: ImapWor
         assert (await client.command('SETMETADATA "" (/shared/comment "x")')).code == "NOPERM"
         assert (await client.command('SETMETADATA "" (/private/a "x" /shared/b "x")')).code == "NOPERM"
         assert await client.ok('GETMETADATA "" (/private/a)') == [b'METADATA "" (/private/a NIL)']
-    world.directory.admin = True
+    world.directory.administrator = True
     async with await world.log_in() as client:
         await put(client, "", shared_comment=b"closed on Monday", private_comment=b"mine")
         assert (await client.command('SETMETADATA "" (/shared/admin "tel:1")')).code == "NOPERM"
     await add_account(world.store, OTHER, "other@example.test")
     await add_account(world.store, AccountId(3), "x@example.org", TenantId(DEFAULT_TENANT + 1))
     world.directory.account = OTHER
-    world.directory.admin = False
+    world.directory.administrator = False
     async with await world.log_in() as client:
         assert await client.ok('GETMETADATA "" (DEPTH infinity) (/shared /private)') == [
             b'METADATA "" (/shared/admin "mailto:postmaster@example.test" /shared/comment "closed on Monday")'
@@ -280,7 +280,7 @@ async def test_the_administrator_can_be_anywhere(world: ImapWorld) -> None:
 async def test_filters_are_kept_and_used(world: ImapWorld) -> None:
     """RFC 5466 sections 3.1 and 3.2: the private one before the shared one."""
     await filled(world)
-    world.directory.admin = True
+    world.directory.administrator = True
     async with await world.log_in("INBOX") as client:
         await client.ok(f'SETMETADATA "" ({HOME}on-the-road "OR SEEN FROM \\"joe\\"")')
         await client.ok('SETMETADATA "" (/shared/filters/values/on-the-road {})', b"NOT ALL")
@@ -296,7 +296,7 @@ async def test_filters_are_kept_and_used(world: ImapWorld) -> None:
         assert (await client.command("SEARCH FILTER new")).code == "UNDEFINED-FILTER on-the-road"
         await put(client, "INBOX", private_filters_values_here=b"OR SEEN")  # of a Mailbox: only a text
         assert (await client.command("UID SEARCH FILTER here")).code == "UNDEFINED-FILTER here"
-    world.directory.admin = False
+    world.directory.administrator = False
     async with await world.log_in() as client:
         assert (await client.command('SETMETADATA "" (/shared/filters/values/a "ALL")')).code == "NOPERM"
 

@@ -12,7 +12,7 @@ from pymailcore.imap.commands import searching
 from pymailcore.imap.commands.searching import Progress, in_progress
 from pymailcore.imap.settings import ImapSettings
 
-QUICK = ImapSettings(failed_login_pause_seconds=0.0, search_progress_seconds=0.02)
+QUICK = ImapSettings(search_progress_seconds=0.02)
 
 
 @dataclass

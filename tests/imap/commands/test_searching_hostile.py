@@ -20,7 +20,7 @@ MAILS = 240
 SECONDS = 2.0
 """The deadline of a search here."""
 
-HASTY = ImapSettings(search_seconds=SECONDS, failed_login_pause_seconds=0.0)
+HASTY = ImapSettings(search_seconds=SECONDS)
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

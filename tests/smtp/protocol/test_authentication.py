@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.smtp import OPTIONS
+from tests.support.smtp import OFFER, OPTIONS
 
 from pymailcore.sasl.steps import Credentials
 from pymailcore.smtp.protocol import reply
@@ -10,7 +10,7 @@ from pymailcore.smtp.protocol.commands import CommandRefused
 from pymailcore.smtp.protocol.events import Authenticate
 from pymailcore.smtp.protocol.reply import Reply
 
-LOGIN = replace(OPTIONS, mechanisms=("PLAIN", "LOGIN"))
+LOGIN = replace(OPTIONS, offer=OFFER)
 TIM = Credentials("tim", "", "tanstaaf")
 
 
@@ -70,5 +70,5 @@ def test_what_is_not_offered_is_refused() -> None:
         Exchange.begin(b"PLAIN", replace(OPTIONS, starttls=True))
     assert refused.value.reply == reply.TLS_REQUIRED
     with pytest.raises(CommandRefused) as refused:
-        Exchange.begin(b"LOGIN", replace(OPTIONS, mechanisms=("PLAIN",)))
+        Exchange.begin(b"SCRAM-SHA-256-PLUS", LOGIN)
     assert refused.value.reply == reply.UNKNOWN_MECHANISM

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.smtp import OPTIONS
+from tests.support.smtp import OFFER, OPTIONS
 
 from pymailcore.base.address import Address
 from pymailcore.smtp.protocol import events, reply
@@ -77,7 +77,7 @@ def test_what_is_no_path_is_refused(path: bytes) -> None:
 
 def test_mail_has_its_parameters() -> None:
     """RFC 1870 section 6, RFC 6152 section 2, RFC 6531 section 3.4, RFC 4954 section 5."""
-    login = replace(OPTIONS, mechanisms=("PLAIN",))
+    login = replace(OPTIONS, offer=OFFER)
     arguments = b"FROM:<b@host.example> SIZE=7  body=8BITMIME SMTPUTF8 AUTH=<>"
     assert parse_mail(arguments, login) == events.Mail(B, 7, eight_bit=True, smtputf8=True)
     assert parse_mail(b"from:<> BODY=7bit", OPTIONS) == events.Mail(None)

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from tests.support.smtp import OPTIONS
+from tests.support.smtp import OFFER, OPTIONS
 
 from pymailcore.smtp.protocol.options import ServerOptions
 
@@ -20,4 +20,5 @@ def test_what_always_works_is_announced() -> None:
 def test_what_depends_is_announced_when_it_works() -> None:
     """RFC 3207 section 4, RFC 4954 section 3."""
     assert "STARTTLS" in keywords(replace(OPTIONS, starttls=True))
-    assert "AUTH PLAIN LOGIN" in keywords(replace(OPTIONS, mechanisms=("PLAIN", "LOGIN")))
+    offered = keywords(replace(OPTIONS, offer=OFFER))
+    assert "AUTH SCRAM-SHA-256 OAUTHBEARER XOAUTH2 PLAIN LOGIN" in offered

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.smtp import ENVELOPE, OPTIONS, codes, decide, feed, opened, take_events
+from tests.support.smtp import ENVELOPE, OFFER, OPTIONS, codes, decide, feed, opened, take_events
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
@@ -16,7 +16,7 @@ from pymailcore.smtp.protocol.states import State
 
 A = Address("a", "client.example")
 B = Address("b", "host.example")
-LOGIN = replace(OPTIONS, mechanisms=("PLAIN", "LOGIN"), starttls=True)
+LOGIN = replace(OPTIONS, offer=OFFER, starttls=True)
 DIALOGUE = ENVELOPE + b"DATA\r\nSubject: hi\r\n\r\n..dot\r\n.\r\nQUIT\r\n"
 
 # What brings a new core into each state in which it reads.

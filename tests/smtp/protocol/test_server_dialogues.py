@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import dialogue
-from tests.support.smtp import OPTIONS, take_events
+from tests.support.smtp import OFFER, OPTIONS, take_events
 
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import State
@@ -22,7 +22,7 @@ def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
     options = replace(
         OPTIONS,
         starttls="starttls" in script.words,
-        mechanisms=("PLAIN", "LOGIN") if "login" in script.words else (),
+        offer=OFFER if "login" in script.words else OPTIONS.offer,
         max_message_octets=20 if "small" in script.words else OPTIONS.max_message_octets,
     )
     protocol = SmtpServerProtocol(options)

@@ -12,6 +12,11 @@ from pymailcore.store.backup.tables import Table, schema_tables
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.types import FlagChange, Row, Transaction
 
+_ALIAS = (
+    "INSERT INTO addresses (address, target_account, target_address, kind, display, created_ms)"
+    " VALUES ('a', ?1, ?2, 'alias', 'A', 0)"
+)
+
 
 class Rows:
     """Keeps what comes."""
@@ -41,7 +46,7 @@ async def some_mail(opened: Opened) -> None:
 
     async def addresses(tx: Transaction) -> None:
         for account, address in ((1, None), (None, "x@example.org"), (2, None)):
-            await tx.run("INSERT INTO addresses VALUES ('a', ?1, ?2, 'alias', 'A', 0)", account, address)
+            await tx.run(_ALIAS, account, address)
 
     await opened.store.database.write(addresses)
 

@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.store.test_migrate import BEFORE_THE_DIRECTORY
 from tests.support.postgres import cluster
 from tests.support.searching import index_all
 from tests.support.stores import a_message, counted_ids, opened_store, small_settings
 
-from pymailcore.store.migrate import VERSION, NewerDatabase
+from pymailcore.store import migrate as migrations_of
+from pymailcore.store.migrate import VERSION, NewerDatabase, migrations
 from pymailcore.store.opening import dry_run, open_store
+from pymailcore.store.postgres.database import PostgresDatabase
+from pymailcore.store.postgres.opening import address
 from pymailcore.store.query import Contains, Field
 from pymailcore.store.settings import StoreSettings
-from pymailcore.store.types import Transaction
+from pymailcore.store.types import Row, Transaction
 
 
 async def test_many_open_an_empty_database_at_once(tmp_path: Path) -> None:
@@ -82,3 +86,52 @@ async def test_a_database_that_a_newer_version_changed_is_left_alone(tmp_path: P
         with pytest.raises(NewerDatabase, match="schema 99"):
             async with opened_store(tmp_path / "data", metadata=url):
                 pass
+
+
+async def test_administrators_become_operators_and_all_know_their_domain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory came with schema 4."""
+    with cluster().database() as url:
+        older = migrations()[:3]
+        with monkeypatch.context() as patch:
+            patch.setattr(migrations_of, "migrations", lambda: older)
+            assert await _prepare(tmp_path, url) == [1, 2, 3]
+        cluster().ask(BEFORE_THE_DIRECTORY, url.rpartition("/")[2].partition("?")[0])
+        assert await _prepare(tmp_path, url) == list(range(4, VERSION + 1))
+        async with opened_store(tmp_path / "data", metadata=url) as opened:
+
+            async def work(tx: Transaction) -> list[Row]:
+                return [
+                    *await tx.rows("SELECT account, role, scope, scope_id, created_ms FROM role_grants"),
+                    *await tx.rows(
+                        "SELECT id, domain, state, kind FROM accounts WHERE id > 900 AND id < 910 ORDER BY id"
+                    ),
+                    *await tx.rows(
+                        "SELECT domain FROM addresses WHERE target_account = 901 ORDER BY address"
+                    ),
+                    *await tx.rows("SELECT id, name, state FROM tenants"),
+                ]
+
+            assert [tuple(row) for row in await opened.store.database.read(work)] == [
+                (901, "operator", "installation", 0, 5),
+                (901, 10, "active", "personal"),
+                (902, 11, "active", "personal"),
+                (903, 10, "active", "personal"),
+                (10,),
+                (0,),
+                (1, "default", "active"),
+            ]
+
+
+async def _prepare(data: Path, url: str) -> list[int]:
+    settings = StoreSettings(data=data, metadata=url)
+
+    def nothing(*_: object) -> None:
+        """Nobody listens."""
+
+    database = PostgresDatabase(address(settings), settings, notify=nothing, heard=nothing, missed=nothing)
+    try:
+        return await database.prepare()
+    finally:
+        await database.close()

@@ -13,9 +13,19 @@ from pymailcore.imap.errors import UNAVAILABLE
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.responses import Status, bad, bye, no, ok, string
 from pymailcore.imap.session import Session
-from pymailcore.sasl.registry import MECHANISMS, new_mechanism
-from pymailcore.sasl.steps import Challenge, Credentials, Failed, Step
+from pymailcore.sasl.steps import (
+    Challenge,
+    Credentials,
+    Evidence,
+    Failed,
+    Mechanism,
+    NeedKeys,
+    ScramKeys,
+    Step,
+    Succeeded,
+)
 
+PROTOCOL: Final = "imap"
 BEFORE_LOGIN: Final = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
 AFTER_LOGIN: Final = (
     BEFORE_LOGIN
@@ -36,9 +46,8 @@ def capabilities(session: Session) -> bytes:
     names = [BEFORE_LOGIN]
     if session.may_start_tls:
         names.append(b"STARTTLS")
-    if session.may_log_in:
-        names += [b"AUTH=" + name.encode("ascii") for name in MECHANISMS]
-    else:
+    names += [b"AUTH=" + name.encode("ascii") for name in session.offer.names]
+    if not session.offer.takes_passwords:
         names.append(b"LOGINDISABLED")
     return b" ".join(names)
 
@@ -88,63 +97,109 @@ async def start_tls(session: Session, _command: c.StartTls) -> Status:
 
 async def login(session: Session, command: c.Login) -> Status:
     """LOGIN."""
-    if not session.may_log_in:
+    if not session.offer.takes_passwords:
         return _PRIVACY
-    return await _check(session, Credentials(command.user, "", command.password))
+    session.mechanism_name = "LOGIN"
+    refusal = await _check(session, Credentials(command.user, "", command.password))
+    return _welcome(session) if refusal is None else refusal
 
 
 async def authenticate(session: Session, command: c.Authenticate) -> Status | None:
     """AUTHENTICATE; None while the client is asked for more."""
-    if not session.may_log_in:
+    if not session.offer.names:
         return _PRIVACY
-    session.mechanism = new_mechanism(command.mechanism)
+    session.mechanism_name = command.mechanism
+    session.refusal = session.proven = None
+    session.mechanism = session.offer.begin(command.mechanism)
     if session.mechanism is None:
         return no("Unknown mechanism", b"CANNOT")
-    return await _take(session, session.mechanism.start(command.initial))
+    return await _follow(session, session.mechanism, session.mechanism.start(command.initial))
 
 
 async def respond(session: Session, octets: bytes) -> Status | None:
     """Take a response of the client; None while it is asked for more."""
+    if session.refusal is not None:
+        return session.refusal
     if session.mechanism is None:
         raise RuntimeError("a response outside of an exchange")
-    return await _take(session, session.mechanism.respond(octets))
+    return await _follow(session, session.mechanism, session.mechanism.respond(octets))
 
 
-async def _take(session: Session, step: Step) -> Status | None:
-    if isinstance(step, Challenge):
-        session.protocol.challenge(step.octets)
-        return None
-    session.mechanism = None
-    if isinstance(step, Failed):
-        return await _fail(session, _WRONG)
-    return await _check(session, step)
+async def _follow(session: Session, mechanism: Mechanism, step: Step) -> Status | None:
+    """Do what a step of the exchange asks for."""
+    match step:
+        case Challenge(octets):
+            session.protocol.challenge(octets)
+            return None
+        case NeedKeys():
+            keys = await _keys(session, step)
+            return (
+                keys if isinstance(keys, Status) else await _follow(session, mechanism, mechanism.keys(keys))
+            )
+        case Failed(_, octets):
+            return _refuse(session, octets, session.refusal or await _fail(session))
+        case Succeeded():
+            return _welcome(session)
+    session.refusal = await _check(session, step)
+    outcome = mechanism.accept() if session.refusal is None else mechanism.refuse()
+    return await _follow(session, mechanism, outcome)
 
 
-async def _check(session: Session, credentials: Credentials) -> Status:
-    if credentials.authorization_id not in ("", credentials.authentication_id):
-        return await _fail(session, no("You cannot act for others", b"AUTHORIZATIONFAILED"))
+def _refuse(session: Session, octets: bytes | None, status: Status) -> Status | None:
+    """End an exchange, once the client has been told why if the mechanism has words for it."""
+    if octets is None or session.farewell is not None:
+        return status
+    session.refusal = status
+    session.protocol.challenge(octets, cancelled=status)
+    return None
+
+
+async def _keys(session: Session, need: NeedKeys) -> ScramKeys | Status:
     try:
-        principal = await session.services.directory.authenticate(
-            credentials.authentication_id, credentials.password, peer=session.peer, protocol="imap"
+        return await session.services.directory.scram_keys(need, peer=session.peer, protocol=PROTOCOL)
+    except TemporaryFailure as fault:
+        return _put_off(session, fault)
+
+
+async def _check(session: Session, evidence: Evidence) -> Status | None:
+    """Put evidence to the directory; gives why it is refused, or None."""
+    try:
+        session.proven = await session.services.directory.authenticate(
+            evidence,
+            peer=session.peer,
+            protocol=PROTOCOL,
+            certificate=session.certificate,
+            mechanism=session.mechanism_name,
         )
     except Forbidden:
-        return await _fail(session, _WRONG)
+        return await _fail(session)
     except TemporaryFailure as fault:
-        session.log.warning("login not possible", fault=repr(fault))
-        session.services.metrics.logins.labels("imap", "throttled").inc()
-        return UNAVAILABLE
-    session.principal = principal
+        return _put_off(session, fault)
+    return None
+
+
+def _welcome(session: Session) -> Status:
+    """The client has logged in."""
+    principal = session.principal = session.proven
+    if principal is None:
+        raise RuntimeError("an exchange succeeded and nobody was proven")
     session.services.metrics.logins.labels("imap", "ok").inc()
-    session.log.info("logged in", account=principal.name)
+    session.log.info("logged in", account=principal.name, mechanism=session.mechanism_name)
     return ok("Logged in", b"CAPABILITY " + AFTER_LOGIN)
 
 
-async def _fail(session: Session, status: Status) -> Status:
+def _put_off(session: Session, fault: TemporaryFailure) -> Status:
+    session.log.warning("login not possible", fault=repr(fault))
+    session.services.metrics.logins.labels("imap", "throttled").inc()
+    return UNAVAILABLE
+
+
+async def _fail(session: Session) -> Status:
     """Answer a failed login late, and end the connection after a few."""
     session.failed_logins += 1
     session.services.metrics.logins.labels("imap", "wrong").inc()
     session.log.info("login failed", failures=session.failed_logins)
-    await trio.sleep(session.settings.failed_login_pause_seconds * session.failed_logins)
+    await trio.sleep(session.services.directory.failure_pause_seconds(session.peer))
     if session.failed_logins >= session.settings.failed_logins:
         session.farewell = bye("Too many failed logins")
-    return status
+    return _WRONG

@@ -73,7 +73,7 @@ async def set_metadata(session: Session, command: c.SetMetadata) -> Status:
     sharing, account = session.store.sharing, session.account
     largest = sharing.annotation_limits.octets
     if place is None:
-        refused = _refused_by_server(session, changes, min(largest, MAX_FILTER_OCTETS))
+        refused = await _refused_by_server(session, changes, min(largest, MAX_FILTER_OCTETS))
         if refused is not None:
             return refused
     try:
@@ -165,11 +165,14 @@ def _too_large(largest: int) -> Status:
     return no("The value is too large", b"METADATA MAXSIZE %d" % largest)
 
 
-def _refused_by_server(
+async def _refused_by_server(
     session: Session, changes: Mapping[str, bytes | None], largest_filter: int
 ) -> Status | None:
     """Why annotations of the server cannot be set, if they cannot."""
-    if ADMIN in changes or (any(name.startswith(SHARED) for name in changes) and not session.whose.admin):
+    if ADMIN in changes:
+        return NOPERM
+    shared = any(name.startswith(SHARED) for name in changes)
+    if shared and not await session.services.directory.administers(session.whose):
         return NOPERM
     for name, value in changes.items():
         home = next((home for home in FILTER_ENTRIES if name.startswith(home)), None)

@@ -21,9 +21,10 @@ async def select(session: Session, command: c.Select) -> Status:
     found = await session.mailbox(command.mailbox)
     notice = session.services.hub.current(session.account)
     snapshot = await session.store.snapshot(session.account, found.id)
-    view = View(snapshot, read_only=command.read_only)
+    read_only = command.read_only or session.may_only_read
+    view = View(snapshot, read_only=read_only)
     session.select(view, notice)
-    permanent = b"" if command.read_only else DEFINED + b" \\*"
+    permanent = b"" if read_only else DEFINED + b" \\*"
     unseen = snapshot.first_unseen
     await session.send(
         b"* FLAGS (%b)\r\n%b* OK [PERMANENTFLAGS (%b)] Kept\r\n%b"
@@ -37,7 +38,7 @@ async def select(session: Session, command: c.Select) -> Status:
             snapshot.mailbox.uid_next,
         )
     )
-    return ok("Examined", b"READ-ONLY") if command.read_only else ok("Selected", b"READ-WRITE")
+    return ok("Examined", b"READ-ONLY") if read_only else ok("Selected", b"READ-WRITE")
 
 
 async def check(_session: Session, _command: c.Check) -> Status:

@@ -102,6 +102,7 @@ _AFTER_OK: Final[dict[type[object], State]] = {
 }
 BAD_CHARSET: Final = b"BADCHARSET (%b)" % CHARSETS
 UNKNOWN_CHARSET: Final = no("Strings are not in a charset that is known", BAD_CHARSET)
+_CANCELLED: Final = bad("Authentication cancelled")
 _WRONG_STATE: Final = {
     State.NOT_AUTHENTICATED: bad("Log in first"),
     State.AUTHENTICATED: bad("Not now: no mailbox is selected, or you are logged in already"),
@@ -135,6 +136,7 @@ class ImapServerProtocol:
         self._tag = b"*"
         self._command: c.Command | None = None
         self._pending: Event | None = None
+        self._cancelled = _CANCELLED
         self._faults = 0
         self._commands = 0
         self._out: list[bytes] = []
@@ -176,8 +178,11 @@ class ImapServerProtocol:
         """Say something untagged: whole responses, line ends included."""
         self._out.append(octets)
 
-    def challenge(self, octets: bytes) -> None:
+    def challenge(self, octets: bytes, *, cancelled: Status = _CANCELLED) -> None:
         """Answer AUTHENTICATE or a response with a challenge.
+
+        Args:
+            cancelled: how the command ends when the client gives up.
 
         Raises:
             LocalProtocolError: no exchange is under way.
@@ -186,6 +191,7 @@ class ImapServerProtocol:
             raise LocalProtocolError("a challenge outside of AUTHENTICATE")
         self._pending = None
         self._mode = _Mode.SASL
+        self._cancelled = cancelled
         self._out.append(b"+ %b\r\n" % encode(octets))
 
     def idle(self) -> None:
@@ -349,7 +355,7 @@ class ImapServerProtocol:
         octets = None if line == CANCEL else decode(line)
         if octets is not None:
             return SaslResponse(octets)
-        self._finish(bad("Authentication cancelled" if line == CANCEL else "Response is not base64"))
+        self._finish(self._cancelled if line == CANCEL else bad("Response is not base64"))
         return _Step.AGAIN
 
     def _next_done(self) -> Event | _Step:

@@ -86,7 +86,7 @@ def parse_mail(arguments: bytes, options: ServerOptions) -> events.Mail:
 def _check_parameter(keyword: bytes, value: bytes, options: ServerOptions) -> None:
     if keyword == b"SMTPUTF8":
         sound = not value
-    elif keyword == b"AUTH" and options.mechanisms:
+    elif keyword == b"AUTH" and options.offer.names:
         # RFC 4954 section 5 lets us drop what it says: we trust nobody to speak for others.
         sound = _XTEXT.match(value) is not None
     else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.sasl.steps import Credentials
+from pymailcore.sasl.steps import Evidence, NeedKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,22 @@ class StartTls:
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticate:
-    """The SASL exchange has given credentials."""
+class KeysNeeded:
+    """The SASL exchange waits for the keys of a name: answered with `give_keys`, or a refusal."""
 
     mechanism: str
-    credentials: Credentials
+    need: NeedKeys
 
 
-Answerable = Opened | Hello | Mail | Recipient | DataRequested | MailDataEnd | StartTls | Authenticate
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """The SASL exchange has said who logs in, and proved it or given what proves it."""
+
+    mechanism: str
+    evidence: Evidence
+
+
+Answerable = (
+    Opened | Hello | Mail | Recipient | DataRequested | MailDataEnd | StartTls | KeysNeeded | Authenticate
+)
 Event = Answerable | MailData | MailDataAborted

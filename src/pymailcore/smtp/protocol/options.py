@@ -5,6 +5,7 @@ Standards: RFC 5321 sections 4.1.1.1 and 4.5.3.1; RFC 1870, 2034, 2920, 3207, 49
 
 from dataclasses import dataclass
 
+from pymailcore.sasl.registry import NOTHING, Offer
 from pymailcore.smtp.protocol.reply import Reply
 
 
@@ -22,7 +23,7 @@ class ServerOptions:
         junk_commands: EHLO, NOOP, RSET, VRFY, HELP and repeated recipients between two messages; each one
             more is an error.
         starttls: STARTTLS can be had.
-        mechanisms: SASL mechanisms in force; AUTH is not announced without one.
+        offer: how a client may log in; AUTH is not announced without a mechanism.
         encrypted: the octets come out of TLS.
     """
 
@@ -34,7 +35,7 @@ class ServerOptions:
     hard_errors: int = 20
     junk_commands: int = 100
     starttls: bool = False
-    mechanisms: tuple[str, ...] = ()
+    offer: Offer = NOTHING
     encrypted: bool = False
 
     @property
@@ -55,8 +56,8 @@ class ServerOptions:
         ]
         if self.starttls:
             keywords.append("STARTTLS")
-        if self.mechanisms:
-            keywords.append("AUTH " + " ".join(self.mechanisms))
+        if self.offer.names:
+            keywords.append("AUTH " + " ".join(self.offer.names))
         return Reply(250, "", "\n".join(keywords))
 
     @property

@@ -23,8 +23,9 @@ from typing import ClassVar, Final
 
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.sasl import wire
+from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import commands, events, reply
-from pymailcore.smtp.protocol.authentication import Exchange
+from pymailcore.smtp.protocol.authentication import Exchange, Turn
 from pymailcore.smtp.protocol.commands import CommandRefused
 from pymailcore.smtp.protocol.lines import LineBuffer, LineTooLong
 from pymailcore.smtp.protocol.options import ServerOptions
@@ -133,8 +134,21 @@ class SmtpServerProtocol:
             self.answer(standard)
         elif isinstance(event, events.Hello):
             self.answer(self._options.extended_hello if event.extended else self._options.plain_hello)
+        elif isinstance(event, events.KeysNeeded):
+            raise LocalProtocolError("keys are answered with give_keys")
         else:
             self.answer(self._options.greeting)
+
+    def give_keys(self, keys: ScramKeys) -> None:
+        """Answer `KeysNeeded`.
+
+        Raises:
+            LocalProtocolError: nobody needs keys.
+        """
+        if not isinstance(self._pending, events.KeysNeeded) or self._exchange is None:
+            raise LocalProtocolError("no exchange needs keys")
+        self._pending = None
+        self._follow(self._exchange.keys(keys))
 
     def answer(self, answer: Reply) -> None:
         """Reply to the event last taken, and move to the state that follows.
@@ -146,6 +160,8 @@ class SmtpServerProtocol:
         if event is None:
             raise LocalProtocolError("no event waits for an answer")
         self._pending = None
+        if isinstance(event, events.Authenticate) and self._concluding(answer):
+            return
         self._out.append(answer.encode())
         table = AFTER_ACCEPT if answer.positive else AFTER_REFUSE
         self.state = table.get(type(event), self.state)
@@ -199,6 +215,7 @@ class SmtpServerProtocol:
             refusal = reply.BAD_LINE
         if responding:
             self.state = State.READY
+            refusal = self._lost(refusal)
         raise CommandRefused(refusal)
 
     def _take_command(self, line: bytes) -> events.Event | None:
@@ -262,17 +279,41 @@ class SmtpServerProtocol:
 
     def _take_response(self, line: bytes) -> events.Event | None:
         self.state = State.READY  # also when the exchange fails
-        if self._exchange is None:
+        exchange = self._exchange
+        if exchange is None:
             raise CommandRefused(reply.BAD_SEQUENCE)
-        return self._follow(self._exchange.respond(line))
-
-    def _follow(self, step: events.Authenticate | bytes) -> events.Event | None:
-        if isinstance(step, events.Authenticate):
+        concluded = exchange.outcome is not None
+        step = exchange.respond(line)
+        if concluded and isinstance(step, bytes):
             self._exchange = None
+            self._authenticated = True
+            self._out.append(step)
+            return None
+        return self._follow(step)
+
+    def _follow(self, step: Turn) -> events.Event | None:
+        if not isinstance(step, bytes):
             return self._ask(step)
         self._out.append(step)
         self.state = State.AUTH
         return None
+
+    def _concluding(self, answer: Reply) -> bool:
+        """Whether a last challenge has to be answered before the reply to AUTH can be given."""
+        exchange = self._exchange
+        challenge = None if exchange is None or answer.code == 421 else exchange.conclude(answer)
+        if challenge is None:
+            self._exchange = None
+            return False
+        self._out.append(challenge)
+        self.state = State.AUTH
+        return True
+
+    def _lost(self, refusal: Reply) -> Reply:
+        """Forget the exchange; one that the role has accepted already takes the conversation with it."""
+        exchange, self._exchange = self._exchange, None
+        accepted = exchange is not None and exchange.outcome is not None and exchange.outcome.positive
+        return reply.AUTH_UNFINISHED if accepted else refusal
 
     def _simple(self, verb: bytes, arguments: bytes) -> None:
         if verb == b"VRFY" and not arguments:
@@ -331,7 +372,9 @@ class SmtpServerProtocol:
 
     def _refuse(self, refusal: Reply) -> None:
         self._out.append(refusal.encode())
-        if refusal.permanent:
+        if refusal.code == 421:
+            self.state = State.CLOSED
+        elif refusal.permanent:
             self._count_error()
 
     def _count_junk(self, *, most: int = 0) -> None:

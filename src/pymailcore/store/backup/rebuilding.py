@@ -51,6 +51,8 @@ def _new_database(path: Path, schema: int) -> apsw.Connection:
             if number <= schema:
                 connection.execute(sql)
                 connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
+        for table in schema_tables(schema):
+            connection.execute(f"DELETE FROM {table.name}")  # noqa: S608 - what migrations put in is in the backup
     return connection
 
 

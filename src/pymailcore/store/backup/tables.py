@@ -11,7 +11,12 @@ import apsw
 from pymailcore.store.migrate import VERSION, migrations
 
 _KEYS: Final = {
-    "addresses": ("address", "coalesce(target_account, 0)", "coalesce(target_address, '')"),
+    "addresses": (
+        "address",
+        "coalesce(target_account, 0)",
+        "coalesce(target_address, '')",
+        "coalesce(group_id, 0)",
+    ),
     "removed": ("account", "kind", "modseq", "id"),
 }
 """Tables without a primary key: what makes their rows different from each other."""

@@ -72,17 +72,15 @@ async def ensure_first_tenant(database: Database) -> None:
         await database.write(lambda tx: ensure_tenant(tx, DEFAULT_TENANT, key))
 
 
-async def create(tx: Transaction, account: AccountId, tenant: TenantId, given: Foundation) -> None:
-    """Give an account, whose row is there, its Mailboxes.
-
-    Raises:
-        NotFound: there is no such account row.
-    """
-    await ensure_tenant(tx, tenant, given.tenant_key)
-    await mailboxes.create_defaults(tx, account, given.ids, given.now_ms)
-    row = await tx.row("SELECT modseq FROM accounts WHERE id = ?1", account)
-    if row is not None:
-        tx.announce(account, row[0])
+async def create(tx: Transaction, made: Sequence[tuple[AccountId, TenantId, Foundation]]) -> None:
+    """Give new accounts, whose rows are there, their Mailboxes."""
+    keys = {tenant: given for _, tenant, given in reversed(made)}
+    for tenant, given in sorted(keys.items(), key=lambda pair: pair[0]):
+        await ensure_tenant(tx, tenant, given.tenant_key)
+    now_ms = max((given.now_ms for _, _, given in made), default=0)
+    modseq = await mailboxes.create_defaults(tx, [(one, given.ids) for one, _, given in made], now_ms)
+    for account, _, _ in made:
+        tx.announce(account, modseq)
 
 
 async def tenant_of(tx: Transaction, account: AccountId) -> TenantId:

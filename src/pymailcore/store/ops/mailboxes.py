@@ -83,17 +83,32 @@ def checked_path(path: str) -> str:
     return path
 
 
-async def create_defaults(tx: Transaction, account: AccountId, ids: Sequence[int], now_ms: int) -> None:
-    """Give a new account the Mailboxes with their roles.
+async def create_defaults(
+    tx: Transaction, accounts: Sequence[tuple[AccountId, Sequence[int]]], now_ms: int
+) -> int:
+    """Give new accounts, in which nothing was done yet, the Mailboxes with their roles; gives their modseq.
 
     Args:
-        ids: one for each of `DEFAULTS`.
+        accounts: each with one id for each of `DEFAULTS`.
     """
-    await tx.lock("accounts", (account,))
-    for id_, (path, role, sort_order) in zip(ids, DEFAULTS, strict=True):
-        modseq, validity = await _tick(tx, account, now_ms)
-        await _insert(tx, account, id_, None, path, role, sort_order, True, validity, modseq)
-    await _count(tx, account, len(DEFAULTS))
+    count, validity = len(DEFAULTS), now_ms // 1000
+    await tx.run_many(
+        "UPDATE accounts SET modseq = ?2, mailbox_modseq = ?2, last_uid_validity = ?3, used_mailboxes = ?2"
+        " WHERE id = ?1",
+        [(account, count, validity + count - 1) for account, _ in accounts],
+    )
+    rows = [
+        (id_, account, path, role, sort_order, validity + place, place + 1)
+        for account, ids in accounts
+        for place, (id_, (path, role, sort_order)) in enumerate(zip(ids, DEFAULTS, strict=True))
+    ]
+    await tx.run_many(
+        "INSERT INTO mailboxes (id, account, path, role, sort_order, subscribed, uid_validity,"
+        " highest_modseq, created_modseq, changed_modseq, counts_modseq)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?7, ?7, ?7)",
+        rows,
+    )
+    return count
 
 
 async def list_all(tx: Transaction, account: AccountId) -> list[Mailbox]:

@@ -121,42 +121,42 @@ async def of_account(tx: Transaction, account: AccountId) -> tuple[Quota, Quota]
     return Quota(*row[:3]), Quota(*row[3:])
 
 
-async def change(tx: Transaction, scope: str, name: str, changes: Mapping[str, int | None]) -> None:
+async def of(tx: Transaction, scope: str, id_: int) -> tuple[Quota, Quota]:
+    """The limits of an account, a domain or a tenant and what it holds; of the latter two as counted last.
+
+    Raises:
+        NotFound: no such account.
+    """
+    if scope == "account":
+        return await of_account(tx, AccountId(id_))
+    row = await tx.row(
+        "SELECT limit_octets, limit_emails, limit_mailboxes, used_octets, used_emails, used_mailboxes"
+        " FROM quotas WHERE scope = ?1 AND id = ?2",
+        scope,
+        id_,
+    )
+    return (Quota(), Quota()) if row is None else (Quota(*row[:3]), Quota(*row[3:]))
+
+
+async def change(tx: Transaction, scope: str, id_: int, changes: Mapping[str, int | None]) -> None:
     """Change some limits of an account, a domain or a tenant; those that are not named stay.
 
     Args:
         scope: "account", "domain" or "tenant".
-        name: of the account or domain in its key form, or the tenant's number.
         changes: by the names of `Quota`.
 
     Raises:
-        NotFound: there is none of this name.
+        NotFound: there is no such account.
         InvalidValue: a limit is negative.
     """
     if scope == "account":
-        await tx.lock("directory")
-        row = await tx.row("SELECT id FROM accounts WHERE name = ?1", name)
-        if row is None:
-            raise NotFound(f"no account {name}")
-        await tx.lock("accounts", (row[0],))
-        limits, _ = await of_account(tx, row[0])
-        await set_account(tx, row[0], limits._replace(**changes))
+        await tx.lock("accounts", (id_,))
+        limits, _ = await of_account(tx, AccountId(id_))
+        await set_account(tx, AccountId(id_), limits._replace(**changes))
         return
-    id_ = int(name) if scope == "tenant" else await _domain(tx, name)
     await tx.lock("quotas")
-    there = await tx.row(
-        "SELECT limit_octets, limit_emails, limit_mailboxes FROM quotas WHERE scope = ?1 AND id = ?2",
-        scope,
-        id_,
-    )
-    await set_shared(tx, scope, id_, Quota(*(there or ()))._replace(**changes))
-
-
-async def _domain(tx: Transaction, name: str) -> int:
-    row = await tx.row("SELECT id FROM domains WHERE name = ?1", name)
-    if row is None:
-        raise NotFound(f"no domain {name}")
-    return int(row[0])
+    limits, _ = await of(tx, scope, id_)
+    await set_shared(tx, scope, id_, limits._replace(**changes))
 
 
 async def listed(tx: Transaction, scope: str) -> list[tuple[str, Quota, Quota]]:

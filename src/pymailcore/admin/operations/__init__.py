@@ -1,0 +1,1 @@
+"""What administrators do: one module for each kind of thing, each with a table of its operations."""
