@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import pytest
-import structlog.testing
 from tests.support.administration import CANARY, OPERATOR, Installation, Place, opened_installation
+from tests.support.logs import captured
 from tests.support.stores import EnginePlace
 
 from pymailcore.admin import registry
@@ -306,7 +306,7 @@ async def test_very_many_refusals_do_not_fill_the_log(it: Installation) -> None:
 async def test_nothing_of_another_tenant_comes_out(it: Installation, who: str) -> None:
     """T7: neither in answers, nor in the text of errors, nor in log lines; every operation is really run."""
     actor, leaks = it.actors[who], []
-    with structlog.testing.capture_logs() as lines:
+    with captured() as lines:
         for case, whose in itertools.product(CASES, ("own", "sibling", "unknown")):
             arguments = case.aimed(it.places[whose])
             try:

@@ -85,7 +85,7 @@ def test_the_account_is_needed(run: Run, config: Path, arguments: tuple[str, ...
 
 def test_faults_are_one_line(run: Run, maildir: Path, tmp_path: Path) -> None:
     result = run("import", "--account", "nobody@example.test", "maildir", maildir)
-    assert str(result.exception) == "there is no account nobody@example.test"
+    assert str(result.exception) == "no account nobody@example.test"
     result = run("import", "--account", ANNA, "--role", "Nope=sent", "maildir", maildir)
     assert "no folder 'Nope'" in str(result.exception)
     (tmp_path / "secret").write_text("\n")

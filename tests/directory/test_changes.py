@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import structlog.testing
 import trio
 from tests.support.grounds import ask, opened_ground
+from tests.support.logs import captured
 from tests.support.stores import EnginePlace
 
 from pymailcore.base.errors import Forbidden, LocalProtocolError
@@ -46,7 +46,7 @@ async def rename(tx: Transaction, change: Change) -> str:
 
 
 async def test_a_change_is_recorded_told_and_logged(ground: Ground, notices: list[tuple[int, int]]) -> None:
-    with structlog.testing.capture_logs() as lines:
+    with captured() as lines:
         assert await ground.changes.run(ROOT, rename) == "done"
     rows = await ask(ground, "SELECT seq, tenant, actor, action, subject, old, new, digest FROM audit")
     assert [tuple(row[:-1]) for row in rows] == [

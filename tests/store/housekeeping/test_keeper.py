@@ -1,10 +1,10 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-import structlog
 import trio
 import trio.lowlevel
 from tests.support.house import rows
+from tests.support.logs import captured
 from tests.support.stores import Opened
 
 from pymailcore.base.errors import TemporaryFailure
@@ -41,7 +41,7 @@ async def test_a_job_that_fails_is_an_alarm_until_it_does_not(opened: Opened) ->
     job = Job(
         "odd", 60.0, failing([TemporaryFailure("later"), ValueError("a fault of our own"), OSError(5, "x")])
     )
-    with structlog.testing.capture_logs() as lines:
+    with captured() as lines:
         assert [await house.turn(job) for _ in range(4)] == [False, False, False, True]
     told = [(line["event"], line["log_level"]) for line in lines]
     assert told == [

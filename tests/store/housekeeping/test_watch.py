@@ -1,6 +1,6 @@
 import pytest
-import structlog
 from tests.support.house import hasty
+from tests.support.logs import captured
 from tests.support.stores import Opened
 
 from pymailcore.store.housekeeping import alarms
@@ -19,7 +19,7 @@ async def test_a_disk_that_fills_up_hurries_the_house_and_raises_an_alarm_once(
     monkeypatch.setattr(alarms, "look", lambda *_: Condition(free.pop(0), reserve=True, log_octets=5))
     told = []
     for _ in range(4):
-        with structlog.testing.capture_logs() as lines:
+        with captured() as lines:
             await watch.look()
         metrics = house.metrics
         told.append((

