@@ -94,10 +94,12 @@ def test_what_housekeeping_has_found_is_told(run: Run, free: Path) -> None:
                 alarms.SCRUB, [alarms.Alarm(alarms.SCRUB, "00000000000000ff:16", "it is damaged")]
             )
             await house.alarms(alarms.JOB, [alarms.Alarm(alarms.JOB, "collect", "it failed")])
+            await house.alarms(alarms.SENDING, [alarms.Alarm(alarms.SENDING, "7", "ann@a.example: too many")])
 
     trio.run(work)
     found = states(run)
     assert (found["scrub 00000000000000ff:16"], found["job collect"]) == ("fault", "note")
+    assert found["sending 7"] == "note"
     assert str(run("check").exception) == "scrub 00000000000000ff:16: it is damaged"
 
 

@@ -1,9 +1,12 @@
 """logins: one bit for whoever asks, on both engines."""
 
 import statistics
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import bcrypt
 import pytest
@@ -200,6 +203,15 @@ async def test_a_flood_is_put_off_and_the_loop_goes_on(opened: Opened) -> None:
     assert worked < 0.05
 
 
+@pytest.mark.parametrize("waiting", [30, pytest.param(200, marks=pytest.mark.long)])
+def test_a_flood_takes_the_memory_of_the_few_that_are_hashed(tmp_path: Path, waiting: int) -> None:
+    """A3: 500 at once, Argon2id as it is by default; two threads of 19 MiB each, and some for who waits."""
+    command = [sys.executable, "-m", "tests.support.flood_child", str(tmp_path), "500", "2", str(waiting)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 80 * 2**20
+
+
 async def test_a_remembered_password_ends_with_a_new_one(world: SignInWorld) -> None:
     """A5, A6."""
     await world.sign_in()
@@ -363,3 +375,30 @@ async def test_a_proof_of_an_older_generation_is_worth_nothing(world: SignInWorl
     for wrong in (proof, replace(proof, secret=None), replace(proof, authentication_id="eve@a.example")):
         with pytest.raises(Forbidden):
             await world.directory.authenticate(wrong, peer=PEER, protocol="imap")
+
+
+@pytest.mark.parametrize("name", [NAME, "nobody@a.example"])
+async def test_the_same_wrong_password_twice_at_once_takes_the_same_for_all_names(
+    world: SignInWorld, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A2: found in review, the second guess waited for the first only where the name exists."""
+    passwords = world.directory.credentials.passwords
+    check, order = passwords.check, list[str]()
+
+    async def noted(password: str, verifier: str | None) -> bool:
+        order.append("begun")
+        try:
+            return await check(password, verifier)
+        finally:
+            order.append("ended")
+
+    async def wrong() -> None:
+        with pytest.raises(Forbidden):
+            await world.sign_in("wrong horse", name=name)
+
+    await wrong()  # what is known of the name is remembered now
+    monkeypatch.setattr(passwords, "check", noted)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wrong)
+        nursery.start_soon(wrong)
+    assert order == ["begun", "ended"] * 2

@@ -1,14 +1,16 @@
 """passkeys: what a right device says, and all that is wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import pytest
+from fido2 import cbor
 from fido2.webauthn import AuthenticatorData
 from tests.support.authenticator import Authenticator, websafe
 
 from pymailcore.base.errors import Forbidden, InvalidValue
 from pymailcore.directory import passkeys
-from pymailcore.directory.passkeys import Passkey, RelyingParty
+from pymailcore.directory.passkeys import Passkey, RelyingParty, handle_of
 
 PARTY = RelyingParty("mail.example")
 CHALLENGE = b"c" * 32
@@ -122,6 +124,52 @@ def test_what_is_no_answer_is_refused(answer: dict[str, object]) -> None:
     _, state = PARTY.registration(b"u", "ann", [], CHALLENGE)
     with pytest.raises(InvalidValue):
         PARTY.registered(state, answer)
+
+
+def spoiled(answer: Mapping[str, object], odd: dict[str, object]) -> dict[str, object] | None:
+    given = cast("dict[str, object]", answer["response"])
+    return {**answer, "response": given | odd} if odd.keys() <= given.keys() else None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"authenticatorData": websafe(bytes(32) + b"\x80" + bytes(4) + b"\x81" * 3_000)},
+        {"authenticatorData": websafe(bytes(32) + b"\x80" + bytes(4) + b"\x19")},
+        {"authenticatorData": websafe(bytes(32) + b"\x41" + bytes(20) + b"\0\1x" + b"\x81" * 3_000)},
+        {"clientDataJSON": websafe(b'{"a":' + b"[" * 20_000)},
+        {"attestationObject": websafe(b"\x81" * 3_000)},
+        {"signature": 2**45},
+    ],
+)
+def test_octets_that_make_the_library_stumble_are_no_answer(odd: dict[str, object]) -> None:
+    """Found in review: deep nesting and numbers for texts, which anybody can send without signing in."""
+    device = Authenticator()
+    passkey = registered(device)
+    options, state = PARTY.registration(b"u" * 32, "ann", [], CHALLENGE)
+    made = spoiled(device.create(options), odd)
+    if made is not None:
+        with pytest.raises(InvalidValue):
+            PARTY.registered(state, made)
+    options, state = PARTY.assertion([passkey], CHALLENGE)
+    signed = spoiled(device.get(options), odd)
+    if signed is not None:
+        with pytest.raises(Forbidden):
+            handle_of(signed)
+        with pytest.raises(Forbidden):
+            PARTY.asserted(state, passkey, signed)
+    assert made or signed
+
+
+def test_a_key_of_an_unknown_kind_signs_nothing() -> None:
+    """Web Authentication section 5.8.5: whoever asks for ES256 and the like may be given anything."""
+    device = Authenticator()
+    passkey = registered(device)
+    head = passkey.data[: 18 + len(passkey.handle)]
+    odd = passkey._replace(data=head + cbor.encode({1: 2, 3: -9_999}))
+    options, state = PARTY.assertion([odd], CHALLENGE)
+    with pytest.raises(Forbidden):
+        PARTY.asserted(state, odd, device.get(options))
 
 
 def test_origins_can_be_listed() -> None:

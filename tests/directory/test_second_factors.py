@@ -138,6 +138,36 @@ async def test_wrong_codes_are_limited(world: SignInWorld) -> None:
         await step(world, ticket, code_of(world, app), peer="10.1.200.1")
 
 
+async def test_after_a_right_code_wrong_ones_are_limited_from_there_too(world: SignInWorld) -> None:
+    """A1: six digits are few, so no net is an exception."""
+    app, _ = await with_app(world)
+    await step(world, await ticket_of(world), code_of(world, app))
+    ticket = await ticket_of(world)
+    for number in range(10):
+        with pytest.raises(Forbidden):
+            await step(world, ticket, "000000", peer=f"10.1.{number * 8}.1")
+    with pytest.raises(TooManyAttempts):
+        await step(world, ticket, code_of(world, app, 1))
+
+
+async def test_what_a_passkey_signed_is_good_once_however_the_ticket_is_written(world: SignInWorld) -> None:
+    """A4; of a device that does not count only the ticket tells."""
+    device = Authenticator(counts=False)
+    await with_passkey(world, device)
+    steps = world.directory.logins.second_steps
+    options, asked = await factors(world).begin_assertion(PARTY)
+    while "-" not in asked or "_" not in asked:
+        options, asked = await factors(world).begin_assertion(PARTY)
+    answer = device.get(options, user=device.user)
+    await steps.passkey(PARTY, asked, answer, peer=PEER)
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    other = asked[:-1] + last[last.index(asked[-1]) ^ 1]
+    padded = asked + "=" * (-len(asked) % 4)
+    for again in (asked.replace("-", "+"), asked.replace("_", "/"), other, padded):
+        with pytest.raises(Forbidden):
+            await steps.passkey(PARTY, again, answer, peer=PEER)
+
+
 async def test_a_ticket_ends(world: SignInWorld) -> None:
     app, _ = await with_app(world)
     ticket = await ticket_of(world)

@@ -63,3 +63,21 @@ async def test_rights_that_cannot_be(tmp_path: Path, store_settings: EnginePlace
         for target, kind in ((ANN, "send-as"), (address("cy@blue.example"), "odd")):
             with pytest.raises(InvalidValue):
                 await parts.send_rights.grant(ROOT, ANN, target, kind)
+
+
+async def test_a_right_goes_with_the_address_at_once(tmp_path: Path, store_settings: EnginePlace) -> None:
+    """Whoever gets the address next is nobody that the holder may write as."""
+    async with opened_parts(tmp_path, store_settings) as parts:
+        ann, _ = await parts.account("ann@a.example"), await parts.account("ben@a.example")
+        standing = parts.send_rights.standing
+        await parts.groups.add(ROOT, ALL_OF_A)
+        for target in (BEN, ALL_OF_A):
+            await parts.send_rights.grant(ROOT, ANN, target)
+            assert await standing(ann.id, target) == "send-as"
+        await parts.accounts.rename(ROOT, BEN, address("bea@a.example"))
+        assert await standing(ann.id, BEN) == ""
+        assert await standing(ann.id, address("bea@a.example")) == "send-as"
+        await parts.groups.remove(ROOT, ALL_OF_A)
+        assert await standing(ann.id, ALL_OF_A) == ""
+        await parts.accounts.remove(ROOT, address("bea@a.example"))
+        assert await standing(ann.id, address("bea@a.example")) == ""

@@ -7,7 +7,7 @@ from tests.support.directories import CHEAP, address
 from tests.support.sign_in_world import NAME, ROOT, SignInWorld, make_sign_in_world
 from tests.support.stores import Opened
 
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import Forbidden, NotFound
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.web_sessions import WebSessions
 
@@ -75,6 +75,18 @@ async def test_all_sessions_are_ended_with_and_without_this_one(world: SignInWor
     assert await world.directory.session(tokens[1]) is None
     with pytest.raises(NotFound):
         await sessions(world).end_all(ROOT, AccountId(987))
+
+
+async def test_what_was_shown_before_a_password_changed_begins_no_session_after(world: SignInWorld) -> None:
+    """A6: a password is changed while somebody who knows the old one is on his way in."""
+    principal = await world.sign_in(protocol="web")
+    await world.directory.credentials.set_password(ROOT, world.ann.id, "another horse")
+    for account, generation in ((world.ann.id, principal.generation), (AccountId(987), 0)):
+        with pytest.raises(Forbidden):
+            await sessions(world).create(account, user_agent="", peer="", generation=generation)
+    assert await world.rows("SELECT * FROM sessions") == []
+    fresh = await world.sign_in("another horse", protocol="web")
+    assert await sessions(world).create(world.ann.id, user_agent="", peer="", generation=fresh.generation)
 
 
 async def test_signing_out_ends_a_session_and_nothing_else(world: SignInWorld) -> None:

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from tests.properties.store_base import PICK, StoreBase
 from tests.properties.store_filters import TEXTS_SOUGHT
-from tests.properties.store_thread import BuiltIndex, StoreThread
+from tests.properties.store_thread import BuiltIndex, KeptIndex, StoreThread
 
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.engine import Engine
-from pymailcore.store.fulltext.documents import IndexWriting
 from pymailcore.store.fulltext.job import index_folder, sweep
 from pymailcore.store.fulltext.reader import DAMAGED
 from pymailcore.store.housekeeping.house import House
@@ -91,7 +90,7 @@ class IndexRules(StoreBase):
     @rule(where=PICK, texts=TEXTS_SOUGHT)
     def sweep_index(self, where: int, texts: list[tuple[object, ...]]) -> None:
         """The index lets go of what is no more, and merges."""
-        self.tend(lambda: _sweep(self.store.engine, self.thread.index.writing))
+        self.tend(lambda: _sweep(self.store.engine, self.thread.index))
         self.look_for(where, texts)
 
     def teardown(self) -> None:
@@ -113,7 +112,7 @@ async def _lose(engine: Engine, noted: bool) -> None:
         folder.remove_others(None)
 
 
-async def _sweep(engine: Engine, index: IndexWriting) -> None:
+async def _sweep(engine: Engine, index: KeptIndex) -> None:
     await index.open()
-    await sweep(House(engine, Metrics()), index, trio.Lock())
-    await index.merge()
+    await sweep(House(engine, Metrics()), index.writing, trio.Lock())
+    await index.writing.merge()

@@ -35,6 +35,10 @@ class KeptIndex:
         self.writing.write = self._write_some  # type: ignore[method-assign]  # may be cut off
         self._indexer = Indexer(engine, self.writing)
 
+    async def open(self) -> None:
+        """Open it; only here, since whoever indexes must know when it is another one."""
+        await self._indexer.open()
+
     async def take(self, accounts: Iterable[int], writes: int = 1_000) -> None:
         """Take what is new of some accounts, as of now; it is cut off after so many transactions."""
         self._writes = writes

@@ -4,10 +4,13 @@ import pytest
 from tests.support.deliveries import MESSAGE, Post, make_post
 from tests.support.directories import START_MS, address
 
+from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.delivery.delivery import without_return_path
 from pymailcore.directory.accounts import Changed
 from pymailcore.directory.actors import SYSTEM
 from pymailcore.message.trace import count_received
+from pymailcore.queue import home
 from pymailcore.queue.home import HomeRelay
 from pymailcore.queue.types import Lease, Message, Result, Verdict
 
@@ -84,3 +87,53 @@ async def test_a_closed_group_of_another_tenant_is_closed_here_too(post: Post) -
     assert await attempt(post, "staff@blue.example") == [(Verdict.FAILED, "5.7.2")]
     await post.directory.groups.add_member(SYSTEM, staff, address("s@c.example"))
     assert await attempt(post, "staff@blue.example") == [(Verdict.SENT, "2.1.5")]
+
+
+async def test_many_who_forward_to_many_in_two_tenants_get_it_once_each(post: Post) -> None:
+    """Found in review: one message was 3, 9, 27 … messages, up to 3**50."""
+    blue = (await post.directory.tenants.add(SYSTEM, "blue")).id
+    await post.directory.domains.add(SYSTEM, "blue.example", tenant=blue)
+    here = [address(f"a{number}@a.example") for number in range(3)]
+    there = [address(f"b{number}@blue.example") for number in range(3)]
+    for one in here + there:
+        await post.directory.accounts.add(SYSTEM, one)
+    for one in here:
+        for other in there:
+            await post.directory.forwards.set(SYSTEM, one, other, keep_copy=False)
+            await post.directory.forwards.set(SYSTEM, other, one, keep_copy=False)
+    relay = HomeRelay(Elsewhere(), post.directory, post.delivery, hostname="mx.example", now_ms=post.clock)
+
+    async def send() -> int:
+        """How many messages the queue has carried for one."""
+        envelope = Envelope(reverse_path=address("s@c.example"), recipients=(here[0],))
+        await post.delivery.accept(envelope, MESSAGE, tenant=DEFAULT_TENANT, received_ms=post.clock())
+        carried = 0
+        while leases := await post.queue.take(50):
+            carried += len(leases)
+            assert carried < 50
+            for one in leases:
+                octets = await post.store.rebuild(one.message.tenant, one.message.recipe)
+                results = await relay.attempt(one, without_return_path(octets))
+                assert {result.verdict for result in results} == {Verdict.SENT}
+                await post.queue.finish(one, results)
+        return carried
+
+    assert [await send(), await send()] == [7, 7]  # a message that is sent again is another one
+
+
+async def test_who_could_not_be_reached_is_tried_again(post: Post) -> None:
+    relay = HomeRelay(Elsewhere(), post.directory, post.delivery, hostname="mx.example", now_ms=post.clock)
+    ben = address("ben@a.example")
+    for state, verdict in (("suspended", Verdict.LATER), ("active", Verdict.SENT), ("active", Verdict.SENT)):
+        await post.directory.accounts.set(SYSTEM, ben, Changed(state=state))
+        (result,) = await relay.attempt(lease("ben@a.example"), MESSAGE)
+        assert result.verdict is verdict
+    assert len(post.store.mail_of(post.ben.id)) == 1
+
+
+async def test_what_is_remembered_has_an_end(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(home, "_MOST_BROUGHT", 1)
+    relay = HomeRelay(Elsewhere(), post.directory, post.delivery, hostname="mx.example", now_ms=post.clock)
+    for text in ("ben@a.example", "ann@a.example", "ben@a.example"):
+        await relay.attempt(lease(text), MESSAGE)
+    assert (len(post.store.mail_of(post.ben.id)), len(post.store.mail_of(post.ann.id))) == (2, 1)

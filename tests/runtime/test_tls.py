@@ -1,9 +1,13 @@
+import contextlib
+import secrets
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from tests.support.flood_child import resident_octets
 
 from pymailcore.runtime.certificates import load_material
 from pymailcore.runtime.settings import TlsSettings
@@ -65,3 +69,56 @@ async def test_a_reload_that_fails_leaves_what_is_in_force(tmp_path: Path) -> No
     with pytest.raises(ssl.SSLError):
         contexts.reload(TlsMaterial(new.certificate, old.key))
     await handshake(contexts, trusting(old))
+
+
+class Stranger:
+    """A client that trusts anybody and says a name that nobody has."""
+
+    def __init__(self) -> None:
+        self._context = ssl.create_default_context()
+        self._context.check_hostname = False
+        self._context.verify_mode = ssl.CERT_NONE
+
+    def begin(self, server: ssl.SSLContext, name: str) -> tuple[ssl.SSLObject, ssl.SSLObject, Iterator[None]]:
+        """Have a server answer a ClientHello; further rounds of the handshake go on in the iterator."""
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        theirs = self._context.wrap_bio(to_client, to_server, server_hostname=name)
+        ours = server.wrap_bio(to_server, to_client, server_side=True)
+
+        def rounds() -> Iterator[None]:
+            for side in (theirs, ours) * 3:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+                yield
+
+        return theirs, ours, rounds()
+
+
+def random_name() -> str:
+    return f"{secrets.token_hex(8)}.{secrets.token_hex(20)}.example"
+
+
+def test_unknown_names_get_the_one_certificate(tmp_path: Path) -> None:
+    """A7: whatever name a client asks for, no alert is sent and the one certificate is shown."""
+    material = self_signed(tmp_path)
+    contexts, stranger = TlsContexts(material), Stranger()
+    server = contexts.server_for()
+    expected = ssl.PEM_cert_to_DER_cert(material.certificate.decode())
+    for _ in range(100):
+        theirs, _, rounds = stranger.begin(server, random_name())
+        list(rounds)
+        assert theirs.getpeercert(binary_form=True) == expected
+        assert contexts.server_for() is server
+
+
+@pytest.mark.parametrize("count", [1_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_random_names_leave_nothing_behind(tmp_path: Path, count: int) -> None:
+    """A7 of the security notes: the first flight of a handshake for each name, which is then given up."""
+    server, stranger = TlsContexts(self_signed(tmp_path)).server_for(), Stranger()
+    for number in range(count + 500):
+        _, _, rounds = stranger.begin(server, random_name())
+        next(rounds)
+        next(rounds)
+        if number == 500:
+            before = resident_octets()
+    assert resident_octets() - before < 4 * 2**20

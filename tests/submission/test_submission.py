@@ -13,6 +13,7 @@ from pymailcore.directory.accounts import Changed
 from pymailcore.directory.actors import SYSTEM
 from pymailcore.directory.errors import RateExceeded, SendingBlocked
 from pymailcore.directory.sending import HOUR_MS
+from pymailcore.store.housekeeping import alarms
 from pymailcore.submission.settings import SubmissionSettings
 from pymailcore.submission.submission import Origin, Submission
 
@@ -122,6 +123,21 @@ async def test_an_account_may_send_so_much_and_refused_mail_does_not_count(post:
     assert len(post.store.mail_of(post.ben.id)) == 2
     post.clock.ms += 2 * HOUR_MS
     await send(envelope("ben@a.example"))
+
+
+async def test_who_reaches_a_limit_is_told_to_operators_after_the_refusal(post: Post) -> None:
+    """A8 of the security notes; what is refused leaves no trace but the alarm."""
+    submission = make(post, SubmissionSettings(recipients_per_hour=1))
+    principal = await post.directory.principal(post.ann.id)
+    for _ in range(3):
+        with pytest.raises(RateExceeded):
+            await submission.submit(
+                principal, envelope("x@b.example", "y@b.example"), HEADER + b"\r\n", origin=ORIGIN
+            )
+    (alarm,) = await post.store.database.read(alarms.read)
+    assert alarm.kind == alarms.SENDING
+    assert alarm.detail == "ann@a.example: the account may send no more recipients in this hour"
+    assert (post.store.count("sent"), post.store.count("queue_messages")) == (0, 0)
 
 
 async def test_an_accounts_own_limits_go_before_those_of_the_configuration(post: Post) -> None:

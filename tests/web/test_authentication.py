@@ -8,7 +8,7 @@ from pymailcore.base.errors import Forbidden
 from pymailcore.directory.actors import SYSTEM
 from pymailcore.jmap.asgi import Event, HttpRequest
 from pymailcore.sasl.steps import MAX_TOKEN_OCTETS
-from pymailcore.web.authentication import DirectoryAuthenticator, cookie_name
+from pymailcore.web.authentication import DirectoryAuthenticator, cookie_name, is_same_origin
 
 
 async def nothing() -> Event:
@@ -29,6 +29,12 @@ async def test_a_password_that_was_changed_ends_what_it_opened(world: JmapWorld)
     assert await authenticator.still_valid(request)
     await world.directory.credentials.set_password(SYSTEM, world.anna.id, "another horse")
     assert not await authenticator.still_valid(request)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::::]", "null", "http://a]"])
+def test_an_origin_that_cannot_be_read_is_another_one(origin: str) -> None:
+    """RFC 6454 section 7; a browser would not send it."""
+    assert not is_same_origin(a_request(origin=origin, host="a"))
 
 
 async def test_a_session_that_was_ended_is_not_valid(world: JmapWorld) -> None:

@@ -20,6 +20,8 @@ from tests.support.web_browser import (
 
 from pymailcore.directory.accounts import Changed
 from pymailcore.directory.actors import SYSTEM
+from pymailcore.directory.types import Principal
+from pymailcore.sasl.steps import Evidence
 
 WRONG_CODE = b"That code is not right"
 
@@ -86,6 +88,33 @@ async def test_a_code_follows_the_password(world: JmapWorld, browser: WebBrowser
     assert await is_in(fresh)
     sessions = await world.directory.web_sessions.of(world.anna.id)
     assert {one.mechanism for one in sessions} == {"password", "password+totp"}
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"a":' + "[" * 20_000, '{"response":{"signature":35184372088832}}', "[]"]
+)
+async def test_an_answer_that_is_none_is_wrong_and_no_fault(browser: WebBrowser, answer: str) -> None:
+    """Anybody can send it, without signing in."""
+    page = await browser.get("/login/passkey")
+    sent = await browser.post("/login/passkey", asked=value_of(page, "asked"), answer=answer)
+    assert (sent.status, b"That passkey cannot be used here." in sent.body) == (401, True)
+
+
+async def test_a_password_that_changes_meanwhile_begins_no_session(
+    world: JmapWorld, browser: WebBrowser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Security notes, A6: the password was looked at before, the session would be made after."""
+    authenticate = world.directory.authenticate
+
+    async def slowly(evidence: Evidence, *, peer: str, protocol: str, mechanism: str) -> Principal:
+        principal = await authenticate(evidence, peer=peer, protocol=protocol, mechanism=mechanism)
+        await world.directory.credentials.set_password(SYSTEM, world.anna.id, "another horse")
+        return principal
+
+    monkeypatch.setattr(world.directory, "authenticate", slowly)
+    answer = await browser.sign_in()
+    assert (answer.status, answer.all("set-cookie")) == (401, [])
+    assert await world.directory.web_sessions.of(world.anna.id) == []
 
 
 async def test_a_code_is_good_once(world: JmapWorld, browser: WebBrowser) -> None:

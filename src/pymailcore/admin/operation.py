@@ -146,9 +146,10 @@ def read_moment(text: str | None) -> int | None:
         return None
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        utc = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise InvalidValue(f"{text!r} is no time such as 2026-01-31T12:00:00Z") from None
-    return round((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+    return int(utc.timestamp()) * 1000 + utc.microsecond // 1000
 
 
 def read_address(text: str) -> Address:

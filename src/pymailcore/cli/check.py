@@ -27,7 +27,7 @@ from pymailcore.store.objects.packs import open_objects
 from pymailcore.store.objects.settings import UnfitCredentials
 
 _SOON: Final = datetime.timedelta(days=14)
-_NOTES: Final = (alarms.RESERVE, alarms.LOG, alarms.JOB, alarms.INDEX)
+_NOTES: Final = (alarms.RESERVE, alarms.LOG, alarms.JOB, alarms.INDEX, alarms.SENDING)
 
 Finding = tuple[str, str, str]  # what was looked at; ok, note or fault; why
 

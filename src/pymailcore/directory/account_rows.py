@@ -1,5 +1,6 @@
 """Rows of accounts: finding, listing, changing and forgetting them, inside a transaction."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from pymailcore.base.address import Address
@@ -11,6 +12,7 @@ from pymailcore.directory.changes import Change
 from pymailcore.directory.permissions import View
 from pymailcore.directory.sql import listed, prefix_end, seen
 from pymailcore.directory.types import Account, Principal
+from pymailcore.store.housekeeping import alarms
 from pymailcore.store.types import Row, Transaction
 
 KINDS: Final = ("personal", "shared", "resource")
@@ -202,14 +204,26 @@ async def forget(tx: Transaction, change: Change, account: Account) -> None:
         "DELETE FROM group_members WHERE account = ?1 RETURNING group_id", account.id
     ):
         change.touch("group", group)
-    await tx.run("DELETE FROM send_rights WHERE address = ?1", account.name)
+    await forget_rights(tx, change, [account.name])
     await limits.forget(tx, "account", account.id)
+    await alarms.end(tx, alarms.SENDING, str(account.id))
     await tx.run(
         "UPDATE accounts SET state = 'closing', generation = generation + 1 WHERE id = ?1", account.id
     )
     touch(change, account)
     change.touch("roles", account.tenant)
     change.touch("roles", 0)
+
+
+async def forget_rights(tx: Transaction, change: Change, names: Iterable[str]) -> None:
+    """Take away all rights to write as some addresses (key form), which are somebody's no more."""
+    gone = await tx.rows(
+        "DELETE FROM send_rights WHERE address IN (SELECT value FROM json_each(?1 /*text*/))"
+        " RETURNING account",
+        listed(names),
+    )
+    for (holder,) in gone:
+        change.touch("account", holder)
 
 
 def touch(change: Change, account: Account) -> None:
@@ -228,7 +242,7 @@ async def taken(tx: Transaction, keys: list[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def rename(tx: Transaction, account: Account, address: Address, place: Place) -> None:
+async def rename(tx: Transaction, change: Change, account: Account, address: Address, place: Place) -> None:
     """Give an account another first address, which is free; the old one is gone."""
     await tx.run(
         "UPDATE accounts SET name = ?2, domain = ?3 WHERE id = ?1", account.id, address.key, place.domain
@@ -242,7 +256,10 @@ async def rename(tx: Transaction, account: Account, address: Address, place: Pla
         "UPDATE group_members SET address = ?2, display = ?3 WHERE account = ?1",
         account.id, address.key, str(address),
     )  # fmt: skip
-    await tx.run("UPDATE send_rights SET address = ?2 WHERE address = ?1", account.name, address.key)
+    for (holder,) in await tx.rows(
+        "UPDATE send_rights SET address = ?2 WHERE address = ?1 RETURNING account", account.name, address.key
+    ):
+        change.touch("account", holder)
 
 
 async def own_alias(tx: Transaction, account: AccountId, address: Address) -> bool:

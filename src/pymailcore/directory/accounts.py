@@ -188,7 +188,7 @@ class Accounts:
                     await rows.require_free(tx, new_address)
                 if place.domain != old.domain:
                     await limits.require(tx, "accounts", tenant=old.tenant, domain=place.domain)
-            await rows.rename(tx, old, new_address, place)
+            await rows.rename(tx, change, old, new_address, place)
             keeps = keep_alias and new_address.key != old.name
             if keeps:
                 await rows.add_alias(tx, old, now_ms)

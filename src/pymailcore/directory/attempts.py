@@ -60,12 +60,12 @@ class Attempts:
         if self._throttle.is_limited(peer, name, self._now_ms(), nets):
             raise self._limited(name, peer, protocol)
 
-    async def begin(self, peer: str, name: str, protocol: str, nets: frozenset[str] = frozenset()) -> Attempt:
+    async def begin(self, peer: str, name: str, protocol: str, nets: frozenset[str] | None = None) -> Attempt:
         """Begin an attempt, after others on which the limit depends have ended; `end` must follow.
 
         Args:
             name: what failures count for, beside the nets around the peer.
-            nets: from which the account was signed in to before.
+            nets: from which the account was signed in to before; None when its own limit holds for all nets.
 
         Raises:
             TooManyAttempts: a limit is reached, or too many wait.

@@ -34,6 +34,7 @@ from pymailcore.directory.presence import Presence
 from pymailcore.directory.roles import Roles
 from pymailcore.directory.routes import Routes
 from pymailcore.directory.send_rights import SendRights
+from pymailcore.directory.sending_alarms import SendingAlarms
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.sign_ins import SignIns
 from pymailcore.directory.standing import Standings
@@ -93,6 +94,7 @@ class Directory:
         self._publish = publish
         self.standings = Standings(self._ground)
         self.limits = Limits(self._ground)
+        self.sending_alarms = SendingAlarms(self._ground)
         self.presence = Presence(database) if presence is None else presence
         self.roles = Roles(self._ground)
         digests, throttle = Digests(self._ground), Throttle(settings, counters)
@@ -225,10 +227,18 @@ class Directory:
     # --- web sessions ----------------------------------------------------------------------------
 
     async def create_session(
-        self, account: AccountId, *, user_agent: str, peer: str, mechanism: str = "password"
+        self,
+        account: AccountId,
+        *,
+        user_agent: str,
+        peer: str,
+        mechanism: str = "password",
+        generation: int | None = None,
     ) -> str:
-        """Begin a web session and give its token: 256 random bits, of which only a digest is kept."""
-        return await self.web_sessions.create(account, user_agent=user_agent, peer=peer, mechanism=mechanism)
+        """Begin a web session and give its token; see `WebSessions.create`."""
+        return await self.web_sessions.create(
+            account, user_agent=user_agent, peer=peer, mechanism=mechanism, generation=generation
+        )
 
     async def session(self, token: str) -> Principal | None:
         """Say whose session a token is; None when it has ended or never was one. Its end moves on."""

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from pymailcore.base.errors import AlreadyExists, Forbidden, InvalidValue, NotEmpty, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, TenantId
-from pymailcore.directory import limits
+from pymailcore.directory import account_rows, limits
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.changes import Change
 from pymailcore.directory.ground import Ground
@@ -287,10 +287,7 @@ async def remove_domain(tx: Transaction, change: Change, domain: Domain) -> None
     gone = await tx.rows(
         "DELETE FROM addresses WHERE domain = ?1 RETURNING address, target_account", domain.id
     )
-    await tx.run(
-        "DELETE FROM send_rights WHERE address IN (SELECT value FROM json_each(?1 /*text*/))",
-        listed(row[0] for row in gone),
-    )
+    await account_rows.forget_rights(tx, change, [row[0] for row in gone])
     await tx.run("DELETE FROM role_grants WHERE scope = 'domain' AND scope_id = ?1", domain.id)
     await limits.forget(tx, "domain", domain.id)
     await tx.run("DELETE FROM domains WHERE id = ?1", domain.id)

@@ -152,7 +152,7 @@ class Groups:
             group = await group_named(tx, address.key)
             await tx.run("DELETE FROM group_members WHERE group_id = ?1", group.id)
             await tx.run("DELETE FROM addresses WHERE group_id = ?1", group.id)
-            await tx.run("DELETE FROM send_rights WHERE address = ?1", group.name)
+            await account_rows.forget_rights(tx, change, [group.name])
             await tx.run("DELETE FROM groups WHERE id = ?1", group.id)
             _touch(change, group)
             change.record("group.remove", group.display, tenant=group.tenant)

@@ -144,14 +144,17 @@ class Logins:
         Raises:
             TooManyAttempts: a limit is reached, or too many wait.
         """
-        if known is None or verifier is None:
-            return await self._check(name, password, None, frozenset(), peer, protocol)
-        self._attempts.require_room(peer, name, protocol, known.nets)
-        digest = self._remembered_as(known, verifier, password)
+        nets = frozenset[str]() if known is None else known.nets
+        self._attempts.require_room(peer, name, protocol, nets)
+        digest = (
+            self._passwords.digest("nobody", name, password)
+            if known is None
+            else self._remembered_as(known, verifier or "", password)
+        )
         if await self._knows(digest):
             return True
         with self._checking(digest):
-            right = await self._check(name, password, verifier, known.nets, peer, protocol)
+            right = await self._check(name, password, verifier, nets, peer, protocol)
             if right:
                 self._passwords.remember(digest, self._now_ms())
             return right

@@ -7,6 +7,7 @@ seals. The mathematics are those of the library `fido2`; attestation is neither 
 """
 
 import hmac
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -30,6 +31,19 @@ CHALLENGE_OCTETS: Final = 32
 
 State = dict[str, str | None]
 """What is known again when the browser answers."""
+
+_BROKEN: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AssertionError,
+    IndexError,
+    AttributeError,
+    RecursionError,
+    NotImplementedError,
+    struct.error,
+)
+"""What the library raises for octets that are not as they should be, or a key that it cannot use."""
 
 
 class Passkey(NamedTuple):
@@ -90,12 +104,12 @@ class RelyingParty:
             InvalidValue: it does not answer what was asked, or the user was not verified.
         """
         try:
-            data = self._server.register_complete(state, answer)
+            data = self._server.register_complete(state, _texts(answer))
             made = data.credential_data
             if made is None:
                 raise ValueError
             return Passkey(made.credential_id, bytes(made), data.counter)
-        except (ValueError, KeyError, TypeError, AssertionError, IndexError, AttributeError):
+        except _BROKEN:
             raise InvalidValue("that is not what was asked of the passkey") from None
 
     def assertion(self, known: Sequence[Passkey], challenge: bytes) -> tuple[Mapping[str, object], State]:
@@ -121,12 +135,12 @@ class RelyingParty:
             Forbidden: it is not right.
         """
         try:
-            response = AuthenticationResponse.from_dict(answer)
+            response = AuthenticationResponse.from_dict(_texts(answer))
             known, _ = AttestedCredentialData.unpack_from(passkey.data)
             self._server.authenticate_complete(state, [known], response)
             data: AuthenticatorData = response.response.authenticator_data
             counter = data.counter
-        except (ValueError, KeyError, TypeError, AssertionError, IndexError, AttributeError):
+        except _BROKEN:
             raise Forbidden("the passkey is not right") from None
         if (counter or passkey.counter) and counter <= passkey.counter:
             raise Forbidden("the passkey was copied")
@@ -140,10 +154,19 @@ def handle_of(answer: Mapping[str, object]) -> tuple[bytes, bytes]:
         Forbidden: it is no answer of a browser.
     """
     try:
-        response = AuthenticationResponse.from_dict(answer)
+        response = AuthenticationResponse.from_dict(_texts(answer))
         return response.raw_id, response.response.user_handle or b""
-    except (ValueError, KeyError, TypeError, AssertionError, IndexError, AttributeError):
+    except _BROKEN:
         raise Forbidden("the passkey is not right") from None
+
+
+def _texts(answer: Mapping[str, object]) -> dict[str, object]:
+    """What the library reads of an answer, where it is text: it takes a number for so many octets of zero."""
+    response = answer["response"]
+    inside = response if isinstance(response, dict) else {}
+    texts: dict[str, object] = {name: value for name, value in answer.items() if isinstance(value, str)}
+    texts["response"] = {name: value for name, value in inside.items() if isinstance(value, str)}
+    return texts
 
 
 def is_user(given: bytes, user: bytes) -> bool:

@@ -7,6 +7,7 @@ time after sign-in, when its owner ends it, and when the password changes.
 import base64
 from typing import Final, NamedTuple
 
+from pymailcore.base.errors import Forbidden
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.changes import Change
 from pymailcore.directory.digests import Keys
@@ -27,6 +28,17 @@ def new_token(octets: bytes) -> str:
 def digest_of(keys: Keys, token: str) -> bytes:
     """Give what the tables keep of a token."""
     return keys.digest("web session", token)
+
+
+async def require_generation(tx: Transaction, account: AccountId, generation: int) -> None:
+    """Make sure that what somebody has signed in with was not taken away meanwhile.
+
+    Raises:
+        Forbidden: the account has a later generation, or is gone.
+    """
+    row = await tx.row("SELECT generation FROM accounts WHERE id = ?1", account)
+    if row is None or row[0] != generation:
+        raise Forbidden("begin again")
 
 
 async def insert(

@@ -64,7 +64,7 @@ class Attempt(NamedTuple):
 
     keys: tuple[str, ...]
     name: str
-    net: str
+    net: str  # that is known when it was right; empty for none
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -92,12 +92,13 @@ class Throttle:
         self._counters = counters or SharedCounters.create(settings.failures_entries_count)
         self._failures, self._known, self._used = self._counters.tables
 
-    def begin(self, peer: str, name: str, now_ms: int, known: Container[str] = ()) -> Attempt | None:
+    def begin(self, peer: str, name: str, now_ms: int, known: Container[str] | None = ()) -> Attempt | None:
         """Begin an attempt; None when it must wait until another one ends.
 
         Args:
             name: of the account that is asked for, which need not exist.
-            known: nets from which that account has signed in before.
+            known: nets from which that account has signed in before; None when its own limit holds for all
+                nets, also for those.
 
         Raises:
             TooManyAttempts: a limit is reached.
@@ -112,7 +113,7 @@ class Throttle:
                 return None
             for key, count in counts.items():
                 self._put(key, count._replace(running=count.running + 1, running_ms=now_ms), now_ms)
-        return Attempt(tuple(limits), name, nets[0])
+        return Attempt(tuple(limits), name, "" if known is None else nets[0])
 
     def end(self, attempt: Attempt, *, right: bool | None, now_ms: int) -> None:
         """End an attempt.
@@ -133,7 +134,7 @@ class Throttle:
                     ),
                     now_ms,
                 )
-            if right:
+            if right and attempt.net:
                 self._known.put(f"{attempt.name} {attempt.net}", bytes(PAYLOAD_OCTETS), now_ms)
 
     def is_limited(self, peer: str, name: str, now_ms: int, known: Container[str] = ()) -> bool:
@@ -160,10 +161,10 @@ class Throttle:
             self._used.put(what, bytes(PAYLOAD_OCTETS), now_ms)
         return fresh
 
-    def _limits(self, nets: tuple[str, ...], name: str, known: Container[str]) -> dict[str, int]:
+    def _limits(self, nets: tuple[str, ...], name: str, known: Container[str] | None) -> dict[str, int]:
         """What an attempt counts for, and how many times the limit holds there."""
         limits = dict(zip(nets, _FACTORS, strict=False))
-        if nets[0] not in known and self._known.get(f"{name} {nets[0]}") is None:
+        if known is None or (nets[0] not in known and self._known.get(f"{name} {nets[0]}") is None):
             limits[f"account {name}"] = 1
         return limits
 

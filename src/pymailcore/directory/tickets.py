@@ -57,7 +57,7 @@ class Tickets:
         sealed = (await self._digests.keys()).seal(
             msgspec.msgpack.encode(ticket), f"ticket {purpose}", self._digests.nonce()
         )
-        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+        return _text_of(sealed)
 
     async def read(self, purpose: str, text: str) -> Ticket:
         """Look at a ticket, which can still be taken afterwards.
@@ -69,6 +69,8 @@ class Tickets:
             if len(text) > _LONGEST:
                 raise InvalidValue("too long")
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            if _text_of(sealed) != text:  # one text only, so that `take` knows it again
+                raise InvalidValue("not in its one form")
             octets = (await self._digests.keys()).unseal(sealed, f"ticket {purpose}")
             ticket = msgspec.msgpack.decode(octets, type=Ticket)
         except (InvalidValue, binascii.Error, ValueError, msgspec.MsgspecError):
@@ -85,3 +87,7 @@ class Tickets:
         """
         if not self._throttle.take_once(f"ticket {text}", self._ground.now_ms()):
             raise Forbidden("begin again")
+
+
+def _text_of(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")

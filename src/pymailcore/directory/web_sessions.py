@@ -32,17 +32,29 @@ class WebSessions:
         self._found = ground.lookup(_load)
 
     async def create(
-        self, account: AccountId, *, user_agent: str, peer: str, mechanism: str = "password"
+        self,
+        account: AccountId,
+        *,
+        user_agent: str,
+        peer: str,
+        mechanism: str = "password",
+        generation: int | None = None,
     ) -> str:
         """Begin a session and give its token: 256 random bits, of which only a digest is kept.
 
         Args:
             mechanism: what its owner has shown: "password", "password+totp", "passkey" …
+            generation: of the account when he did; None when nobody had to show anything.
+
+        Raises:
+            Forbidden: the account has a later generation: what he has shown counts no more.
         """
         token, now_ms = sessions.new_token(self._random_bytes(sessions.TOKEN_OCTETS)), self._now_ms()
         digest = await self._digest(token)
 
         async def work(tx: Transaction, change: Change) -> None:
+            if generation is not None:
+                await sessions.require_generation(tx, account, generation)
             change.touch("session", digest.hex())
             await sessions.insert(
                 tx,

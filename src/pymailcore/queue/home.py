@@ -5,8 +5,13 @@ Standards: RFC 5321 sections 4.4 (Received) and 6.3 (loops).
 Theory: a message is stored for one tenant in one transaction. What it has for recipients of other tenants,
 and for those who are suspended just then, waits in the queue like mail for other hosts, and comes back here.
 It gets a Received field on its way, so that rules of two tenants that forward to each other come to an end.
+Where several of them forward to several, each of these would get it once for each way to him, which are more
+with every step; so nobody gets a message twice by this way: those fields tell with which entry of the queue
+it began, and who has got it is remembered by each process, as far as there is room.
 """
 
+import hashlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -24,6 +29,12 @@ from pymailcore.queue.types import Lease, Result, Verdict
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 
 _LOOPBACK: Final = "127.0.0.1"
+_WAY: Final = re.compile(
+    rb"Received: from (\S+) \(\[127\.0\.0\.1\]\)\r\n\tby \1 with LMTP id q(\d+);\r\n\t[^\r\n]*\r\n"
+)
+"""A field that was put in front here."""
+_LOOKED_AT_OCTETS: Final = 16_384
+_MOST_BROUGHT: Final = 50_000
 
 
 class Attempts(Protocol):
@@ -57,6 +68,7 @@ class HomeRelay:
         self._delivery = delivery
         self._hostname = hostname
         self._now_ms = now_ms
+        self._brought: dict[tuple[bytes, str], None] = {}
 
     async def attempt(self, lease: Lease, octets: bytes) -> list[Result]:
         """Try once to bring a message to the recipients of a lease; never raises a `MailError`.
@@ -66,8 +78,28 @@ class HomeRelay:
         domain = await self._directory.routes.domain(lease.domain)
         if domain is None:
             return await self._elsewhere.attempt(lease, octets)
-        field = self._received(lease)
-        return [await self._bring(lease, text, domain.tenant, field + octets) for text in lease.recipients]
+        origin, octets = _origin(lease, octets), self._received(lease) + octets
+        return [
+            await self._bring_once(origin, lease, text, domain.tenant, octets) for text in lease.recipients
+        ]
+
+    async def _bring_once(
+        self, origin: bytes, lease: Lease, text: str, tenant: TenantId, octets: bytes
+    ) -> Result:
+        """Bring a message to one recipient, unless he has got it or is just getting it by another way."""
+        key = (origin, text)
+        if key in self._brought:
+            return Result(text, Verdict.SENT, "2.1.5 delivered here before")
+        while len(self._brought) >= _MOST_BROUGHT:
+            del self._brought[next(iter(self._brought))]
+        self._brought[key] = None
+        result = None
+        try:
+            result = await self._bring(lease, text, tenant, octets)
+        finally:
+            if result is None or result.verdict is not Verdict.SENT:
+                self._brought.pop(key, None)
+        return result
 
     def _received(self, lease: Lease) -> bytes:
         return received_field(
@@ -108,6 +140,18 @@ class HomeRelay:
         except MailError as failure:
             return Result(text, Verdict.FAILED, f"5.1.1 {failure}")
         return Result(text, Verdict.SENT, "2.1.5 delivered here")
+
+
+def _origin(lease: Lease, octets: bytes) -> bytes:
+    """What a message is known by on all its ways: the entry of the queue that it began with, and its text.
+
+    The text, because who sends it could have written such fields himself.
+    """
+    begun, start = lease.message.id, 0
+    while way := _WAY.match(octets, start):
+        begun, start = int(way[2]), way.end()
+    text = octets[start : start + _LOOKED_AT_OCTETS]
+    return hashlib.blake2b(b"%d %d " % (begun, len(octets) - start) + text, digest_size=16).digest()
 
 
 def _held_up(text: str, state: str) -> Result:

@@ -14,7 +14,7 @@ from pymailcore.base.ids import IdMint, encode_id
 from pymailcore.delivery.delivery import Accepted, Delivery
 from pymailcore.directory import sending
 from pymailcore.directory.directory import Directory
-from pymailcore.directory.errors import SendingBlocked
+from pymailcore.directory.errors import RateExceeded, SendingBlocked
 from pymailcore.directory.types import Principal
 from pymailcore.message.complete import complete_headers
 from pymailcore.message.fields import header_end
@@ -123,13 +123,17 @@ class Submission:
             if also is not None:
                 await also(tx, message)
 
-        return await self._delivery.accept(
-            _with_needs(envelope, octets),
-            self._complete(envelope, octets, origin, now_ms, sender),
-            tenant=principal.tenant,
-            received_ms=now_ms,
-            also=counted,
-        )
+        try:
+            return await self._delivery.accept(
+                _with_needs(envelope, octets),
+                self._complete(envelope, octets, origin, now_ms, sender),
+                tenant=principal.tenant,
+                received_ms=now_ms,
+                also=counted,
+            )
+        except RateExceeded as refusal:
+            await self._directory.sending_alarms.sound(principal, str(refusal))
+            raise
 
     def _complete(
         self, envelope: Envelope, octets: bytes, origin: Origin, now_ms: int, sender: Address | None

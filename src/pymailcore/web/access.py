@@ -77,7 +77,10 @@ def require_own_form(asked: HttpRequest) -> None:
 
 def host_of(asked: HttpRequest) -> str:
     """The name of this server as the browser has it, without a port; empty when it is none."""
-    return urlsplit(base_url(asked) or "").hostname or ""
+    try:
+        return urlsplit(base_url(asked) or "").hostname or ""
+    except ValueError:
+        return ""
 
 
 def party_of(asked: HttpRequest) -> RelyingParty:

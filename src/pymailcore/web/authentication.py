@@ -39,9 +39,15 @@ class SessionDirectory(SignIn, Protocol):
     """What is needed of the directory; `directory.directory.Directory` is one."""
 
     async def create_session(
-        self, account: AccountId, *, user_agent: str, peer: str, mechanism: str = "password"
+        self,
+        account: AccountId,
+        *,
+        user_agent: str,
+        peer: str,
+        mechanism: str = "password",
+        generation: int | None = None,
     ) -> str:
-        """Begin a session and give its token."""
+        """Begin a session and give its token; Forbidden when the account has a later generation."""
         ...
 
     async def session(self, token: str) -> Principal | None:
@@ -76,7 +82,10 @@ def is_same_origin(request: HttpRequest) -> bool:
     origin = request.header(b"origin")
     if not origin or origin == "null":
         return False
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return (parts.scheme, parts.netloc.lower()) == (
         "https" if request.https else "http",
         request.header(b"host").lower(),

@@ -127,5 +127,5 @@ def answer_of(form: Mapping[str, str]) -> Mapping[str, object]:
     """What the script has put into a form; nothing when it is none of its texts."""
     try:
         return msgspec.json.decode(form.get("answer", ""), type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return {}

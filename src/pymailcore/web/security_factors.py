@@ -92,6 +92,8 @@ class SecurityFactors:
             octets = base64.b32decode(secret)
         except (binascii.Error, ValueError):
             raise Missing from None
+        if len(octets) != totp.SECRET_OCTETS:
+            raise Missing
         uri = totp.key_uri(octets, visit.principal.name, host_of(visit.asked) or "Mail")
         text = await render_template(
             "security_app.html",

@@ -103,6 +103,7 @@ class SignIn:
             user_agent=asked.header(b"user-agent")[:200],
             peer=asked.peer,
             mechanism=principal.mechanism,
+            generation=principal.generation,
         )
         response = redirect(local_path(form.get("next", "")))
         days = self._settings.stay_signed_in_days if form.get("stay") else 0

@@ -55,7 +55,10 @@ async def test_what_is_no_certificate_is_refused(it: Installation) -> None:
         await it.do("certificate.remove", **ME, id="00")
 
 
-@pytest.mark.parametrize("expires", ["tomorrow", "2001-01-01"])
+@pytest.mark.parametrize(
+    "expires", ["tomorrow", "2001-01-01", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00+14:00"]
+)
 async def test_what_has_expired_is_not_made(it: Installation, expires: str) -> None:
     with pytest.raises(InvalidValue):
         await it.do("app-password.add", **ME, name="x", expires=expires)
+    assert "'name': 'x'" not in str(await it.do("app-password.list", **ME))

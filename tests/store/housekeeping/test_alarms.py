@@ -1,10 +1,22 @@
 from pathlib import Path
 
-import structlog
+from tests.support.logs import captured
 from tests.support.stores import Opened
 
 from pymailcore.store.housekeeping import alarms
-from pymailcore.store.housekeeping.alarms import Alarm, Condition, few, judge, look, read, settle, tell
+from pymailcore.store.housekeeping.alarms import (
+    Alarm,
+    Condition,
+    end_old,
+    few,
+    is_seen,
+    judge,
+    look,
+    read,
+    settle,
+    sound_again,
+    tell,
+)
 from pymailcore.store.layout import Layout
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.types import Transaction
@@ -74,8 +86,26 @@ async def test_alarms_are_exactly_those_that_are_raised(opened: Opened) -> None:
     await opened.store.database.write(work)
 
 
+async def test_an_alarm_that_comes_often_is_written_now_and_then_and_ends_when_it_is_old(
+    opened: Opened,
+) -> None:
+    mine, other = Alarm(alarms.SENDING, "7", "x"), Alarm(alarms.JOB, "7", "x")
+
+    async def work(tx: Transaction) -> None:
+        assert not await is_seen(tx, mine, after_ms=0)
+        written = [await sound_again(tx, mine, now_ms, every_ms=100) for now_ms in (1000, 1099, 1100, 1199)]
+        assert written == [True, False, True, False]
+        assert [await is_seen(tx, mine, after_ms=moment) for moment in (1099, 1100)] == [True, False]
+        await sound_again(tx, other, 1, every_ms=100)
+        assert await end_old(tx, alarms.SENDING, 1100) == []
+        assert await end_old(tx, alarms.SENDING, 1101) == [mine._replace(since_ms=1000)]
+        assert await read(tx) == [other._replace(since_ms=1)]
+
+    await opened.store.database.write(work)
+
+
 def test_an_alarm_is_logged_when_it_comes_and_when_it_is_over() -> None:
-    with structlog.testing.capture_logs() as lines:
+    with captured() as lines:
         tell([Alarm(alarms.DISK, "", "full")], [Alarm(alarms.LOG, "", "")])
     assert [(line["log_level"], line["event"], line["kind"]) for line in lines] == [
         ("error", "alarm", "disk"),

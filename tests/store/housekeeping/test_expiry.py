@@ -1,9 +1,13 @@
-import structlog
+import functools
+
 from tests.support.house import blobs, hasty, rows
+from tests.support.logs import captured
 from tests.support.stores import Opened, a_message
 
+from pymailcore.store.housekeeping import alarms
+from pymailcore.store.housekeeping.alarms import Alarm
 from pymailcore.store.housekeeping.collector import collect
-from pymailcore.store.housekeeping.expiry import DAY_MS, expire_kept, expire_uploads
+from pymailcore.store.housekeeping.expiry import DAY_MS, expire_alarms, expire_kept, expire_uploads
 from pymailcore.store.housekeeping.house import House
 
 
@@ -47,8 +51,23 @@ async def test_with_no_space_all_of_it_goes_and_the_log_says_so(opened: Opened) 
     await expire_kept(house)
     assert len(await rows(opened, "SELECT id FROM kept_emails")) == 1, "it went just now"
     await opened.store.database.write(lambda tx: tx.run("UPDATE kept_emails SET gone_ms = gone_ms - 61000"))
-    with structlog.testing.capture_logs() as lines:
+    with captured() as lines:
         await expire_kept(house)
     assert await rows(opened, "SELECT id FROM kept_emails") == []
     assert [line["emails"] for line in lines] == [1]
     await opened.check()
+
+
+async def test_an_account_that_reached_no_limit_for_a_day_is_no_alarm_any_more(
+    opened: Opened, house: House
+) -> None:
+    database, now_ms = opened.store.database, house.now_ms()
+    for subject, ago_ms in (("1", DAY_MS + 60_000), ("2", DAY_MS - 60_000)):
+        alarm = Alarm(alarms.SENDING, subject, "too many")
+        await database.write(
+            functools.partial(alarms.sound_again, alarm=alarm, now_ms=now_ms - ago_ms, every_ms=1)
+        )
+    with captured() as lines:
+        await expire_alarms(house)
+    assert [(line["event"], line["subject"]) for line in lines] == [("alarm is over", "1")]
+    assert [alarm.subject for alarm in await database.read(alarms.read)] == ["2"]

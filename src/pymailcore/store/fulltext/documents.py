@@ -47,7 +47,10 @@ class IndexWriting(Protocol):
     """The index of one engine, as the one process that writes it does."""
 
     async def open(self) -> bool:
-        """Open the index for writing, a new one where none is fit; True when it is new or another one."""
+        """Open the index for writing, a new one where none is fit; True when it is new or another one.
+
+        That is said once, to whoever opens it: only the indexer does, who keeps what the index has.
+        """
         ...
 
     async def places(self) -> dict[int, int]:

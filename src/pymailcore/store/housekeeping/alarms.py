@@ -23,8 +23,9 @@ COUNTERS: Final = "counters"
 JOB: Final = "job"
 INDEX: Final = "index"
 OBJECTS: Final = "objects"
+SENDING: Final = "sending"
 
-KINDS: Final = (DISK, RESERVE, LOG, SCRUB, COUNTERS, JOB, INDEX, OBJECTS)
+KINDS: Final = (DISK, RESERVE, LOG, SCRUB, COUNTERS, JOB, INDEX, OBJECTS, SENDING)
 
 MOST: Final = 20
 """Alarms that one pack or account may have; more tell nobody more."""
@@ -123,6 +124,45 @@ async def sound(tx: Transaction, alarm: Alarm, now_ms: int) -> bool:
     return True
 
 
+async def is_seen(tx: Transaction, alarm: Alarm, *, after_ms: int) -> bool:
+    """Whether an alarm is there that was raised, or raised again, after a moment."""
+    row = await tx.row(
+        "SELECT 1 FROM alarms WHERE kind = ?1 AND subject = ?2 AND seen_ms > ?3", *alarm[:2], after_ms
+    )
+    return row is not None
+
+
+async def sound_again(tx: Transaction, alarm: Alarm, now_ms: int, *, every_ms: int) -> bool:
+    """Write an alarm down unless it was less than a while ago; True when it is to be told.
+
+    For alarms that anybody can cause often. Of several transactions at the same time one does it.
+    """
+    written = await tx.run(
+        "INSERT INTO alarms (kind, subject, detail, since_ms, seen_ms) VALUES (?1, ?2, ?3, ?4, ?4)"
+        " ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, seen_ms = excluded.seen_ms"
+        " WHERE alarms.seen_ms <= ?5",
+        *alarm[:3],
+        now_ms,
+        now_ms - every_ms,
+    )
+    return written > 0
+
+
+async def end(tx: Transaction, kind: str, subject: str) -> None:
+    """End an alarm, if it is there."""
+    await tx.run("DELETE FROM alarms WHERE kind = ?1 AND subject = ?2", kind, subject)
+
+
+async def end_old(tx: Transaction, kind: str, before_ms: int) -> list[Alarm]:
+    """End the alarms of a kind that were last raised before a moment; gives them."""
+    rows = await tx.rows(
+        "DELETE FROM alarms WHERE kind = ?1 AND seen_ms < ?2 RETURNING kind, subject, detail, since_ms",
+        kind,
+        before_ms,
+    )
+    return [Alarm(*row) for row in rows]
+
+
 async def settle(
     tx: Transaction, kind: str, alarms: Collection[Alarm], now_ms: int, *, prefix: str = ""
 ) -> tuple[list[Alarm], list[Alarm]]:
@@ -135,7 +175,7 @@ async def settle(
     there = [alarm for alarm in await read(tx) if alarm.kind == kind and alarm.subject.startswith(prefix)]
     over = [alarm for alarm in there if alarm.subject not in wanted]
     for alarm in over:
-        await tx.run("DELETE FROM alarms WHERE kind = ?1 AND subject = ?2", alarm.kind, alarm.subject)
+        await end(tx, alarm.kind, alarm.subject)
     return [alarm for alarm in alarms if await sound(tx, alarm, now_ms)], over
 
 

@@ -1,10 +1,11 @@
-"""Lets go of what has had its time: uploads, and expunged mail that was kept for undelete."""
+"""Lets go of what has had its time: uploads, expunged mail that was kept for undelete, alarms of sending."""
 
 import functools
 from typing import Final
 
 from pymailcore.base.ids import AccountId
 from pymailcore.runtime.logs import get_logger
+from pymailcore.store.housekeeping import alarms
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.pace import Pace
 from pymailcore.store.ops import blob_rows, kept
@@ -41,3 +42,10 @@ async def expire_kept(house: House) -> None:
     house.metrics.store_purged.inc(gone)
     if house.hurry and gone:
         log.warning("space is short: expunged mail can no longer be restored", emails=gone)
+
+
+async def expire_alarms(house: House) -> None:
+    """End the alarms of accounts that have reached no sending limit for a day; a job."""
+    before_ms = house.now_ms() - DAY_MS
+    if any(alarm.kind == alarms.SENDING for alarm in await house.read(alarms.read)):
+        alarms.tell([], await house.write(lambda tx: alarms.end_old(tx, alarms.SENDING, before_ms)))

@@ -21,7 +21,7 @@ from pymailcore.store.housekeeping import alarms, chores
 from pymailcore.store.housekeeping.audit import audit_blobs, audit_counters, audit_references
 from pymailcore.store.housekeeping.census import census
 from pymailcore.store.housekeeping.collector import collect
-from pymailcore.store.housekeeping.expiry import expire_kept, expire_uploads
+from pymailcore.store.housekeeping.expiry import expire_alarms, expire_kept, expire_uploads
 from pymailcore.store.housekeeping.horizon import compact
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.objects import ObjectHouse
@@ -62,6 +62,7 @@ class Job(NamedTuple):
 SLOW: Final = (
     Job("uploads", 600.0, expire_uploads, frees=True),
     Job("kept", 3_600.0, expire_kept, frees=True),
+    Job("alarms", 600.0, expire_alarms),
     Job("collect", 600.0, collect, frees=True),
     Job("census", 3_600.0, census),
     Job("statistics", 60.0, statistics),

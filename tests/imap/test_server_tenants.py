@@ -1,0 +1,179 @@
+"""Nobody reaches by IMAP what is another account's, of one's own tenant or of another.
+
+Security notes, T1 and T7. Ben asks with names and ids of an account of his tenant, of one of another tenant,
+of what he has destroyed, and with some that nobody has: the answers must be the same but for these names and
+ids.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import structlog.testing
+import trio
+from tests.support.imap_client import ImapClient
+from tests.support.stores import EnginePlace
+from tests.support.tenancy import CANARY, CARLA, WORD, Ids, Tenancy, imap_beside, logged_in, tenancy
+
+from pymailcore.imap.protocol.grammar import _COMMANDS, _UID_COMMANDS
+from pymailcore.runtime.tls import TlsContexts
+
+BOXES = {"kin": f"{CANARY}-box", "stranger": f"{CANARY}-box", "destroyed": "gone", "nobody": "nothing"}
+OWNERS = {
+    "kin": "anna@example.org",
+    "stranger": CARLA,
+    "destroyed": "gone@example.org",
+    "nobody": "nobody@example.org",
+}
+PLACES = ("{box}", '"user/{owner}/INBOX"', '"Other Users/{owner}"', '"/{account}/{mailbox}"', "{mailbox}")
+"""The ways to name a Mailbox; the first is how its owner does, the others are how some servers share them."""
+
+ROWS = {
+    "SELECT": [f"SELECT {place}" for place in PLACES],
+    "EXAMINE": [f"EXAMINE {place}" for place in PLACES],
+    "LIST": [
+        *(f'LIST "" {place}' for place in PLACES),
+        'LIST "{box}" "*"',
+        'LIST "" "*{owner}*"',
+    ],
+    "LSUB": [f'LSUB "" {place}' for place in PLACES],
+    "STATUS": [f"STATUS {place} (MESSAGES UIDNEXT UNSEEN)" for place in PLACES],
+    "GETMETADATA": [
+        *(f"GETMETADATA {place} (/shared/comment /private/comment)" for place in PLACES),
+        f'GETMETADATA "" (/shared/comment /private/comment /private/filters/values/{WORD})',
+    ],
+    "SETMETADATA": [f'SETMETADATA {place} (/private/comment "x")' for place in PLACES],
+    "APPEND": [f"APPEND {place} {{{{1+}}}}\r\nx" for place in PLACES],
+    "COPY": [f"COPY 1 {place}" for place in PLACES],
+    "MOVE": [f"MOVE 1 {place}" for place in PLACES],
+    "RENAME": [f"RENAME {place} elsewhere" for place in PLACES],
+    "DELETE": [f"DELETE {place}" for place in PLACES],
+    "UNSUBSCRIBE": [f"UNSUBSCRIBE {place}" for place in PLACES],
+    "SUBSCRIBE": ["SUBSCRIBE {box}", 'LSUB "" "*"', "UNSUBSCRIBE {box}"],
+    "CREATE": ["CREATE {box}", "CREATE {box}/x", 'LIST "" "*"', "DELETE {box}/x", "DELETE {box}"],
+    "SEARCH": [
+        "SEARCH EMAILID {email}",
+        "SEARCH OR EMAILID {email} THREADID {thread}",
+        "SEARCH RETURN (ALL COUNT) NOT EMAILID {email}",
+        "SEARCH THREADID {thread}",
+        f"SEARCH FILTER {WORD}",
+        f"SEARCH TEXT {WORD}",
+    ],
+    "SORT": ["SORT (SUBJECT) UTF-8 EMAILID {email}", "SORT (SUBJECT) UTF-8 NOT THREADID {thread}"],
+    "THREAD": ["THREAD REFERENCES UTF-8 EMAILID {email}", "THREAD REFERENCES UTF-8 NOT THREADID {thread}"],
+    "FETCH": ["FETCH 1:* (UID FLAGS)"],
+    "UID": ["UID SEARCH EMAILID {email}", "UID SEARCH THREADID {thread}", "UID FETCH 1:* (FLAGS)"],
+}
+NOTHING_TO_NAME = frozenset(
+    [
+        *("CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "ID", "LOGIN", "AUTHENTICATE", "ENABLE", "NAMESPACE"),
+        *("IDLE", "CHECK", "CLOSE", "UNSELECT"),
+        *("EXPUNGE", "STORE"),  # only numbers within the Mailbox that is selected
+    ]
+)
+
+
+@asynccontextmanager
+async def asking(
+    data: Path, engine: EnginePlace, tls: TlsContexts
+) -> AsyncIterator[tuple[Tenancy, ImapClient]]:
+    """Both tenants, and Ben at IMAP."""
+    async with tenancy(data, engine) as it, trio.open_nursery() as nursery:
+        async with await logged_in(imap_beside(it.world, tls, nursery)) as client:
+            yield it, client
+        nursery.cancel_scope.cancel()
+
+
+async def said(client: ImapClient, line: str) -> str:
+    """What a command is answered."""
+    head, _, rest = line.partition("\r\n")
+    reply = (
+        await client.command(head.replace("{1+}", "{}"), rest.encode())
+        if rest
+        else await client.command(line)
+    )
+    return b"\r\n".join([*reply.untagged, reply.tagged]).decode()
+
+
+def test_every_command_has_a_row() -> None:
+    known = {name.decode() for name in _COMMANDS}
+    assert set(ROWS) == known - NOTHING_TO_NAME
+    assert {name.decode() for name in _UID_COMMANDS} <= set(ROWS) | NOTHING_TO_NAME
+
+
+async def test_foreign_gone_and_absent_look_the_same(
+    tmp_path: Path, store_settings: EnginePlace, tls: TlsContexts
+) -> None:
+    """In every command that takes a name or an id; and nothing happens to what is somebody else's."""
+    faults: list[str] = []
+    async with asking(tmp_path, store_settings, tls) as (it, client):
+        before = await it.everything()
+        for command, lines in ROWS.items():
+            answers: dict[str, list[str]] = {}
+            for whose, of in it.ids.items():
+                await client.ok("SELECT INBOX")
+                told = [await said(client, aimed(line, whose, of)) for line in lines]
+                answers[whose] = [hidden(text, whose, of) for text in told]
+            for whose, some in answers.items():
+                for line, one, other in zip(lines, some, answers["nobody"], strict=True):
+                    if one != other or CANARY in one or "BAD" in one:
+                        faults.append(f"{command}: {line} {whose}: {one}, not {other}")
+        assert faults == []
+        assert await it.everything() == before
+
+
+def aimed(line: str, whose: str, of: Ids) -> str:
+    """A row with the names of somebody's things in it."""
+    return line.format(box=BOXES[whose], owner=OWNERS[whose], **of.foreign())
+
+
+def hidden(text: str, whose: str, of: Ids) -> str:
+    """An answer without them, and without the tag."""
+    for name in (BOXES[whose], OWNERS[whose]):
+        text = text.replace(name, "<name>")
+    return re.sub(r'(?<=TAG ")t\d+', "<tag>", of.hidden_in(text))
+
+
+def requests(domain: str) -> list[str]:
+    """What shows an account all it has, and looks for what it has not; none has a canary in it."""
+    look = [f"{key} {WORD}" for key in ("TEXT", "BODY", "SUBJECT", "FROM", "TO", "CC", "HEADER Comments")]
+    return [
+        *('LIST "" "*"', 'LIST "" "%"', 'LSUB "" "*"', "NAMESPACE", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"),
+        *(f"SEARCH {key}" for key in look),
+        *(f"UID SEARCH RETURN (ALL COUNT) NOT {key}" for key in look),
+        f"SEARCH FROM {domain}",
+        "SEARCH MODSEQ 1",
+        f"SEARCH FILTER {WORD}",
+        "FETCH 1:* (FLAGS UID ENVELOPE BODYSTRUCTURE INTERNALDATE RFC822.SIZE)",
+        "FETCH 1:* (BODY.PEEK[] BODY.PEEK[2])",
+        "THREAD REFERENCES UTF-8 ALL",
+        "THREAD ORDEREDSUBJECT UTF-8 ALL",
+        "SORT (SUBJECT FROM) UTF-8 ALL",
+        'GETMETADATA (DEPTH infinity) "" (/shared /private)',
+        "GETMETADATA (DEPTH infinity) INBOX (/shared /private)",
+        *("FETCH 99 ENVELOPE", "SELECT", "NOOP", "CLOSE"),  # the first two are faulty,
+    ]
+
+
+@pytest.mark.parametrize("whose", ["kin", "stranger"])
+async def test_no_canary_comes_out(
+    tmp_path: Path, store_settings: EnginePlace, tls: TlsContexts, whose: str
+) -> None:
+    """T7: neither in an answer nor in the log, in text or as an id; to its owner it does come."""
+    async with asking(tmp_path, store_settings, tls) as (it, ben), trio.open_nursery() as nursery:
+        if whose == "stranger":
+            await it.index()
+        secrets = {CANARY, *it.ids[whose].foreign().values()}
+        assert len(secrets) == 10
+        async with await logged_in(imap_beside(it.world, tls, nursery), OWNERS[whose]) as owner:
+            await owner.ok("SELECT INBOX")
+            own = [await said(owner, line) for line in requests("example")]
+        await ben.ok("SELECT INBOX")
+        with structlog.testing.capture_logs() as lines:
+            told = {line: await said(ben, line) for line in requests("example")}
+        nursery.cancel_scope.cancel()
+    assert [line for line, text in told.items() if any(one in text.lower() for one in secrets)] == []
+    assert [line for line in lines if any(one in str(line).lower() for one in secrets)] == []
+    assert sum(CANARY in text.lower() for text in own) >= 6
