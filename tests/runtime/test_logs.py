@@ -86,3 +86,20 @@ def test_a_log_that_cannot_be_written_is_no_fault_of_mail(
     configure(LogSettings(format="json"))
     monkeypatch.setattr("sys.stderr", Full())
     log.warning("nobody reads this")
+
+
+def test_a_line_goes_out_with_its_end_in_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found under attack: text and end of lines of several processes stood between each other."""
+    writes: list[str] = []
+
+    class Noting(io.StringIO):
+        def write(self, text: str) -> int:
+            writes.append(text)
+            return len(text)
+
+    configure(LogSettings(format="json"))
+    monkeypatch.setattr("sys.stderr", Noting())
+    log.warning("one")
+    log.warning("two")
+    assert [text.count("\n") for text in writes] == [1, 1]
+    assert all(text.endswith("\n") for text in writes)

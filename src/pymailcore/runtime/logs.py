@@ -44,7 +44,10 @@ def _show_controls(_logger: object, _method: str, event: Any) -> Any:  # noqa: A
 
 
 class _Stderr:
-    """Standard error, maybe a file on a full disk or a pipe that nobody reads: mail goes on without."""
+    """Standard error, maybe a file on a full disk or a pipe that nobody reads: mail goes on without.
+
+    Each line is one write with its end: lines of several processes stand one behind the other.
+    """
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -89,6 +92,6 @@ def configure(settings: LogSettings, *, process: str = "") -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[settings.level]),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
     )

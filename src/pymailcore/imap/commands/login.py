@@ -9,6 +9,7 @@ from typing import Final
 import trio
 
 from pymailcore.base.errors import Forbidden, TemporaryFailure
+from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.imap.errors import UNAVAILABLE
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.responses import Status, bad, bye, no, ok, string
@@ -189,7 +190,8 @@ def _welcome(session: Session) -> Status:
 
 
 def _put_off(session: Session, fault: TemporaryFailure) -> Status:
-    session.log.warning("login not possible", fault=repr(fault))
+    if not isinstance(fault, TooManyAttempts):  # of which the directory has told
+        session.log.warning("login not possible", fault=repr(fault))
     session.services.metrics.logins.labels("imap", "throttled").inc()
     return UNAVAILABLE
 
@@ -198,7 +200,6 @@ async def _fail(session: Session) -> Status:
     """Answer a failed login late, and end the connection after a few."""
     session.failed_logins += 1
     session.services.metrics.logins.labels("imap", "wrong").inc()
-    session.log.info("login failed", failures=session.failed_logins)
     await trio.sleep(session.services.directory.failure_pause_seconds(session.peer))
     if session.failed_logins >= session.settings.failed_logins:
         session.farewell = bye("Too many failed logins")
