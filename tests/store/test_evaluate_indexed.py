@@ -240,3 +240,15 @@ async def test_needles_of_any_characters(opened: Opened, monkeypatch: pytest.Mon
             hits += 0 < len(found) < len(written)
             assert found == await scanned(opened.store, opened, inbox, node), node
     assert hits > 50
+
+
+async def test_words_beside_one_that_is_cut_into_pieces_are_found(opened: Opened) -> None:
+    """Found by reading: a row of words with one of more than 128 characters was missed by the index."""
+    long = "".join(chr(97 + place % 26) for place in range(200))
+    await opened.deliver(a_message("s", body=f"alpha {long} beta\r\n"))
+    await index_all(opened)
+    inbox = opened.mailbox("INBOX")
+    for how in q.How:
+        for needle in (f"alpha {long}", f"{long} beta", f"alpha {long} beta", long):
+            node = q.Matches(q.Field.BODY, needle, how)
+            assert await opened.store.search(opened.account, inbox, node) == [1], (how, needle[:8])

@@ -242,6 +242,9 @@ def phrase(needle: str, how: How) -> Plan:
         return Plan(())
     if len(found) == 1:
         return _alone(found[0], _ALONE[how], accents=False)
+    long = next((token for token in found if is_word(token) and len(token) > LONGEST), None)
+    if long is not None:  # of which the stream has several pieces: they stand in no row with the others
+        return Plan((_word(long, Place.INSIDE, accents=False)[0],), False)
     cut, found = len(found) > MOST_TOKENS, found[:MOST_TOKENS]
     first, sure = _first(found[0], Place.END if how is How.SUBSTRING else Place.WHOLE, accents=False)
     last, sure_too = _last(found[-1], _ENDS[how], accents=False)
