@@ -29,6 +29,7 @@ ALL: Final = {
     "jmap_search": (),
     "directory_lookup": (),
     "sign_in": (),
+    "noisy_neighbour": (),
     "family": (),
 }
 

@@ -7,9 +7,14 @@ by the clock.
 
     python -m benchmarks.search_index                                        # 50,000 letters
     python -m benchmarks.search_index --bare --count 1000000 --octets 1500   # a million, some twenty minutes
+    python -m benchmarks.search_index --folder /var/tmp/letters              # filled once, then only measured
 
 With --bare there is no mail: rows are copies of a few (`store_fill`), texts are written into the index only.
 What the index answers by itself is as it would be.
+
+With --folder the store stays in that folder, and the cluster of --postgresql in another one in it. What is
+there is measured; only where the index has another format than this code makes, it is made anew.
+`filled.json` says what there is.
 """
 
 import argparse
@@ -24,7 +29,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.support.postgres import cluster
+import orjson
+from tests.support.postgres import Cluster
 
 from benchmarks import store_fill
 from benchmarks.store_support import (
@@ -39,11 +45,13 @@ from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import query as q
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import normal
+from pymailcore.store.fulltext import index_file
 from pymailcore.store.fulltext.documents import Document, Part
 from pymailcore.store.fulltext.indexer import Indexer
 from pymailcore.store.fulltext.job import index_writing
 from pymailcore.store.fulltext.lookup import NoIndex
 from pymailcore.store.fulltext.words import FIELD
+from pymailcore.store.postgres import text_index
 from pymailcore.store.store import Store
 from pymailcore.store.types import Transaction
 
@@ -55,6 +63,8 @@ _LETTERS: Final = (
 _MESSAGE_ID: Final = re.compile(rb"Message-ID: <([0-9a-f]+)")
 _REPEATS: Final = 40
 _BATCH: Final = 5_000
+_CLUSTER: Final = "postgresql"
+_SETTINGS: Final = "max_wal_size = 4GB\nshared_buffers = 256MB"
 
 
 @functools.cache
@@ -243,20 +253,90 @@ async def index(engine: Engine, count: int, size: int) -> None:
     print(f"index {octets / 2**20:.1f} MiB, {octets / size:.1%} of the messages ({size / 2**20:.1f} MiB)")
 
 
+class Kept:
+    """What a folder was filled with: the mail, and the format of its index; `filled.json`.
+
+    Raises:
+        SystemExit: it was filled with something else.
+    """
+
+    def __init__(self, given: argparse.Namespace, folder: Path) -> None:
+        self._file = folder / "filled.json"
+        wanted = {name: getattr(given, name) for name in ("count", "octets", "bare", "postgresql")}
+        self._format = text_index.FORMAT if given.postgresql else index_file.FORMAT
+        self._there = orjson.loads(self._file.read_bytes()) if self._file.exists() else {}
+        if self._there and self._there["mail"] != wanted:
+            raise SystemExit(f"{folder} holds {self._there['mail']} and not {wanted}")
+        if not self._there and any(path.name != _CLUSTER for path in folder.iterdir()):
+            raise SystemExit(f"{folder} holds something else, or was not filled to its end")
+        self._wanted = wanted
+
+    @property
+    def size(self) -> int | None:
+        """Octets of all mail that is there; None: there is none yet."""
+        size: int | None = self._there.get("size")
+        return size
+
+    @property
+    def indexed(self) -> bool:
+        """Whether all of it is in an index of the format that is made now."""
+        return bool(self._there.get("format") == self._format)
+
+    def note(self, size: int, *, indexed: bool = False) -> None:
+        """Say what there is now."""
+        self._there = {"mail": self._wanted, "size": size, "format": self._format if indexed else ""}
+        self._file.write_bytes(orjson.dumps(self._there))
+
+
+async def filled(given: argparse.Namespace, folder: Path, kept: Kept, metadata: str) -> None:
+    """See to it that the mail is there, and in the index; print what was done."""
+    data = folder / "data"
+    if kept.size is None and given.bare:
+        await store_fill.fill(data, given.count, octets=2_048)
+        if metadata:
+            await store_fill.move(data, metadata)
+    async with opened(data, metadata=metadata) as store:
+        size = kept.size
+        if size is None:
+            size = 0 if given.bare else await fill(store, given.count, given.octets)
+            kept.note(size)
+            print(f"filled {folder} with {given.count} messages", flush=True)
+        else:
+            print(f"{folder} was filled with {given.count} messages before", flush=True)
+        if kept.indexed:
+            print("its index was made before", flush=True)
+            return
+        if given.bare:
+            await fill_bare(store.engine, given.count, given.octets)
+        else:
+            await index(store.engine, given.count, size)
+        kept.note(size, indexed=True)
+
+
 async def main(given: argparse.Namespace, folder: Path) -> None:
     """Fill, index, search."""
-    metadata = cluster().url(cluster().new_database()) if given.postgresql else ""
-    if given.bare:
-        await store_fill.fill(folder / "data", given.count, octets=2_048)
+    kept = Kept(given, folder)
+    if not given.postgresql:
+        await filled(given, folder, kept, "")
+        await measure(given, folder, "")
+        return
+    cluster = Cluster(_SETTINGS, folder / _CLUSTER) if given.folder else Cluster(_SETTINGS)
+    try:
+        metadata = cluster.url(cluster.new_database() if kept.size is None else "t1")
+        await filled(given, folder, kept, metadata)
+        await measure(given, folder, metadata)
+    finally:
+        cluster.close()
+
+
+async def measure(given: argparse.Namespace, folder: Path, metadata: str) -> None:
+    """Search."""
     async with opened(folder / "data", metadata=metadata) as store:
         inbox = await mailbox_id(store, 1, "INBOX")
-        engine = store.engine
-        if given.bare:
-            await fill_bare(engine, given.count, given.octets)
-        else:
-            await index(engine, given.count, await fill(store, given.count, given.octets))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for name, nodes in searches(given.count, given.octets):
+            if given.only and not re.search(given.only, name):
+                continue
             await store.search(ACCOUNT, inbox, nodes[0])
             imap, _ = await timed(store, inbox, nodes, jmap=False)
             jmap, _ = await timed(store, inbox, nodes, jmap=True)
@@ -265,19 +345,20 @@ async def main(given: argparse.Namespace, folder: Path) -> None:
         print(
             f"memory: {before / 1024:.0f} MiB before, {(after - before) / 1024:+.0f} MiB at most for searches"
         )
-        engine.text_index = NoIndex()
+        store.engine.text_index = NoIndex()
         for name, nodes in searches(given.count, given.octets) if given.scans and not given.bare else ():
             line, _ = await timed(store, inbox, nodes[: given.scans], jmap=False)
             print(f"without index: {name:30s} {line}", flush=True)
 
 
 if __name__ == "__main__":
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, folder="is filled once and kept")
     parser.add_argument("--count", type=int, default=50_000, help="messages")
     parser.add_argument("--octets", type=int, default=0, help="of each; 0 for those of letters")
     parser.add_argument("--bare", action="store_true", help="rows without mail, texts in the index only")
-    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL of its own, in memory")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="on a PostgreSQL of its own, in memory or in the folder"
+    )
     parser.add_argument("--scans", type=int, default=1, help="needles of each kind looked for without index")
-    start(parser, main)
-    if cluster.cache_info().currsize:
-        cluster().close()
+    parser.add_argument("--only", help="kinds of searches, by a regular expression")
+    start(parser, main, keeps=True)

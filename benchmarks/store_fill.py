@@ -5,14 +5,19 @@ own, with rows for its envelope, its headers, its Thread key and a blob of its o
 large as they would be; the octets of the blobs are those of the few messages.
 """
 
+import secrets
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from benchmarks.store_support import ALL, appender, by_callers, mailbox_id, message, opened
-from pymailcore.base.ids import AccountId, MailboxId
+from pymailcore.admin.transfer.moving import Mover
+from pymailcore.base.ids import AccountId, IdMint, MailboxId
 from pymailcore.store.layout import Layout
+from pymailcore.store.opening import open_store
+from pymailcore.store.settings import StoreSettings
 from pymailcore.store.types import Want
 
 _BATCH: Final = 50_000
@@ -56,6 +61,37 @@ async def fill(folder: Path, count: int, *, octets: int) -> None:
     if count > held:
         _copy(Layout(folder).database, inbox, [row.email for row in rows], count - held)
     print(f"filled to {count} in {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+async def move(folder: Path, metadata: str) -> None:
+    """Move what `fill` made to PostgreSQL; blobs stay where they are."""
+    begun = time.perf_counter()
+    ids = IdMint(lambda: time.time_ns() // 1_000_000, secrets.randbits)
+    settings = StoreSettings(data=folder)
+    target = replace(settings, metadata=metadata)
+    async with (
+        open_store(settings, notify=lambda *_: None, ids=ids, maintain=False) as one,
+        open_store(target, notify=lambda *_: None, ids=ids, maintain=False, any_state=True) as other,
+    ):
+        mover = Mover(one, other, _Silence())
+        await mover.claim()
+        await mover.copy_rows()
+        await mover.finish()
+    _remove_file(folder)
+    print(f"moved to PostgreSQL in {time.perf_counter() - begun:.0f} s", flush=True)
+
+
+def _remove_file(folder: Path) -> None:
+    for file in folder.glob(Layout(folder).database.name + "*"):
+        file.unlink()
+
+
+class _Silence:
+    def begin(self, what: str) -> None:
+        """Nobody is told."""
+
+    def at(self, share: float) -> None:
+        """Nobody is told."""
 
 
 def _copy(database: Path, inbox: MailboxId, templates: list[int], count: int) -> None:

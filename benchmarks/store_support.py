@@ -180,26 +180,39 @@ def folder_octets(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "reserve")
 
 
-def command_line(doc: str | None) -> argparse.ArgumentParser:
-    """A parser with the options that all have."""
+def command_line(
+    doc: str | None, *, folder: str = "on the disk that is to be measured"
+) -> argparse.ArgumentParser:
+    """A parser with the options that all have; `folder` says what that option is for."""
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--switch", type=float, default=0.005, help="sys.setswitchinterval, seconds")
     parser.add_argument("--gc", type=int, default=700, help="first threshold of the garbage collector")
-    parser.add_argument("--folder", type=Path, help="on the disk that is to be measured")
+    parser.add_argument("--folder", type=Path, help=folder)
     return parser
 
 
 def start(
-    parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace, Path], Awaitable[None]]
+    parser: argparse.ArgumentParser,
+    main: Callable[[argparse.Namespace, Path], Awaitable[None]],
+    *,
+    keeps: bool = False,
 ) -> None:
-    """Read the command line and run on a folder of its own, which is removed."""
+    """Read the command line and run on a folder of its own, which is removed.
+
+    Args:
+        keeps: a folder that was named is the one itself, and stays.
+    """
     given = parser.parse_args()
     sys.setswitchinterval(given.switch)
     gc.set_threshold(given.gc, 20, 100)
-    place = Path(tempfile.mkdtemp(dir=given.folder))
+    stays = keeps and given.folder is not None
+    if stays:
+        given.folder.mkdir(parents=True, exist_ok=True)
+    place = given.folder.absolute() if stays else Path(tempfile.mkdtemp(dir=given.folder))
     before = os.getloadavg()[0]
     try:
         trio.run(main, given, place)
     finally:
-        shutil.rmtree(place)
+        if not stays:
+            shutil.rmtree(place)
     print(f"{os.cpu_count()} cores, load {before:.1f} before and {os.getloadavg()[0]:.1f} after", flush=True)

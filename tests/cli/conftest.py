@@ -24,6 +24,15 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
+def with_cheap_hashes(path: Path) -> Path:
+    """Let a configuration hash passwords as weakly as it can: tests hash often."""
+    cheap = (
+        "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\nscram_iterations_count = 64\n[[listener]]"
+    )
+    path.write_text(path.read_text().replace("[[listener]]", cheap, 1))
+    return path
+
+
 @pytest.fixture
 def config(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A server that was just made, with the domain example.test; PYMAILCORE_CONFIG names it."""
@@ -31,11 +40,7 @@ def config(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "init", tmp_path / "mail", "--hostname", "mx.example.test", "--domain", "example.test", "--loopback"
     )
     assert made.exit_code == 0, made.output
-    path = tmp_path / "mail" / "pymailcore.toml"
-    cheap = (
-        "[directory]\nargon2_memory_kib = 64\nargon2_time_cost = 1\nscram_iterations_count = 64\n[[listener]]"
-    )
-    path.write_text(path.read_text().replace("[[listener]]", cheap, 1))
+    path = with_cheap_hashes(tmp_path / "mail" / "pymailcore.toml")
     monkeypatch.setenv("PYMAILCORE_CONFIG", str(path))
     return path
 

@@ -31,9 +31,13 @@ def test_keys_come_and_go_and_are_told_once(run: Run) -> None:
     assert secret not in run("apikey", "list", "--json").output + run("audit", "list", "--json").output
     assert "role: support\n" in run("apikey", "show", number).output
     assert run("apikey", "remove", number).output == f"removed {number}\n"
-    assert isinstance(run("apikey", "show", number).exception, NotFound)
-    assert isinstance(run("apikey", "remove", number).exception, NotFound)
+    for verb in ("show", "remove"):
+        gone = run("apikey", verb, number).exception
+        assert isinstance(gone, NotFound)
+        assert "pymailcore apikey list" in str(gone)
     full = json.loads(
         run("apikey", "add", "all", "--role", "tenant-admin", "--tenant", "default", "--json").output
     )
     assert full["scope"] == "tenant"
+    removed = run("apikey", "remove", full["id"], "--json")
+    assert json.loads(removed.output) == {"removed": full["id"]}

@@ -20,6 +20,11 @@ def test_app_passwords_come_and_go_and_are_told_once(run: Run, config: Path) -> 
     (listed,) = json.loads(run("app-password", "list", "anna@example.test", "--json").output)
     assert (listed["id"], listed["name"], listed["protocols"]) == (number, "phone", ["imap"])
     assert secret not in run("audit", "list", "--json").output
+    shown = json.loads(run("app-password", "show", "anna@example.test", number, "--json").output)
+    assert shown == listed
     assert run("app-password", "remove", "anna@example.test", number).output == f"removed {number}\n"
     assert not may_log_in(config, "anna@example.test", secret)
-    assert isinstance(run("app-password", "remove", "anna@example.test", number).exception, NotFound)
+    for verb in ("show", "remove"):
+        gone = run("app-password", verb, "anna@example.test", number).exception
+        assert isinstance(gone, NotFound)
+        assert "pymailcore app-password list anna@example.test" in str(gone)

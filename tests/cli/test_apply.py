@@ -34,6 +34,9 @@ alias_of = "acme.test"
 full_name = "Anna Arnold"
 password_file = "anna.password"
 limits = { octets = "5G" }
+forwards = { "Anna@example.net" = "copy" }
+send_as = ["team@acme.test"]
+on_behalf = ["office@acme.test"]
 roles = ["tenant-admin on acme", "helpdesk on acme.test"]
 
 [accounts."office@acme.test"]
@@ -68,6 +71,9 @@ def test_a_plan_is_carried_out_and_a_second_time_there_is_nothing(run: Run, conf
     assert may_log_in(config, "anna@acme.test", "long enough")
     assert "helpdesk\tdomain\tacme.test\t" in run("role", "holders", "anna@acme.test").output
     assert "octets\t1099511627776\t" in run("limit", "show", "acme.test").output
+    assert run("account", "forwards", "anna@acme.test").output == "Anna@example.net\tyes\n"
+    rights = run("account", "send-rights", "anna@acme.test").output
+    assert rights == "office@acme.test\ton-behalf\nteam@acme.test\tsend-as\n"
     assert run("apply", plan).stdout == "nothing to do: everything is as the plan says\n"
     assert run("apply", plan, "--prune").stdout == "nothing to do: everything is as the plan says\n"
 
@@ -132,8 +138,8 @@ def test_what_cannot_be_done_says_how_far_it_came(run: Run, tmp_path: Path) -> N
     path.write_text('[domains."a.test"]\n[aliases]\n"x@a.test" = ["nobody@a.test"]\n')
     fault = run("apply", path).exception
     assert isinstance(fault, Failure)
-    assert str(fault).startswith("+ alias x@a.test to nobody@a.test: ")
-    assert str(fault).endswith("; 1 changes were made before; correct the plan and apply it again")
+    assert str(fault).startswith(f"{path}:3: + alias x@a.test to nobody@a.test: ")
+    assert str(fault).endswith("; 1 change was made before; correct the plan and apply it again")
     path.write_text("[domain]\n")
     assert isinstance(run("apply", path).exception, InvalidValue)
     assert run("apply").exit_code == 2
@@ -143,5 +149,8 @@ def test_what_cannot_be_done_says_how_far_it_came(run: Run, tmp_path: Path) -> N
 @pytest.mark.usefixtures("config")
 def test_a_missing_password_file_stops_before_anything_is_done(run: Run, plan: Path, tmp_path: Path) -> None:
     (tmp_path / "anna.password").unlink()
-    assert isinstance(run("apply", plan).exception, FileNotFoundError)
+    for way in ((), ("--dry-run",)):
+        fault = run("apply", plan, *way).exception
+        assert isinstance(fault, Failure)
+        assert f"{plan}:16: password_file: {tmp_path}/anna.password: No such file" in str(fault)
     assert run("tenant", "list").output.startswith("default\t")

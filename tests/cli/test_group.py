@@ -18,7 +18,11 @@ def test_groups_come_change_and_go(run: Run) -> None:
     added = run(
         "group", "add", "Team@example.test", "anna@example.test", "ben@example.net", "--posting", "members"
     )
-    assert added.output == "added Team@example.test\n"
+    assert added.output.splitlines() == [
+        "added Team@example.test",
+        "added anna@example.test to Team@example.test",
+        "added ben@example.net to Team@example.test",
+    ]
     assert isinstance(run("group", "add", "team@example.test").exception, AlreadyExists)
     assert (
         run("group", "members", "team@example.test").output == "anna@example.test\tyes\nben@example.net\tno\n"

@@ -11,6 +11,7 @@ from tests.cli.test_account import may_log_in
 from pymailcore.base.address import Address
 from pymailcore.base.errors import NotFound
 from pymailcore.cli.installation import open_installation
+from pymailcore.cli.operating import call, items_of
 
 Run = Callable[..., Result]
 
@@ -46,3 +47,50 @@ def test_sign_ins_are_listed(run: Run, config: Path) -> None:
     assert may_log_in(config, "anna@example.test", "long enough")
     (row,) = run("session", "sign-ins", "anna@example.test").output.splitlines()
     assert row.split("\t")[:3] == ["imap", "password", "192.0.2.1"]
+
+
+def test_one_session_is_named_by_its_beginning(run: Run, config: Path) -> None:
+    run("account", "add", "anna@example.test", "--password-stdin", text="long enough\n")
+    begin(config, 2)
+    names = [
+        one["session"] for one in json.loads(run("session", "list", "anna@example.test", "--json").output)
+    ]
+    shown = json.loads(run("session", "show", "anna@example.test", names[0][:12].upper(), "--json").output)
+    assert shown["session"] == names[0]
+    assert "user_agent: browser" in run("session", "show", "anna@example.test", names[1]).output
+    ended = run("session", "end", "anna@example.test", names[0][:12], "--json")
+    assert json.loads(ended.output) == {"ended": names[0], "account": "anna@example.test"}
+    gone = run("session", "show", "anna@example.test", "zz").exception
+    assert "session list anna@example.test" in str(gone)
+    begin(config, 40)
+    assert "give more of it" in str(run("session", "end", "anna@example.test", "").exception)
+
+
+def test_open_connections_are_listed(run: Run, config: Path) -> None:
+    """With the server down there are none; whose sessions are wanted has to be said otherwise."""
+    run("account", "add", "anna@example.test", "--password-stdin", text="long enough\n")
+    assert run("session", "list", "--live", "--json").output == "[]\n"
+    missing = run("session", "list")
+    assert (missing.exit_code, "--live" in missing.output) == (2, True)
+
+    async def connect() -> list[dict[str, object]]:
+        async with open_installation(config) as core:
+            account = await core.directory.accounts.get(Address("anna", "example.test"))
+            principal = await core.directory.principal(account.id)
+            with core.directory.here(
+                principal, lambda: None, protocol="imap", peer="192.0.2.1", client="mutt"
+            ):
+                await core.presence.keep()
+                found = await call(core, "session.live", account="anna@example.test")
+                everybody = await call(core, "session.live")
+                assert everybody["items"] == found["items"]
+                return items_of(found)
+
+    (one,) = trio.run(connect)
+    assert (one["account"], one["protocol"], one["peer"], one["client"]) == (
+        "anna@example.test",
+        "imap",
+        "192.0.2.1",
+        "mutt",
+    )
+    assert run("session", "list", "anna@example.test", "--live").output == ""

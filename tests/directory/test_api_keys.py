@@ -98,3 +98,21 @@ async def test_what_cannot_be_is_refused(world: SignInWorld) -> None:
         await keys(world).add(ROOT, "a", "support", TENANT, expires_ms=1)
     with pytest.raises(InvalidValue):
         await keys(world).add(ROOT, "a", "support", TENANT, networks=["x"])
+
+
+async def test_a_key_on_a_domain_rests_and_goes_with_it(world: SignInWorld) -> None:
+    """At once in every process: what is remembered of a key depends on its domain."""
+    domains, logins = world.directory.domains, world.directory.logins
+    await domains.add(ROOT, "b.example")
+    scope = Scope.domain((await domains.get("b.example")).id)
+    _, text = await keys(world).add(ROOT, "desk", "domain-admin", scope)
+    assert (await logins.api_actor(text, peer=PEER)).api_key
+    await domains.set(ROOT, "b.example", state="suspended")
+    with pytest.raises(Forbidden):
+        await logins.api_actor(text, peer=PEER)
+    await domains.set(ROOT, "b.example", state="active")
+    await logins.api_actor(text, peer=PEER)
+    await domains.remove(ROOT, "b.example")
+    with pytest.raises(Forbidden):
+        await logins.api_actor(text, peer=PEER)
+    assert await keys(world).listing(None) == []

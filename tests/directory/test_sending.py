@@ -1,5 +1,7 @@
 """sending: what was sent is counted for all processes, exactly up to the limit."""
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 from tests.support.stores import Opened
@@ -20,9 +22,11 @@ def hourly(messages: int | None = None, recipients: int | None = None) -> Meter:
     return Meter("account", 7, "hour", HOUR_MS, messages, recipients)
 
 
-async def spend(opened: Opened, meters: list[Meter], recipients: int, now_ms: int) -> None:
+async def spend(
+    opened: Opened, meters: list[Meter], recipients: int, now_ms: int, outside: Sequence[int] = ()
+) -> None:
     async def work(tx: Transaction) -> None:
-        await sending.spend(tx, meters, recipients, now_ms)
+        await sending.spend(tx, meters, AccountId(7), recipients, outside, now_ms)
 
     await opened.store.database.write(work)
 
@@ -49,6 +53,19 @@ async def test_as_many_recipients_as_the_limit_and_no_more(opened: Opened) -> No
     with pytest.raises(RateExceeded, match="recipients"):
         await spend(opened, [hourly(recipients=10)], 2, START_MS)
     await spend(opened, [hourly(recipients=10)], 1, START_MS)
+
+
+async def test_as_many_new_recipients_as_the_limit_and_who_is_known_is_free(opened: Opened) -> None:
+    meters = [Meter("account", 7, "day", DAY_MS, None, None, 3)]
+    await spend(opened, meters, 9, START_MS, [1, 2, 3])
+    with pytest.raises(RateExceeded, match="new to it in this day"):
+        await spend(opened, meters, 2, START_MS, [3, 4])
+    await spend(opened, meters, 9, START_MS, [1, 2, 3])
+    await spend(opened, meters, 1, START_MS + 2 * DAY_MS, [4])
+    await spend(opened, [hourly(messages=9)], 1, START_MS, [5])  # nobody asks: nobody is noted
+    await spend(opened, meters, 1, START_MS + 2 * DAY_MS, [5, 6])
+    with pytest.raises(RateExceeded):
+        await spend(opened, meters, 1, START_MS + 2 * DAY_MS, [7])
 
 
 async def test_what_is_refused_is_not_counted_by_any_meter(opened: Opened) -> None:

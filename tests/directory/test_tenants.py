@@ -11,12 +11,16 @@ from pymailcore.base.ids import DEFAULT_TENANT, TenantId
 from pymailcore.directory.permissions import View
 from pymailcore.directory.types import Account, Tenant
 from pymailcore.runtime.clock import now_ms
+from pymailcore.runtime.metrics import Metrics
+from pymailcore.store.housekeeping.collector import collect
+from pymailcore.store.housekeeping.house import House
 from pymailcore.store.types import Row, Target, Transaction
 
 INVENTORY = (
     "tenants", "domains", "domain_claims", "accounts", "addresses", "groups", "group_members", "send_rights",
     "forwards", "role_grants", "limits", "identities", "credentials", "mailboxes", "emails", "placements",
-    "quotas", "roles", "api_keys",
+    "quotas", "roles", "api_keys", "annotations", "sent", "tenant_octets", "blobs", "blob_refs",
+    "sealing_keys",
 )  # fmt: skip
 """Tables in which a tenant may have rows."""
 
@@ -61,7 +65,7 @@ async def furnish(parts: Parts, name: str) -> tuple[Tenant, Account]:
     for domain in (f"{name}.example", f"also-{name}.example"):
         await parts.domains.add(ROOT, domain, tenant=tenant.id)
     await parts.domains.set(ROOT, f"also-{name}.example", alias_of=f"{name}.example")
-    await parts.domains.claim(ROOT, f"claimed-{name}.example", tenant=tenant.id)
+    await parts.claims.make(ROOT, f"claimed-{name}.example", tenant=tenant.id)
     ann, group = address(f"ann@{name}.example"), address(f"all@{name}.example")
     account = await parts.accounts.add(ROOT, ann, "correct horse")
     await parts.accounts.add(ROOT, address(f"ben@{name}.example"))
@@ -89,6 +93,27 @@ async def limit(tx: Transaction, tenant: TenantId) -> None:
         "INSERT INTO roles (id, tenant, name, permissions, created_ms) VALUES (?1, ?1, 'own', '[]', 0)",
         tenant,
     )
+    await tx.run(
+        "INSERT INTO annotations (account, mailbox, owner, entry, value) VALUES (?1, 0, 0, '/shared/a', ?2)",
+        -tenant,
+        b"x",
+    )
+    await tx.run(
+        "INSERT INTO sealing_keys (tenant, number, master, wrapped, created_ms) VALUES (?1, 1, 'm', ?2, 0)",
+        tenant,
+        b"w",
+    )
+    await tx.run(
+        "INSERT INTO sent (scope, scope_id, window_ms, begun_ms, messages, recipients)"
+        " VALUES ('tenant', ?1, 1, 1, 1, 1)",
+        tenant,
+    )
+    await tx.run(
+        "INSERT INTO api_keys (id, tenant, account, name, digest, role, scope, scope_id, networks,"
+        " created_ms) VALUES (?1, ?1, 0, 'a', ?2, 'support', 'tenant', ?1, '[]', 0)",
+        tenant,
+        b"%d" % tenant,
+    )
 
 
 async def inventory(parts: Parts) -> dict[str, list[Row]]:
@@ -97,6 +122,11 @@ async def inventory(parts: Parts) -> dict[str, list[Row]]:
         table: sorted(await parts.rows(f"SELECT * FROM {table}"), key=repr)  # noqa: S608 - names of this module
         for table in INVENTORY
     }
+
+
+async def keys_of(parts: Parts) -> set[str]:
+    """Whose blobs have a key."""
+    return {row[0] for row in await parts.rows("SELECT name FROM secrets WHERE name LIKE 'tenant:%'")}
 
 
 async def blobs_of(parts: Parts, tenant: TenantId) -> list[Row]:
@@ -115,8 +145,12 @@ async def test_removing_a_tenant_leaves_what_was_before_it_came(
         with_both = await inventory(parts)
         assert all(len(with_both[table]) >= len(before[table]) for table in INVENTORY)
         assert with_both["emails"] != before["emails"]
+        assert await keys_of(parts) == {f"tenant:{one}" for one in (DEFAULT_TENANT, red.id, blue.id)}
         await parts.tenants.remove(ROOT, "blue")
+        assert f"tenant:{blue.id}" in await keys_of(parts)  # its blobs can still be checked
+        await collect(House(parts.store.engine, Metrics()))
         assert await inventory(parts) == before
+        assert await keys_of(parts) == {f"tenant:{one}" for one in (DEFAULT_TENANT, red.id)}
         assert await blobs_of(parts, blue.id) == []
         assert await blobs_of(parts, red.id) == kept
         with pytest.raises(NotFound):
@@ -152,4 +186,5 @@ async def test_a_removal_that_was_cut_off_goes_on_when_it_is_asked_for_again(
             await parts.tenants.set(ROOT, "blue", state="active")
         monkeypatch.setattr(parts.store, "remove_account", remove)
         await parts.tenants.remove(ROOT, "blue")
+        await collect(House(parts.store.engine, Metrics()))
         assert await inventory(parts) == before

@@ -1,6 +1,8 @@
 """throttle: how often a sign-in may fail."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.settings import DirectorySettings
@@ -189,3 +191,79 @@ def test_brute_force_from_many_prefixes_over_all_processes(prefixes_count: int) 
     assert max(looked_at.values()) <= 11  # a window begins with its first failure, not with the minute
     assert sum(looked_at.values()) >= 20
     right(family[1], "198.51.100.7", "ann", 3 * MINUTE - 1)
+
+
+# --- the same secret once more --------------------------------------------------------------------
+
+
+def show(limits: Throttle, shown: bytes, at: int = 0, peer: str = "198.51.100.7", name: str = "ann") -> bool:
+    """Fail with something; whether it was looked at."""
+    try:
+        attempt = limits.begin(peer, name, at)
+    except TooManyAttempts:
+        return False
+    assert attempt is not None
+    limits.end(attempt, right=False, now_ms=at, shown=shown)
+    return True
+
+
+def test_the_same_once_more_is_no_further_failure_where_the_owner_is_known() -> None:
+    limits = Throttle(SETTINGS)
+    right(limits, "198.51.100.7", "ann")
+    old, older = b"o" * 32, b"p" * 32
+    assert all(show(limits, one) for one in [old, older] * 50)
+    assert limits.pause_seconds("198.51.100.7", 0) == 10.0
+    assert [show(limits, bytes([number]) * 32) for number in range(9)] == [True] * 8 + [False]
+
+
+def test_the_same_once_more_counts_for_strangers_and_without_a_digest() -> None:
+    limits = Throttle(SETTINGS)
+    assert [show(limits, b"o" * 32) for _ in range(11)] == [True] * 10 + [False]
+    limits = Throttle(SETTINGS)
+    right(limits, "198.51.100.7", "ann")
+    assert [show(limits, b"") for _ in range(11)] == [True] * 10 + [False]
+    limits = Throttle(SETTINGS)
+    right(limits, "198.51.100.7", "ann")
+    assert [show(limits, b"o" * 32, name="ben") for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_a_right_sign_in_between_does_not_make_it_new() -> None:
+    limits = Throttle(SETTINGS)
+    for _ in range(30):
+        right(limits, "198.51.100.7", "ann")
+        assert show(limits, b"o" * 32)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["198.51.100.7", "198.51.100.8", "203.0.113.1"]),
+            st.sampled_from(["ann", "ben"]),
+            st.sampled_from([True, False, False, False]),
+            st.integers(0, 30),
+            st.sampled_from([0, 0, 0, 1_000, 30_000]),
+        ),
+        max_size=120,
+    )
+)
+def test_whatever_is_tried_different_guesses_are_within_the_limits(
+    tries: list[tuple[str, str, bool, int, int]],
+) -> None:
+    """Of what fails from an address only ten different things are looked at in the minute of its window."""
+    limits, now_ms = Throttle(SETTINGS), 0
+    failed: dict[str, list[tuple[int, str, int]]] = {}
+    for peer, name, is_right, number, later in tries:
+        now_ms += later
+        shown = bytes([number]) * 32
+        try:
+            attempt = limits.begin(peer, name, now_ms)
+        except TooManyAttempts:
+            continue
+        assert attempt is not None
+        limits.end(attempt, right=is_right, now_ms=now_ms, shown=shown)
+        if not is_right:
+            failed.setdefault(peer, []).append((now_ms, name, number))
+    for seen in failed.values():
+        for began, _, _ in seen:
+            within = {(name, number) for at, name, number in seen if began <= at < began + MINUTE}
+            assert len(within) <= 2 * SETTINGS.failures_per_minute  # a minute may touch two windows

@@ -67,7 +67,7 @@ async def test_one_session_is_ended_from_another_and_by_its_owner_only(world: Si
 
 async def test_all_sessions_are_ended_with_and_without_this_one(world: SignInWorld) -> None:
     tokens = [await begun(world) for _ in range(3)]
-    assert await sessions(world).end_all(ROOT, world.ann.id, but=tokens[1]) == 2
+    assert await sessions(world).end_all(ROOT, world.ann.id, but=await sessions(world).name(tokens[1])) == 2
     assert [await world.directory.session(token) is not None for token in tokens] == [False, True, False]
     assert await world.generation() == 0
     assert await sessions(world).end_all(ROOT, world.ann.id) == 1

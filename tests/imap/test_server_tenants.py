@@ -17,9 +17,14 @@ from tests.support.imap_client import ImapClient
 from tests.support.stores import EnginePlace
 from tests.support.tenancy import CANARY, CARLA, WORD, Ids, Tenancy, imap_beside, logged_in, tenancy
 
+from pymailcore.directory.audit_log import Filter
+from pymailcore.directory.foreign_ids import FOREIGN
+from pymailcore.directory.permissions import View
 from pymailcore.imap.protocol.grammar import _COMMANDS, _UID_COMMANDS
+from pymailcore.runtime.metrics import page
 from pymailcore.runtime.tls import TlsContexts
 
+EVERYTHING = View(everything=True, tenants=frozenset(), domains=frozenset())
 BOXES = {"kin": f"{CANARY}-box", "stranger": f"{CANARY}-box", "destroyed": "gone", "nobody": "nothing"}
 OWNERS = {
     "kin": "anna@example.org",
@@ -161,13 +166,14 @@ def requests(domain: str) -> list[str]:
 async def test_no_canary_comes_out(
     tmp_path: Path, store_settings: EnginePlace, tls: TlsContexts, whose: str
 ) -> None:
-    """T7: neither in an answer nor in the log, in text or as an id; to its owner it does come."""
+    """T7: neither in an answer, the log nor the metrics, in text or as an id; to its owner it does come."""
     async with asking(tmp_path, store_settings, tls) as (it, ben), trio.open_nursery() as nursery:
         if whose == "stranger":
             await it.index()
         secrets = {CANARY, *it.ids[whose].foreign().values()}
         assert len(secrets) == 10
-        async with await logged_in(imap_beside(it.world, tls, nursery), OWNERS[whose]) as owner:
+        imap = imap_beside(it.world, tls, nursery)
+        async with await logged_in(imap, OWNERS[whose]) as owner:
             await owner.ok("SELECT INBOX")
             own = [await said(owner, line) for line in requests("example")]
         await ben.ok("SELECT INBOX")
@@ -177,3 +183,23 @@ async def test_no_canary_comes_out(
     assert [line for line, text in told.items() if any(one in text.lower() for one in secrets)] == []
     assert [line for line in lines if any(one in str(line).lower() for one in secrets)] == []
     assert sum(CANARY in text.lower() for text in own) >= 6
+    assert [one for one in secrets if one in page([imap.metrics.snapshot()]).lower()] == []
+
+
+async def test_ids_of_others_are_in_the_audit_log(
+    tmp_path: Path, store_settings: EnginePlace, tls: TlsContexts
+) -> None:
+    """T1: the client learns nothing, the administrator once a minute."""
+    async with asking(tmp_path, store_settings, tls) as (it, client):
+        await client.ok("SELECT INBOX")
+        told = []
+        for whose, of in it.ids.items():
+            for command in ("SEARCH", "SORT", "THREAD", "UID"):
+                for line in ROWS[command]:
+                    if "{email}" in line or "{thread}" in line:
+                        await said(client, aimed(line, whose, of))
+            await it.world.directory.flush()
+            found = await it.world.directory.audit.listing(EVERYTHING, Filter(action=FOREIGN))
+            told.append([one.subject for one in found])
+        kin, stranger = (f"SEARCH {it.ids[whose].email}" for whose in ("kin", "stranger"))
+        assert told == [[kin], [stranger, kin], [stranger, kin], [stranger, kin]]

@@ -1,4 +1,4 @@
-"""What a stranger says about where he comes from changes nothing (security notes, A9).
+"""What a stranger says about where he comes from changes nothing, and is logged (security notes, A9).
 
 No proxy is believed: who a peer is, for the log and for the limits of failures, is what his socket says.
 """
@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 import trio
 from tests.support.family import Family
-from tests.support.guessing import Line, Log, connected, sign_in
+from tests.support.guessing import Claimed, Line, Log, connected, sign_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,13 @@ FIRST = (
     ("smtp", f"XFORWARD ADDR={CLAIMED}\r\n".encode()),
     ("smtp", f"EHLO [{CLAIMED}]\r\n".encode()),
 )
+
+CLAIMS = {
+    first: claim
+    for (_, first), claim in zip(
+        FIRST, ("PROXY", "x-originating-ip", "PROXY", "XCLIENT", "XFORWARD", None), strict=True
+    )
+}
 
 
 async def try_http(family: Family, source: str, header: str) -> None:
@@ -69,6 +77,14 @@ async def test_whatever_is_claimed_the_peer_is_that_of_the_socket(family: Family
         lines = await log.until(len(sources), mine)
         nursery.cancel_scope.cancel()  # the answers take a second
     assert sorted(line.peer for line in lines) == sorted(sources)
+    # "Via" names a proxy and no peer, and a name in EHLO is nobody's claim to be believed
+    claimed = {claim.peer: (claim.protocol, claim.claim) for claim in log.claims()}
+    for source, header in zip(sources, HEADERS, strict=False):
+        name = header.partition(":")[0].lower()
+        assert claimed.get(source) == (None if name == "via" else ("http", name))
+    for source, (protocol, first) in zip(sources[len(HEADERS) :], FIRST, strict=True):
+        way = {"smtp": "submission"}.get(protocol, protocol)
+        assert claimed.get(source) == (None if CLAIMS[first] is None else (way, CLAIMS[first]))
 
 
 async def test_another_claim_is_no_other_peer_for_the_limits(family: Family) -> None:
@@ -102,6 +118,10 @@ async def try_named(family: Family, source: str, name: str, headers: str) -> Non
 async def test_the_proxy_protocol_is_no_command(
     family: Family, protocol: str, after: bytes, refusals: tuple[bytes, ...], first: bytes
 ) -> None:
-    async with connected(family, protocol, "127.68.0.1") as connection:
+    log = Log(family)
+    source = f"127.68.{8 * ['imap', 'smtp', 'jmap'].index(protocol)}.{1 + [PROXY_1, PROXY_2].index(first)}"
+    async with connected(family, protocol, source) as connection:
         await connection.send(first + after)
         assert (await connection.line()).startswith(refusals)
+    protocol = {"jmap": "http", "smtp": "submission"}.get(protocol, protocol)
+    await until(lambda: Claimed(source, protocol, "PROXY") in list(log.claims()))

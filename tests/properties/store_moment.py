@@ -5,11 +5,13 @@ The operations asked are the store's own; how each of them comes to its snapshot
 """
 
 import copy
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from pymailcore.store.backend import Backend
 from pymailcore.store.places import BlobReader
+from pymailcore.store.search_lane import SearchLane
 from pymailcore.store.store import Store
 from pymailcore.store.types import Database, Reading, Transaction
 
@@ -45,6 +47,14 @@ class _Rows:
             rows = await work(self._tx)
 
 
+class _OpenLane:
+    """Stands for `SearchLane` where nobody else searches, and there is no task that could wait."""
+
+    @asynccontextmanager
+    async def place(self, account: int) -> AsyncIterator[None]:  # noqa: ARG002 - as the lane has it
+        yield
+
+
 async def at_one_moment(store: Store, look: Callable[[Store, Transaction], Awaitable[T]]) -> T:
     """Look at a store, as often as wanted, as it is now.
 
@@ -56,6 +66,7 @@ async def at_one_moment(store: Store, look: Callable[[Store, Transaction], Await
         engine = copy.copy(store.engine)
         engine.database = cast("Database", _Moment(tx))
         engine.backend = cast("Backend", _Rows(tx))
+        engine.lane = cast("SearchLane", _OpenLane())
         return await look(Store(engine), tx)
 
     return await store.database.read(work)

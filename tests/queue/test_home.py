@@ -10,7 +10,6 @@ from pymailcore.delivery.delivery import without_return_path
 from pymailcore.directory.accounts import Changed
 from pymailcore.directory.actors import SYSTEM
 from pymailcore.message.trace import count_received
-from pymailcore.queue import home
 from pymailcore.queue.home import HomeRelay
 from pymailcore.queue.types import Lease, Message, Result, Verdict
 
@@ -129,11 +128,3 @@ async def test_who_could_not_be_reached_is_tried_again(post: Post) -> None:
         (result,) = await relay.attempt(lease("ben@a.example"), MESSAGE)
         assert result.verdict is verdict
     assert len(post.store.mail_of(post.ben.id)) == 1
-
-
-async def test_what_is_remembered_has_an_end(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "_MOST_BROUGHT", 1)
-    relay = HomeRelay(Elsewhere(), post.directory, post.delivery, hostname="mx.example", now_ms=post.clock)
-    for text in ("ben@a.example", "ann@a.example", "ben@a.example"):
-        await relay.attempt(lease(text), MESSAGE)
-    assert (len(post.store.mail_of(post.ben.id)), len(post.store.mail_of(post.ann.id))) == (2, 1)

@@ -99,3 +99,11 @@ def test_a_process_that_stands_still_with_the_lock_stops_nobody() -> None:
         child.communicate(b"")
     with counters.locked():
         assert counters.tables[0].get("one") == record(99)
+
+
+def test_nobody_gives_way_while_there_is_room_whatever_the_time() -> None:
+    """Also at the moment 0, which free places bear, too."""
+    table = SharedCounters.create(8).tables[0]
+    for number in range(8):
+        table.put(f"{number}", record(number), 0)
+    assert [table.get(f"{number}") for number in range(8)] == [record(number) for number in range(8)]

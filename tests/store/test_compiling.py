@@ -9,7 +9,7 @@ from tests.support.stores import Opened, a_message
 from pymailcore.store import compiling
 from pymailcore.store import query as q
 from pymailcore.store.compiling import Known, ask_index, simplified
-from pymailcore.store.fulltext import sqlite_lookup
+from pymailcore.store.fulltext import sqlite_phrases
 from pymailcore.store.postgres import text_index
 from pymailcore.store.types import Reading, Transaction
 
@@ -29,7 +29,7 @@ async def test_many_needles_together_ask_the_index_for_so_much_and_no_more(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is not asked for is looked for in the messages; the answer is the same."""
-    monkeypatch.setattr(sqlite_lookup, "TOGETHER", 1)
+    monkeypatch.setattr(sqlite_phrases, "TOGETHER", 1)
     monkeypatch.setattr(text_index, "TOGETHER", 1)
     monkeypatch.setattr(compiling, "MOST_TEXTS", 100)
     monkeypatch.setattr(compiling, "SHORT", 0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.stores import RECEIVED_MS, Opened, a_message
 
 from pymailcore.base.errors import NotFound
-from pymailcore.store import evaluate
+from pymailcore.store import evaluate, windows
 from pymailcore.store import query as q
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.types import FlagChange
@@ -258,11 +258,13 @@ async def test_messages_are_looked_into(
     monkeypatch.setattr(evaluate, "SLICE_SECONDS", slice_seconds)
     first, *others = await fill(opened)
     await opened.store.destroy_emails(opened.account, [first])
-    texts = await opened.store.look_into([first, *others, 7], lambda message: message.written(100).strip())
+    texts = await opened.store.look_into(
+        opened.account, [first, *others, 7], lambda message: message.written(100).strip()
+    )
     assert texts == dict(zip(others, ["second TEXT", "größe", "Hello world\nx"], strict=True))
-    assert await opened.store.look_into([first], lambda _: 1) == {}
-    assert await opened.store.look_into([], lambda _: 1) == {}
-    shortened = await opened.store.look_into(others[:1], lambda message: message.written(4))
+    assert await opened.store.look_into(opened.account, [first], lambda _: 1) == {}
+    assert await opened.store.look_into(opened.account, [], lambda _: 1) == {}
+    shortened = await opened.store.look_into(opened.account, others[:1], lambda message: message.written(4))
     assert shortened == {others[0]: "seco"}
 
 
@@ -292,3 +294,19 @@ def test_a_window_is_that_of_a_plain_list(
     ids, first, total = evaluate.page(found, **arguments, anchor=anchor)  # type: ignore[arg-type]
     assert (ids, total) == (expected, len(plain))
     assert first == max(start, 0)
+
+
+async def test_a_window_of_very_many_emails_is_cut_in_a_thread(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives what one that is cut on the loop gives; what is refused is refused."""
+    ids = [(await opened.deliver(a_message(f"s{n}"))).email for n in range(5)]
+    by_id = [q.Sort(q.SortKey.SIZE)]
+    query = opened.store.query
+    expected = await query(opened.account, q.And(()), by_id, anchor=ids[3], anchor_offset=-1, total=True)
+    assert expected[:3] == (ids[2:], 2, 5)
+    monkeypatch.setattr(windows, "INLINE", 0)
+    again = await query(opened.account, q.And(()), by_id, anchor=ids[3], anchor_offset=-1, total=True)
+    assert again == expected
+    with pytest.raises(NotFound):
+        await query(opened.account, q.And(()), by_id, anchor=ids[0] - 1)

@@ -8,7 +8,7 @@ from tests.support.stores import Opened, a_message
 
 from pymailcore.store import compiling, evaluate, texts
 from pymailcore.store import query as q
-from pymailcore.store.fulltext import sqlite_lookup
+from pymailcore.store.fulltext import sqlite_lookup, sqlite_phrases
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.postgres import text_index
 from pymailcore.store.types import FlagChange
@@ -52,7 +52,7 @@ async def fill(opened: Opened, first: int, count: int) -> None:
         "words one by one",
         "too many words",
         "places joined",
-        "frequent words apart",
+        "beginnings together",
     ],
 )
 async def test_the_index_answers_as_a_scan_does(
@@ -61,17 +61,19 @@ async def test_the_index_answers_as_a_scan_does(
     monkeypatch.setattr(compiling, "SHORT", 10_000 if state == "short" else 0)
     monkeypatch.setattr(compiling, "FEW", 10_000 if state == "each by itself" else 0)
     if state == "words one by one":
-        monkeypatch.setattr(sqlite_lookup, "TOGETHER", 1)
-        monkeypatch.setattr(text_index, "TOGETHER", 1)
+        for module in (sqlite_lookup, sqlite_phrases, text_index):
+            monkeypatch.setattr(module, "TOGETHER", 1)
     if state == "too many words":
-        monkeypatch.setattr(sqlite_lookup, "MOST_WORDS", 2)
-        monkeypatch.setattr(sqlite_lookup, "MOST_PHRASES", 2)
-        monkeypatch.setattr(sqlite_lookup, "MOST_ENTRIES", 0)
-        monkeypatch.setattr(text_index, "MOST_WORDS", 2)
+        for module in (sqlite_lookup, sqlite_phrases, text_index):
+            monkeypatch.setattr(module, "MOST_WORDS", 2)
+        monkeypatch.setattr(sqlite_phrases, "MOST_PHRASES", 2)
+        monkeypatch.setattr(sqlite_phrases, "MOST_PLACES", 0)
         monkeypatch.setattr(text_index, "MOST_IN_PHRASE", 2)
-    if state in {"places joined", "frequent words apart"}:
-        monkeypatch.setattr(sqlite_lookup, "MOST_PHRASES", 0 if state == "places joined" else 4)
-        monkeypatch.setattr(sqlite_lookup, "FREQUENT", 0)
+    if state == "places joined":
+        monkeypatch.setattr(sqlite_phrases, "MOST_PHRASES", 0)
+    if state == "beginnings together":
+        monkeypatch.setattr(sqlite_phrases, "AT_ONCE", 0)
+        monkeypatch.setattr(sqlite_phrases, "PER_PREFIX", 10**9)
     await fill(opened, 0, MAILS)
     if "tail" in state:
         await index_all(opened)

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.stores import a_message
 
@@ -11,9 +11,12 @@ from pymailcore.store.ordering import sort_values
 
 
 @given(st.text())
+@example("\u0130\u05c1")
+@example("\ufb04\u0345\u0301")
+@example("\u0390")
 def test_folding_twice_changes_nothing_more(text: str) -> None:
     """RFC 9051 section 6.4.4: comparison without case."""
-    assert fold(fold(text)).casefold() == fold(text).casefold()
+    assert fold(fold(text)) == fold(text)
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,41 @@ def test_administrators_become_operators_and_all_know_their_domain(tmp_path: Pat
         "SELECT state, alias_of, verified_by FROM domains WHERE id = 10"
     ).fetchall() == [("active", None, "operator")]
     connection.close()
+
+
+MAIL_THAT_WAITS = """
+INSERT INTO queue_messages (id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit, created_ms)
+    VALUES (7, 1, 'ann@a.example', 9, x'00', 0, 0, 5), (8, 3, NULL, 9, x'00', 0, 0, 6);
+INSERT INTO queue_recipients (message, address, domain, next_try_ms, tries, state)
+    VALUES (7, 'x@b.example', 'b.example', 9, 2, 'waiting'), (7, 'y@c.example', 'c.example', 9, 0, 'failed'),
+    (8, 'x@b.example', 'b.example', 9, 0, 'waiting');
+INSERT INTO sent (scope, scope_id, window_ms, begun_ms, messages, recipients)
+    VALUES ('account', 901, 3600000, 0, 3, 4);
+"""
+"""Rows of schema 4."""
+
+WAITING_ROWS = (
+    "SELECT r.message, r.address, r.tries, r.state, r.flow, m.account, m.cleared FROM queue_recipients r"
+    " JOIN queue_messages m ON m.id = r.message ORDER BY r.message, r.address"
+)
+WAITS = [
+    (7, "x@b.example", 2, "waiting", -1, 0, 0),
+    (7, "y@c.example", 0, "failed", -1, 0, 0),
+    (8, "x@b.example", 0, "waiting", -3, 0, 0),
+]
+"""As schema 5 has them: nobody is known to have sent it, so it is its tenant's turn."""
+
+
+def test_mail_that_waits_goes_on_waiting(tmp_path: Path) -> None:
+    """Turns in the queue and what an account may send to strangers came with schema 5."""
+    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
+    connection.execute(VERSIONS)
+    for number, sql in migrations()[:4]:
+        connection.execute(sql)
+        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
+    connection.execute(MAIL_THAT_WAITS)
+    assert migrate(connection) == list(range(5, VERSION + 1))
+    assert connection.execute(WAITING_ROWS).fetchall() == WAITS
+    sent = "SELECT messages, recipients, first_recipients, refused FROM sent"
+    assert connection.execute(sent).fetchall() == [(3, 4, 0, 0)]
+    connection.close()

@@ -12,10 +12,10 @@ from tests.support.stores import EnginePlace, small_settings
 
 from pymailcore.admin.registry import Administration
 from pymailcore.base.address import Address
-from pymailcore.base.ids import IdMint, TenantId
+from pymailcore.base.ids import IdMint
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.directory import Directory
-from pymailcore.directory.permissions import BUILT_IN, DOMAIN_ADMIN, SUPPORT, TENANT_ADMIN, Grant, Scope
+from pymailcore.directory.permissions import DOMAIN_ADMIN, SUPPORT, TENANT_ADMIN, Scope
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.store.opening import open_store
@@ -165,6 +165,6 @@ async def _actors(directory: Directory, places: Mapping[str, Place]) -> dict[str
         actors[name] = await directory.roles.actor(await directory.principal(account.id), peer="192.0.2.1")
     user = await directory.accounts.get(Address(*own.account.split("@")))
     actors["user"] = await directory.roles.actor(await directory.principal(user.id), peer="192.0.2.1")
-    held = Grant(TENANT_ADMIN, BUILT_IN[TENANT_ADMIN], alpha)
-    actors["key"] = Actor(name="apikey:backup", tenant=TenantId(alpha.id), peer="192.0.2.1", grants=(held,))
+    _, key = await directory.credentials.api_keys.add(OPERATOR, "backup", TENANT_ADMIN, alpha)
+    actors["key"] = await directory.logins.api_actor(key, peer="192.0.2.1")
     return actors

@@ -1,19 +1,19 @@
 """The parts of the directory over a real store, for tests of one part that need no sign-in."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.directories import CHEAP, address
+from tests.support.grounds import make_ground
 from tests.support.stores import EnginePlace, counted_ids, small_settings
 
-from pymailcore.base.ids import DEFAULT_TENANT, IdMint
+from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.directory.accounts import Accounts
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.addresses import Addresses
-from pymailcore.directory.cache import Memory
-from pymailcore.directory.changes import Changes
+from pymailcore.directory.claims import Claims
 from pymailcore.directory.credentials import Secret
 from pymailcore.directory.domains import Domains
 from pymailcore.directory.forwards import Forwards
@@ -25,7 +25,6 @@ from pymailcore.directory.send_rights import SendRights
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.tenants import Tenants
 from pymailcore.directory.types import Account, Route
-from pymailcore.runtime.clock import now_ms
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
 from pymailcore.store.types import Row, Transaction
@@ -53,6 +52,7 @@ class Parts:
     def __post_init__(self) -> None:
         self.routes = Routes(self.ground)
         self.domains = Domains(self.ground)
+        self.claims = Claims(self.ground)
         self.accounts = Accounts(self.ground, PlainSecrets())
         self.tenants = Tenants(self.ground, self.accounts)
         self.addresses = Addresses(self.ground)
@@ -88,26 +88,6 @@ class Parts:
     async def actions(self) -> list[tuple[str, str]]:
         """What the audit log has: actions and subjects."""
         return [(row[0], row[1]) for row in await self.rows("SELECT action, subject FROM audit ORDER BY seq")]
-
-
-def make_ground(
-    store: Store,
-    ids: IdMint,
-    publish: Callable[[int, int], None],
-    settings: DirectorySettings = CHEAP,
-) -> Ground:
-    """What the parts stand on."""
-    memory = Memory()
-    return Ground(
-        database=store.database,
-        store=store,
-        ids=ids,
-        memory=memory,
-        changes=Changes(store.database, memory, ids, publish, now_ms),
-        settings=settings,
-        now_ms=now_ms,
-        random_bytes=lambda count: bytes(count),
-    )
 
 
 @asynccontextmanager

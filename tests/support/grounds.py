@@ -13,6 +13,7 @@ from pymailcore.directory.cache import Memory
 from pymailcore.directory.changes import Changes
 from pymailcore.directory.ground import Ground
 from pymailcore.directory.settings import DirectorySettings
+from pymailcore.runtime.clock import now_ms
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
 from pymailcore.store.types import Row, Transaction
@@ -35,18 +36,23 @@ async def opened_ground(
         told.append((channel, value))
 
     async with open_store(small_settings(data, **place), notify=publish, ids=ids, maintain=False) as store:
-        yield _ground(store, ids, publish, settings, clock)
+        yield make_ground(store, ids, publish, settings, clock)
 
 
 def memory_ground(*, settings: DirectorySettings = CHEAP, clock: Clock | None = None) -> Ground:
     """The same over tables in memory, for what is not about the engine."""
     clock = clock or Clock()
-    return _ground(MemoryStore(), mint(clock), lambda _channel, _value: None, settings, clock)
+    return make_ground(MemoryStore(), mint(clock), lambda _channel, _value: None, settings, clock)
 
 
-def _ground(
-    store: Store, ids: IdMint, publish: Callable[[int, int], None], settings: DirectorySettings, clock: Clock
+def make_ground(
+    store: Store,
+    ids: IdMint,
+    publish: Callable[[int, int], None],
+    settings: DirectorySettings = CHEAP,
+    clock: Callable[[], int] = now_ms,
 ) -> Ground:
+    """What the parts of the directory stand on."""
     memory = Memory()
     return Ground(
         database=store.database,

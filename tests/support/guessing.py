@@ -30,6 +30,14 @@ class Line(NamedTuple):
     reason: str = ""
 
 
+class Claimed(NamedTuple):
+    """A claim about where a peer comes from, as the log has it."""
+
+    peer: str
+    protocol: str
+    claim: str
+
+
 @dataclass
 class Log:
     """What a family has written since this was made."""
@@ -46,15 +54,25 @@ class Log:
 
     def lines(self) -> Iterator[Line]:
         """Sign-ins, right and wrong; of lines that are whole."""
+        for entry in self._entries('"login'):
+            if "user" in entry:
+                yield Line(*(entry.get(key, "") for key in Line._fields))
+
+    def claims(self) -> Iterator[Claimed]:
+        """What peers have said about where they come from."""
+        for entry in self._entries('"claim ignored"'):
+            yield Claimed(*(entry[key] for key in Claimed._fields))
+
+    def _entries(self, within: str) -> Iterator[dict[str, str]]:
         with self._path.open(encoding="utf-8") as log:
             log.seek(self.offset)
             texts = log.read().split("\n")[:-1]
         for text in texts:
             place = 0
-            while place < len(text) and '"login' in text:
+            while place < len(text) and within in text:
                 entry, place = _DECODER.raw_decode(text, place)
-                if "user" in entry:
-                    yield Line(*(entry.get(key, "") for key in Line._fields))
+                if within.strip('"') in str(entry.get("event")):
+                    yield entry
 
     async def until(self, count: int, wanted: Callable[[Line], bool], seconds: float = 20.0) -> list[Line]:
         """Give the lines of one kind, as soon as there are so many."""
@@ -63,11 +81,16 @@ class Log:
 
 
 class Connection:
-    """One connection from one address, which may say something before it signs in."""
+    """One connection from one address, which may say something before it signs in.
+
+    Attributes:
+        heard: every line that was read.
+    """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._buffer = b""
+        self.heard: list[bytes] = []
 
     async def send(self, octets: bytes) -> None:
         """Send."""
@@ -81,7 +104,8 @@ class Connection:
                 break
             self._buffer += octets
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return line.rstrip(b"\r")
+        self.heard.append(line.rstrip(b"\r"))
+        return self.heard[-1]
 
     async def last_line(self, begins: bytes) -> bytes:
         """Read up to a line that begins so, or to the end."""

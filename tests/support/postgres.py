@@ -58,12 +58,15 @@ class Cluster:
 
     Args:
         settings: further lines of postgresql.conf.
+        kept: a folder that stays, with the databases in it; one that is there is used again.
     """
 
-    def __init__(self, settings: str = "") -> None:
+    def __init__(self, settings: str = "", kept: Path | None = None) -> None:
         memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made below it
         place = memory if os.access(memory, os.W_OK) else None
-        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir=place))
+        self.folder = Path(tempfile.mkdtemp(prefix="pg", dir=place)) if kept is None else kept.absolute()
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._kept = kept is not None
         self._settings = settings
         self._numbers = itertools.count(1)
         self._asking: dict[str, subprocess.Popen[str]] = {}
@@ -71,7 +74,8 @@ class Cluster:
         if os.geteuid() == 0:
             self._user = next(name for name in OWNERS if _is_user(name))
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
-        self._make()
+        if not (self.folder / "data" / "PG_VERSION").exists():
+            self._make()
         self._server = self._start()
         self._sql("postgres", "SELECT 1")
 
@@ -94,7 +98,8 @@ class Cluster:
         server = subprocess.Popen(
             ["/bin/sh", "-c", _WATCH, "watch", str(programs() / "postgres"), "-D", str(self.folder / "data")],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self._user,
-            cwd=self.folder, env=_environment(self.folder), process_group=0,
+            cwd=self.folder, env={**_environment(self.folder), **({"FOLDER": ""} if self._kept else {})},
+            process_group=0,
         )  # fmt: skip
         until = time.monotonic() + 30
         while not (self.folder / ".s.PGSQL.5432").exists():
@@ -168,7 +173,8 @@ class Cluster:
         if self._server.stdin is not None:
             self._server.stdin.close()
         self._server.wait(30)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not self._kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _is_user(name: str) -> bool:

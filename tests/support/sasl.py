@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ import trio
 
 from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.directory.presence import Place
 from pymailcore.directory.types import Principal
 from pymailcore.sasl.prepare import saslprep
 from pymailcore.sasl.scram_keys import derive
@@ -181,6 +182,9 @@ class OneAccount:
             secret=secret,
         )
 
+    def note_ids(self, principal: Principal, method: str, given: Iterable[str], *, peer: str) -> None:
+        """Nobody looks here."""
+
     def failure_pause_seconds(self, peer: str) -> float:  # noqa: ARG002 - the interface has it
         """Always the same."""
         return self.pause_seconds
@@ -191,11 +195,13 @@ class OneAccount:
         return self.administrator
 
     @contextmanager
-    def here(self, principal: Principal, end: Callable[[], None]) -> Iterator[None]:  # noqa: ARG002 - as above
+    def here(
+        self, principal: Principal, end: Callable[[], None], *, protocol: str, peer: str, client: str = ""
+    ) -> Iterator[Place]:
         """Keep the way to end the connection."""
         self.ends.append(end)
         try:
-            yield
+            yield Place(principal, end, protocol, peer, client, 0)
         finally:
             self.ends.remove(end)
 

@@ -55,6 +55,10 @@ class SignInWorld:
             Credentials(name, authorization_id, password), peer=peer, protocol=protocol
         )
 
+    async def add(self, name: str, password: str | None = PASSWORD) -> Account:
+        """One more account."""
+        return await self.directory.accounts.add(ROOT, address(name), password)
+
     def another(
         self, settings: DirectorySettings = CHEAP, counters: SharedCounters | None = None
     ) -> Directory:

@@ -43,6 +43,7 @@ async def test_an_app_is_added_by_its_first_code(world: JmapWorld, anna: WebBrow
     text = begun.body.decode()
     assert "<svg" in text
     assert " ".join(re.findall("....", secret)) in text
+    assert re.search(rf'href="otpauth://totp/[^"]*secret={secret}', text)  # for an app on the same device
     assert begun.headers["cache-control"] == "no-store"
     assert await kinds(world) == []
 

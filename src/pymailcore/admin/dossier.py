@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from pymailcore.admin.operation import Record, moment
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.audit import record_of
+from pymailcore.directory.sql import prefix_end
+from pymailcore.directory.types import Account
 from pymailcore.store.types import Row, Transaction
 
 
@@ -34,7 +36,10 @@ TABLES: Final = (
     Table("group_members", "(SELECT g.display FROM groups g WHERE g.id = group_id) AS in_group, created_ms"),
     Table("role_grants", "role, scope, created_ms"),
     Table("limits", "name, value", "scope = 'account' AND scope_id = ?1"),
-    Table("sent", "window_ms, begun_ms, messages, recipients", "scope = 'account' AND scope_id = ?1"),
+    Table("sent", "window_ms, begun_ms, messages, recipients, first_recipients",
+          "scope = 'account' AND scope_id = ?1"),
+    Table("correspondents"),
+    Table("queue_messages", "reverse_path, size_octets, created_ms"),
     Table("mailboxes", "path, role, subscribed, messages, size_octets"),
     Table("rights", "identifier, rights",
           "account = ?1 OR mailbox IN (SELECT id FROM mailboxes WHERE account = ?1)"),
@@ -50,6 +55,7 @@ TABLES: Final = (
     Table("second_factors", "kind, name, confirmed, created_ms, last_used_ms"),
     Table("sessions", "mechanism, peer, user_agent, created_ms, last_used_ms, expires_ms"),
     Table("sign_ins", "protocol, mechanism, peer, first_ms, last_ms, count"),
+    Table("presences", "protocol, mechanism, peer, client, since_ms"),
     Table("emails"),
     Table("kept_emails", "size_octets, received_ms, gone_ms"),
     Table("kept_mailboxes", "path, gone_ms"),
@@ -65,11 +71,15 @@ TABLES: Final = (
 )  # fmt: skip
 """Every table with rows of an account, beside its own row."""
 
-_AUDIT: Final = (
-    "SELECT seq, moment_ms, tenant, actor, peer, action, subject, old, new, digest FROM audit"
-    " WHERE actor = ?1 OR subject = ?1 OR subject = ?2 OR subject = 'account ' || ?1"
-    " OR substr(subject, 1, length(?1) + 3) = ?1 || ' / ' ORDER BY seq DESC LIMIT ?3"
+AUDIT_OF: Final = (
+    "SELECT seq, moment_ms, tenant, actor, peer, action, subject, old, new, digest FROM audit WHERE seq IN"
+    " (SELECT seq FROM audit WHERE actor = ?1"
+    " UNION ALL SELECT seq FROM audit WHERE tenant = ?3 AND subject IN (?1, ?2, 'account ' || ?1)"
+    " UNION ALL SELECT seq FROM audit WHERE tenant = ?3 AND subject >= ?4 AND subject < ?5)"
+    " ORDER BY seq DESC LIMIT ?6"
 )
+"""?1, ?2: name and display; ?3: tenant; ?4, ?5: where names of its things begin and end. Read by indexes."""
+
 _MOST_AUDIT: Final = 10_000
 
 
@@ -93,9 +103,15 @@ async def counts_of(tx: Transaction, account: AccountId) -> dict[str, int]:
     return counts
 
 
-async def audit_of(tx: Transaction, name: str, display: str) -> list[Record]:
-    """What the audit log has of an account: what it did and what was done to it, the newest first."""
-    rows = await tx.rows(_AUDIT, name, display, _MOST_AUDIT)
+async def audit_of(tx: Transaction, account: Account) -> list[Record]:
+    """What the audit log has of an account: what it did and what was done to it, the newest first.
+
+    What was done to others who had its address in another tenant is not among it.
+    """
+    things = f"{account.name} / "
+    rows = await tx.rows(
+        AUDIT_OF, account.name, account.display, account.tenant, things, prefix_end(things), _MOST_AUDIT
+    )
     return [
         {
             "seq": one.seq,

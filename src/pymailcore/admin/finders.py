@@ -113,13 +113,8 @@ async def domain_of_account(tx: Transaction, arguments: OfAccount) -> Found:
 
 
 async def domain_of_address(tx: Transaction, arguments: OfAddress) -> Found:
-    """The domain of an address, with the account whose own address it is, if there is one."""
-    address = read_address(arguments.address)
-    found = await domain_named(tx, address.domain)
-    row = await tx.row("SELECT id FROM accounts WHERE name = ?1", address.key)
-    if row is None or found.subject is None:
-        return found
-    return found._replace(subject=found.subject._replace(account=AccountId(row[0])))
+    """The domain of an address."""
+    return await domain_named(tx, read_address(arguments.address).domain)
 
 
 async def domain_of_group(tx: Transaction, arguments: OfGroup) -> Found:

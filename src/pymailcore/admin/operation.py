@@ -6,7 +6,7 @@ before the operation runs, so that no operation can forget to ask. What is not t
 not see gives the same answer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Generic, NamedTuple, TypeVar
@@ -17,8 +17,8 @@ from pymailcore.base.address import Address, normalise_domain
 from pymailcore.base.errors import InvalidValue
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.directory.actors import Actor
+from pymailcore.directory.claims import Records
 from pymailcore.directory.directory import Directory
-from pymailcore.directory.domains import Records
 from pymailcore.directory.permissions import Permission, Subject, View
 from pymailcore.queue.queue import Queue
 from pymailcore.store.types import Transaction
@@ -104,6 +104,8 @@ class Operation(Generic[A]):
         filters: of a list: what it is narrowed to; the permission must hold for that.
         guarded: it changes an account, or how somebody signs in to it: then the actor must hold all that the
             account holds, so that nobody takes over somebody who may more.
+        takes: addresses of one tenant that it gives to somebody or takes away: the actor must hold all that
+            those hold who get the mail for them now.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Operation(Generic[A]):
     filters: tuple[Filter[A], ...] = ()
     own: Permission | None = None
     guarded: bool = False
+    takes: Callable[[A], Sequence[Address]] | None = None
 
 
 def page(items: list[Record], limit: int, following: str) -> Record:

@@ -1,15 +1,17 @@
-"""All administrative operations, and the one place where it is decided who may do what.
+"""All administrative operations, and the one way to call them.
 
 Contract: whoever acts, by command line, web or key, calls `Administration.call`. It reads the arguments,
-finds what the operation is about, decides, and only then runs it. What is not there and what the actor must
-not know of give the same answer, by the same steps. What was refused is in the audit log.
+finds what the operation is about, decides (`admin.decision`), and only then runs it; each change decides
+again in its own transaction. What is not there and what the actor must not know of give the same answer, by
+the same steps. What was refused is in the audit log.
 """
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pymailcore.admin.operation import Call, Found, Operation, Record, read_arguments
+from pymailcore.admin.decision import Decision
+from pymailcore.admin.operation import Call, Operation, Record, read_arguments
 from pymailcore.admin.operations import (
     accounts,
     addresses,
@@ -21,19 +23,19 @@ from pymailcore.admin.operations import (
     groups,
     importing,
     limits,
+    own,
     queue,
     roles,
     tenants,
 )
 from pymailcore.base.errors import Forbidden, InvalidValue, NotFound
 from pymailcore.directory.actors import Actor
+from pymailcore.directory.claims import Records
 from pymailcore.directory.directory import Directory
-from pymailcore.directory.domains import Records
-from pymailcore.directory.permissions import INSTALLATION, Permission, Subject, View, allows, sees, view
+from pymailcore.directory.permissions import INSTALLATION
 from pymailcore.queue.queue import Queue
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.logs import get_logger
-from pymailcore.store.types import Transaction
 
 _REFUSALS_A_MINUTE: Final = 60
 
@@ -51,6 +53,7 @@ _MODULES: Final = (
     limits,
     credentials,
     api_keys,
+    own,
     audit,
     queue,
 )
@@ -101,78 +104,32 @@ class Administration:
             raise InvalidValue(f"there is no operation {name!r}")
         given = read_arguments(operation, arguments)
 
-        async def find(tx: Transaction) -> list[Found]:
-            found = [await finder(tx, given) for finder in operation.finders]
-            narrowed = [await one(tx, given) for one in operation.filters]
-            return found + [one for one in narrowed if one is not None]
-
-        found = await self._directory.read(find)
+        decision = Decision(actor, operation, given, self._directory.settings)
         try:
-            await self._check_actor(actor)
-            shown = view(actor.grants, operation.permission)
-            subjects = tuple([_decide(actor, operation, one) for one in found])
-            if not found:
-                _check_list(shown, operation.permission)
-            if operation.guarded:
-                await self._guard(actor, subjects)
+            decided = await self._directory.read(decision.make)
         except (NotFound, Forbidden):
-            await self._note_refusal(actor, name)
+            if not any(grant.scope == INSTALLATION for grant in actor.grants):
+                await self._note_refusal(actor, name)  # who may see everything has mistyped a name
             raise
         call = Call(
-            actor=actor,
+            actor=decided.actor,
             directory=self._directory,
             queue=self._queue,
             records=self._records,
-            subjects=subjects,
-            view=shown,
+            subjects=decided.subjects,
+            view=decided.view,
         )
-        return await operation.run(call, given)
-
-    async def _check_actor(self, actor: Actor) -> None:
-        """Refuse whoever may not sign in any more: suspended, or of a suspended domain or tenant."""
-        if actor.account is not None:
-            standing = await self._directory.standings.of(actor.account)
-            if not standing.may_sign_in:
-                raise Forbidden("you may do nothing now")
-        elif actor.tenant is not None and not await self._directory.tenants.is_active(actor.tenant):
-            raise Forbidden("you may do nothing now")
-
-    async def _guard(self, actor: Actor, subjects: tuple[Subject, ...]) -> None:
-        for subject in subjects:
-            if subject.account is not None and subject.account != actor.account:
-                await self._directory.roles.guard(actor, subject.account)
+        try:
+            return await operation.run(call, given)
+        except (NotFound, Forbidden):
+            if decision.withdrawn:
+                await self._note_refusal(actor, name)
+            raise
 
     async def _note_refusal(self, actor: Actor, name: str) -> None:
         """Record what was refused; of very many in a minute the others go to the server's log only."""
-        if any(grant.scope == INSTALLATION for grant in actor.grants):
-            return  # who may see everything has mistyped a name
         log.warning("refused", actor=actor.name, peer=actor.peer, operation=name)
         minute = self._now_ms() // 60_000
         self._minute, self._refusals = minute, 0 if minute != self._minute else self._refusals + 1
         if self._refusals < _REFUSALS_A_MINUTE:
             await self._directory.audit.refused(actor, name)
-
-
-def _decide(actor: Actor, operation: Operation[Any], found: Found) -> Subject:
-    """Say whether the actor may do this to what was found.
-
-    Raises:
-        NotFound: it does not exist, or no grant of the actor's reaches it.
-        Forbidden: he may see it, and not do this.
-    """
-    subject = found.subject
-    if subject is None:
-        raise NotFound(found.unknown)
-    if allows(actor.grants, operation.permission, subject):
-        return subject
-    if operation.own is not None and subject.account is not None and subject.account == actor.account:
-        if allows(actor.grants, operation.own, subject):
-            return subject
-    elif (known := found.seen or subject) != Subject() and not sees(actor.grants, known):
-        raise NotFound(found.unknown)
-    raise Forbidden(f"that takes the permission {operation.permission}")
-
-
-def _check_list(shown: View, permission: Permission) -> None:
-    if not (shown.everything or shown.tenants or shown.domains):
-        raise Forbidden(f"that takes the permission {permission}")

@@ -19,7 +19,7 @@ from pymailcore.config.configuration import Configuration
 from pymailcore.delivery.delivery import Delivery
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.presence import Presence
-from pymailcore.directory.sign_ins import FLUSH_SECONDS, SignIns
+from pymailcore.directory.sign_ins import FLUSH_SECONDS
 from pymailcore.dns.resolver import Resolver
 from pymailcore.queue.queue import Queue
 from pymailcore.runtime.clock import now_ms
@@ -77,9 +77,9 @@ class Core:
         self.ids = ids
         self.hub = hub
         self.metrics = metrics
-        self.presence = Presence(store.database)
+        self.presence = Presence(store.database, secrets.token_hex(6))
         self._counters = counters or SharedCounters.create(configuration.directory.failures_entries_count)
-        self._seen: list[SignIns] = []
+        self._seen: list[Directory] = []
         self.reload(configuration)
 
     def reload(self, configuration: Configuration) -> None:
@@ -95,7 +95,7 @@ class Core:
             presence=self.presence,
             counters=self._counters,
         )
-        self._seen.append(self.directory.sign_ins)
+        self._seen.append(self.directory)
         self.queue = Queue(database, self.store, self.publish, configuration.queue)
         self.administration = Administration(self.directory, self.queue, records=Resolver(configuration.dns))
         self.delivery = Delivery(self.store, self.directory, self.queue, self.ids)
@@ -121,17 +121,17 @@ class Core:
                 self.directory.forget(tags)
                 self.presence.touched(tags)
 
-    async def keep_sign_ins(self) -> None:
-        """Write every minute who has signed in; until cancelled."""
+    async def keep_gathered(self) -> None:
+        """Write every minute who has signed in, and who asked with ids of others; until cancelled."""
         while True:
             await trio.sleep(FLUSH_SECONDS)
-            await self.flush_sign_ins()
+            await self.flush()
 
-    async def flush_sign_ins(self) -> None:
-        """Write who has signed in since the last time."""
+    async def flush(self) -> None:
+        """Write what was gathered since the last time."""
         for seen in self._seen:
             await seen.flush()
-        self._seen = [self.directory.sign_ins]
+        self._seen = [self.directory]
 
     async def recheck(self) -> None:
         """Every few seconds read the modseq of watched accounts and see who may stay; until cancelled.
@@ -145,6 +145,7 @@ class Core:
             with contextlib.suppress(TemporaryFailure):
                 await self.recheck_once()
                 await self.presence.review()
+                await self.presence.keep()
 
     async def recheck_once(self) -> None:
         """Tell this process where the watched accounts are."""
@@ -196,11 +197,13 @@ async def open_core(
         core = Core(configuration, store, ids, hub, metrics, missed, counters)
         nursery.start_soon(core.follow)
         nursery.start_soon(core.recheck)
-        nursery.start_soon(core.keep_sign_ins)
+        nursery.start_soon(core.keep_gathered)
         nursery.start_soon(core.presence.follow)
         try:
             yield core
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + _LAST_WRITE_SECONDS):
-                await core.flush_sign_ins()
+                await core.flush()
+                with contextlib.suppress(TemporaryFailure):
+                    await core.presence.leave()
         nursery.cancel_scope.cancel()

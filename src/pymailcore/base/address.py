@@ -15,7 +15,7 @@ from typing import Final, Self
 MAX_LOCALPART_OCTETS: Final = 64  # RFC 5321 section 4.5.3.1.1
 MAX_DOMAIN_OCTETS: Final = 255  # RFC 5321 section 4.5.3.1.2
 
-_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\ud7ff\ue000-\U0010ffff]+"
 _DOT_STRING: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 _LITERAL: Final = re.compile(r"\[[0-9A-Za-z.:]{2,64}\]\Z")

@@ -245,7 +245,7 @@ def resume(address: Address, config: Path) -> None:
 @click.argument("address", type=ADDRESS)
 @config_option
 def block_sending(address: Address, config: Path) -> None:
-    """Let an account send nothing; it signs in, reads and gets mail as before."""
+    """Let an account send nothing, and hold its mail in the queue; it reads and gets mail as before."""
     do(config, "account.set", account=str(address), send_blocked=True)
     click.echo(f"{address} sends nothing")
 
@@ -254,7 +254,7 @@ def block_sending(address: Address, config: Path) -> None:
 @click.argument("address", type=ADDRESS)
 @config_option
 def allow_sending(address: Address, config: Path) -> None:
-    """Let an account send again."""
+    """Let an account send again, and what was held of it go."""
     do(config, "account.set", account=str(address), send_blocked=False)
     click.echo(f"{address} sends again")
 

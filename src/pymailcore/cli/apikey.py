@@ -5,13 +5,16 @@ from pathlib import Path
 import click
 
 from pymailcore.base.errors import NotFound
-from pymailcore.cli.common import config_option, examples, json_option, show_one
+from pymailcore.cli.common import config_option, examples, json_option, say, show_one
 from pymailcore.cli.operating import do, items_of, write_whole_list
 
 
 @click.group()
 def apikey() -> None:
-    """Add, list and remove keys for programs; each acts with one role, on one tenant or domain or on all."""
+    """Add, list, show and remove keys for programs; each acts with one role, on a tenant, a domain or all.
+
+    A key is never changed: make another one and remove the first.
+    """
 
 
 @apikey.command(
@@ -67,16 +70,24 @@ def show(id_: str, config: Path, *, as_json: bool) -> None:
         if found["id"] == id_:
             show_one(found, as_json=as_json)
             return
-    raise NotFound(f"no key {id_}; `pymailcore apikey list` has them all")
+    raise _no_key(id_)
 
 
 @apikey.command(epilog=examples("pymailcore apikey remove k1d2c5v0"))
 @click.argument("id_", metavar="ID")
+@json_option
 @config_option
-def remove(id_: str, config: Path) -> None:
+def remove(id_: str, config: Path, *, as_json: bool) -> None:
     """Remove a key; it opens nothing from then on."""
-    do(config, "apikey.remove", id=id_)
-    click.echo(f"removed {id_}")
+    try:
+        do(config, "apikey.remove", id=id_)
+    except NotFound:
+        raise _no_key(id_) from None
+    say({"removed": id_}, f"removed {id_}", as_json)
+
+
+def _no_key(id_: str) -> NotFound:
+    return NotFound(f"no key {id_}; `pymailcore apikey list` has them all")
 
 
 COMMAND = apikey

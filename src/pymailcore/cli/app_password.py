@@ -5,13 +5,17 @@ from pathlib import Path
 import click
 
 from pymailcore.base.address import Address
-from pymailcore.cli.common import ADDRESS, config_option, examples, json_option, show_one
-from pymailcore.cli.operating import do, write_whole_list
+from pymailcore.base.errors import NotFound
+from pymailcore.cli.common import ADDRESS, config_option, examples, json_option, say, show_one
+from pymailcore.cli.operating import do, items_of, write_whole_list
 
 
 @click.group("app-password")
 def app_password() -> None:
-    """Add, list and remove passwords for single programs and devices of an account."""
+    """Add, list, show and remove passwords for single programs and devices of an account.
+
+    An app password is never changed: make another one and remove the first.
+    """
 
 
 @app_password.command(
@@ -59,14 +63,36 @@ def list_(address: Address, config: Path, *, as_json: bool) -> None:
     write_whole_list(config, "app-password.list", columns, as_json=as_json, account=str(address))
 
 
+@app_password.command(epilog=examples("pymailcore app-password show anna@example.org p1d2c5v0"))
+@click.argument("address", type=ADDRESS)
+@click.argument("id_", metavar="ID")
+@json_option
+@config_option
+def show(address: Address, id_: str, config: Path, *, as_json: bool) -> None:
+    """Show an app password, without what it is."""
+    for found in items_of(do(config, "app-password.list", account=str(address))):
+        if found["id"] == id_:
+            show_one(found, as_json=as_json)
+            return
+    raise _no_password(address, id_)
+
+
 @app_password.command(epilog=examples("pymailcore app-password remove anna@example.org p1d2c5v0"))
 @click.argument("address", type=ADDRESS)
 @click.argument("id_", metavar="ID")
+@json_option
 @config_option
-def remove(address: Address, id_: str, config: Path) -> None:
+def remove(address: Address, id_: str, config: Path, *, as_json: bool) -> None:
     """Remove an app password; what signed in with it is disconnected."""
-    do(config, "app-password.remove", account=str(address), id=id_)
-    click.echo(f"removed {id_}")
+    try:
+        do(config, "app-password.remove", account=str(address), id=id_)
+    except NotFound:
+        raise _no_password(address, id_) from None
+    say({"removed": id_, "account": str(address)}, f"removed {id_}", as_json)
+
+
+def _no_password(address: Address, id_: str) -> NotFound:
+    return NotFound(f"no app password {id_}; `pymailcore app-password list {address}` has them all")
 
 
 COMMAND = app_password

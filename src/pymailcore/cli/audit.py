@@ -26,9 +26,11 @@ def audit() -> None:
         "pymailcore audit list --limit 20",
         "pymailcore audit list --action account --since 2026-01-01 --json",
         "pymailcore audit list --subject anna@example.org",
+        "pymailcore audit list --domain example.org",
     ),
 )
 @click.option("--tenant", metavar="T", help="Only of a tenant.")
+@click.option("--domain", metavar="D", help="Only about a domain and what is in it.")
 @click.option("--actor", default="", metavar="WHO", help="Only what somebody did.")
 @click.option("--action", default="", metavar="A", help="Only this: account.add, or account for all of it.")
 @click.option("--subject", default="", metavar="WHOM", help="Only what was done to this.")
@@ -41,6 +43,7 @@ def list_(
     config: Path,
     some: Some,
     tenant: str | None,
+    domain: str | None,
     actor: str,
     action: str,
     subject: str,
@@ -58,8 +61,8 @@ def list_(
         with Lister(("seq", "moment", "actor", "peer", "action", "subject"), as_json=as_json) as lister:
             async with open_installation(config) as core:
                 await write_pages(
-                    core, "audit.list", lister, some, start, by="before", tenant=tenant, actor=actor,
-                    action=action, subject=subject, since=since, until=until,
+                    core, "audit.list", lister, some, start, by="before", tenant=tenant, domain=domain,
+                    actor=actor, action=action, subject=subject, since=since, until=until,
                 )  # fmt: skip
 
     run(work)

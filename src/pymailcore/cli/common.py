@@ -154,6 +154,7 @@ class Lister:
         self._columns = columns
         self._as_json = as_json
         self._empty = True
+        self._note = ""
 
     def __enter__(self) -> Self:
         return self
@@ -163,6 +164,12 @@ class Lister:
     ) -> None:
         if self._as_json and kind is None:
             click.echo("[]" if self._empty else "\n]")
+        if self._note and kind is None:
+            click.echo(self._note, err=True)
+
+    def note(self, text: str) -> None:
+        """Write a line on standard error when the list is at its end."""
+        self._note = text
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write some more."""
@@ -204,6 +211,14 @@ def show_one(record: Mapping[str, object], *, as_json: bool) -> None:
     for name, value in record.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             click.echo(f"{name}: {_words(one)}")
+
+
+def say(record: Mapping[str, object], sentence: str, as_json: bool) -> None:
+    """Write what was done: a sentence, or a record as JSON."""
+    if as_json:
+        show_one(record, as_json=True)
+    else:
+        click.echo(sentence)
 
 
 def _words(value: object) -> str:

@@ -18,7 +18,7 @@ from pymailcore.cli.common import (
 from pymailcore.cli.installation import open_installation, run
 from pymailcore.cli.operating import call, do, write_list
 from pymailcore.cli.quotas import quota_changes, quota_options, show_quotas
-from pymailcore.directory.domains import CHALLENGE_NAME, CHALLENGE_VALUE
+from pymailcore.directory.claims import CHALLENGE_NAME, CHALLENGE_VALUE
 
 tenant_option = click.option(
     "--tenant", default="default", metavar="T", show_default=True, help="Whose it is to be."
@@ -58,7 +58,7 @@ def claim(name: str, tenant: str, config: Path) -> None:
 @config_option
 def claims(config: Path, some: Some, *, as_json: bool) -> None:
     """List claims that are not verified yet."""
-    write_list(config, "domain.claims", ("domain", "challenge", "created"), some, as_json=as_json)
+    write_list(config, "domain.claims", ("domain", "tenant", "challenge", "created"), some, as_json=as_json)
 
 
 @domain.command(

@@ -35,11 +35,12 @@ def add(address: Address, members: tuple[Address, ...], posting: str, config: Pa
     async def work() -> None:
         async with open_installation(config) as core:
             await call(core, "group.add", group=str(address), posting=posting)
+            click.echo(f"added {address}")
             for member in members:
                 await call(core, "group.member.add", group=str(address), member=str(member))
+                click.echo(f"added {member} to {address}")
 
     run(work)
-    click.echo(f"added {address}")
 
 
 @group.command("list", epilog=examples("pymailcore group list --json"))

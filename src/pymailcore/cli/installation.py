@@ -54,10 +54,10 @@ async def open_core_of(configuration: Configuration, *, any_state: bool = False)
         raise Failure(f"data: {configuration.data} is no folder; `pymailcore init` makes one")
     if configuration.user and os.geteuid() == 0:
         drop_privileges(configuration.user)
-    hub = ChangeHub()
+    hub, hub_path = ChangeHub(), configuration.hub_path
 
     def tell(channel: int, value: int) -> None:
-        announce(configuration.hub_path, channel, value)
+        announce(hub_path, channel, value)
 
     hub.forward_to(tell)
     async with open_core(configuration, hub, Metrics(), maintain=False, any_state=any_state) as core:

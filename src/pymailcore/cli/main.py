@@ -14,6 +14,7 @@ import click
 
 from pymailcore.base.errors import MailError
 from pymailcore.cli.common import Failure, examples
+from pymailcore.cli.hints import with_hint
 from pymailcore.config.read import BadConfiguration
 
 COMMANDS: Final = {
@@ -120,7 +121,9 @@ def _text(fault: BaseException) -> str:
     if isinstance(fault, OSError):
         name = f"{fault.filename}: " if fault.filename else ""
         return name + (fault.strerror or str(fault))
-    if isinstance(fault, MailError | BadConfiguration | Failure):
+    if isinstance(fault, MailError):
+        return with_hint(str(fault)) or type(fault).__name__
+    if isinstance(fault, BadConfiguration | Failure):
         return str(fault) or type(fault).__name__
     raise fault
 

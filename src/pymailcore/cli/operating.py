@@ -1,12 +1,11 @@
 """Calls administrative operations for the person who runs a command: an operator, who may do everything."""
 
+import functools
 import getpass
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
-
-import click
 
 from pymailcore.admin.operation import Record
 from pymailcore.app.core import Core
@@ -20,13 +19,15 @@ PAGE_ITEMS: Final = 1_000
 
 def operator() -> Actor:
     """Whoever runs this command; with sudo, who called it."""
-    name = os.environ.get("SUDO_USER")
-    if not name:
-        try:
-            name = getpass.getuser()
-        except (KeyError, OSError):  # a user without a name, as in a container
-            name = str(os.getuid())
-    return Actor.operator(name)
+    return Actor.operator(os.environ.get("SUDO_USER") or _user(os.getuid()))
+
+
+@functools.cache
+def _user(number: int) -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in a container
+        return str(number)
 
 
 async def call(core: Core, name: str, /, **arguments: object) -> Record:
@@ -130,7 +131,7 @@ async def write_pages(
         left -= len(items)
         if left <= 0:
             if following is not None:
-                click.echo(f"there may be more: --after {some.written(following)!r}", err=True)
+                lister.note(f"there may be more: --after {some.written(following)!r}")
             return
 
 

@@ -15,9 +15,11 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, IdMint, TenantId
 from pymailcore.delivery.outbound import Outbound
+from pymailcore.directory import correspondents
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import CLOSING, SUSPENDED
+from pymailcore.message.complete import header_addresses
 from pymailcore.message.trace import count_received, return_path_field
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.store import Store
@@ -67,6 +69,7 @@ class Delivery:
         tenant: TenantId,
         received_ms: int,
         role: str = "inbox",
+        account: AccountId | None = None,
         also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
     ) -> Accepted:
         """File a message for its recipients here and queue it for the others: all of it, or nothing.
@@ -77,6 +80,8 @@ class Delivery:
         Args:
             tenant: for which it is stored; recipients of others get it by the queue.
             role: the Mailbox of each account that it is filed in.
+            account: who sent it, where somebody signed in to do so; its mail in the queue is held when it
+                may not send any more. Of all other mail who gets it is noted to know its author.
             also: further rows for the same transaction; may run more than once.
 
         Raises:
@@ -92,10 +97,15 @@ class Delivery:
         if local:
             octets = _return_path(envelope) + without_return_path(octets)
         prepared = await self._store.prepare(octets)
+        author = _author(octets) if local and account is None else None
 
         async def rows(tx: Transaction, message: StoredMessage) -> None:
             if queued is not None:
-                await self._outbound.enqueue(tx, message, envelope, remote, id=queued, now_ms=received_ms)
+                await self._outbound.enqueue(
+                    tx, message, envelope, remote, id=queued, now_ms=received_ms, account=account
+                )
+            if author is not None:
+                await correspondents.heard_of(tx, local, author, received_ms)
             if also is not None:
                 await also(tx, message)
 
@@ -104,12 +114,16 @@ class Delivery:
             [Target(account, role) for account in local],
             tenant=tenant,
             received_ms=received_ms,
-            also=None if queued is None and also is None else rows,
+            also=None if queued is None and also is None and author is None else rows,
         )
         if queued is not None:
             self._outbound.wake()
         log.info("accepted", appended=len(appended), queued=queued, octets=len(octets))
         return Accepted(appended=tuple(appended), queued=queued, remote=remote)
+
+    async def hold(self, account: AccountId) -> None:
+        """Let what waits in the queue of an account that may not send wait until it may."""
+        await self._outbound.hold(account)
 
     async def _route(
         self, recipients: tuple[Address, ...], tenant: TenantId
@@ -138,6 +152,15 @@ class Delivery:
         if not local and not remote:
             raise InvalidValue("a message without recipients")
         return tuple(local), tuple(remote.values())
+
+
+def _author(octets: bytes) -> int | None:
+    """Who a message says that it is from, as correspondents are known by."""
+    for given in header_addresses(octets, "From"):
+        address = Address.parse(given.email)
+        if address is not None:
+            return correspondents.digest(address)
+    return None
 
 
 def without_return_path(octets: bytes) -> bytes:

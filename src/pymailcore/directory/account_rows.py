@@ -6,10 +6,11 @@ from typing import Final, NamedTuple
 from pymailcore.base.address import Address
 from pymailcore.base.errors import AlreadyExists, InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.directory import limits
+from pymailcore.directory import holders, limits
 from pymailcore.directory.cache import tag
 from pymailcore.directory.changes import Change
 from pymailcore.directory.permissions import View
+from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.sql import listed, prefix_end, seen
 from pymailcore.directory.types import Account, Principal
 from pymailcore.store.housekeeping import alarms
@@ -31,12 +32,14 @@ _OWNED: Final = (
     "client_certificates",
     "second_factors",
     "sign_ins",
+    "presences",
     "sessions",
     "identities",
     "submissions",
     "role_grants",
     "send_rights",
     "forwards",
+    "correspondents",
 )
 """Tables whose rows go with their account."""
 
@@ -90,17 +93,20 @@ async def id_of(tx: Transaction, name: str) -> AccountId | None:
     return None if row is None else AccountId(row[0])
 
 
-async def of_tenant(tx: Transaction, tenant: TenantId, target: Address) -> AccountId | None:
+async def of_tenant(
+    tx: Transaction, tenant: TenantId, target: Address, settings: DirectorySettings
+) -> AccountId | None:
     """The account of a tenant that a target names; None for another address.
 
     Raises:
-        NotFound: it is in one of the tenant's domains and nobody has it.
+        NotFound: it is in one of the tenant's domains and its mail goes to nobody.
     """
     row = await tx.row("SELECT tenant FROM domains WHERE name = ?1", target.domain)
     if row is None or row[0] != tenant:
         return None
     account = await id_of(tx, target.key)
-    if account is None and not await tx.row("SELECT 1 FROM addresses WHERE address = ?1 LIMIT 1", target.key):
+    known = account is not None or await tx.row("SELECT 1 FROM addresses WHERE address = ?1", target.key)
+    if not known and not await holders.is_somebodys(tx, target, settings):
         raise NotFound(f"nobody has {target}")
     return account
 

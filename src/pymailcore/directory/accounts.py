@@ -12,7 +12,7 @@ from pymailcore.base.address import Address
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.directory import account_rows as rows
-from pymailcore.directory import identities, limits
+from pymailcore.directory import identities, limits, sending_holds
 from pymailcore.directory.account_making import (
     AccountMaking,
     NewAccount,
@@ -156,6 +156,8 @@ class Accounts:
                 " WHERE id = ?1",
                 old.id, new.full_name, new.kind, new.state, new.reason, int(new.send_blocked),
             )  # fmt: skip
+            if old.send_blocked and not new.send_blocked:
+                await sending_holds.lift(tx, old.id)
             before, after = _difference(old, new)
             if after:
                 rows.touch(change, old)

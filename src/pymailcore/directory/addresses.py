@@ -89,7 +89,7 @@ class Addresses:
 
         async def work(tx: Transaction, change: Change) -> None:
             domain = await domain_named(tx, address.domain)
-            account = await account_rows.of_tenant(tx, domain.tenant, target)
+            account = await account_rows.of_tenant(tx, domain.tenant, target, self._ground.settings)
             await _require_new(tx, key, account, target)
             await limits.require(tx, "aliases", tenant=domain.tenant, domain=domain.id)
             if pattern is not None:

@@ -1,7 +1,8 @@
 """Keys for programs that administer: each acts with one role on one scope.
 
 A key is made here, shown once and kept as a keyed digest. What its role means is looked up at each use, so a
-role that is changed changes what its keys may do.
+role that is changed changes what its keys may do. A key whose tenant, domain or account is suspended opens
+nothing until that is active again; one whose domain or tenant is removed goes with it.
 """
 
 import base64
@@ -11,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pymailcore.base.errors import Forbidden, InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.directory import standing
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.app_passwords import is_within, read_name, read_networks
 from pymailcore.directory.cache import tag
@@ -31,6 +33,10 @@ _KIND: Final = "api key"
 _COLUMNS: Final = (
     "id, tenant, account, name, role, scope, scope_id, networks, created_ms, expires_ms, last_used_ms,"
     " last_peer"
+)
+_STATES: Final = (
+    "SELECT t.state, d.name, d.state FROM api_keys k LEFT JOIN tenants t ON t.id = k.tenant"
+    " LEFT JOIN domains d ON k.scope = 'domain' AND d.id = k.scope_id WHERE k.id = ?1"
 )
 
 
@@ -101,7 +107,7 @@ class ApiKeys:
         )  # fmt: skip
 
         async def work(tx: Transaction, change: Change) -> None:
-            require(actor, await permissions_of(tx, role, tenant), subject)
+            require(change.actor, await permissions_of(tx, role, tenant), subject)
             await tx.run(
                 "INSERT INTO api_keys (id, tenant, account, name, digest, role, scope, scope_id, networks,"
                 " created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -191,19 +197,44 @@ class ApiKeys:
             tenant=key.tenant or None,
             peer=peer,
             grants=(found.grant,),
+            api_key=key.id,
         )
         return actor, key.id
 
 
 async def _load(tx: Transaction, digest: bytes, tags: set[int]) -> Found | None:
     row = await tx.row(f"SELECT {_COLUMNS} FROM api_keys WHERE digest = ?1", digest)  # noqa: S608 - constants
-    if row is None:
-        return None
-    key = _read(row)
+    return None if row is None else await _in_force(tx, _read(row), tags)
+
+
+async def grants_in(tx: Transaction, number: int) -> tuple[Grant, ...]:
+    """What a key holds at this moment: nothing when it is there no more, or whose it is may do nothing."""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?1", number)  # noqa: S608 - constants
+    found = None if row is None else await _in_force(tx, _read(row), set())
+    return () if found is None else (found.grant,)
+
+
+async def forget_domain(tx: Transaction, change: Change, domain: int) -> None:
+    """Remove the keys that reach one domain, which is removed."""
+    for (number,) in await tx.rows(
+        "DELETE FROM api_keys WHERE scope = 'domain' AND scope_id = ?1 RETURNING id", domain
+    ):
+        change.touch("api key", number)
+
+
+async def _in_force(tx: Transaction, key: ApiKey, tags: set[int]) -> Found | None:
+    """What a key may do; None when its tenant, domain or account may do nothing, or its role is gone."""
     tags.update((tag("api key", key.id), tag("role", key.role), tag("tenant", key.tenant)))
-    if key.tenant:
-        state = await tx.row("SELECT state FROM tenants WHERE id = ?1", key.tenant)
-        if state is None or state[0] != "active":
+    of_tenant, domain, of_domain = await tx.row(_STATES, key.id) or (None, None, None)
+    if key.tenant and of_tenant != standing.ACTIVE:
+        return None
+    if key.scope.kind == "domain":
+        tags.add(tag("domain", domain))
+        if of_domain != standing.ACTIVE:
+            return None
+    if key.account:
+        holder = await standing.read(tx, key.account, tags)
+        if holder is None or holder.state != standing.ACTIVE:
             return None
     try:
         permissions = await permissions_of(tx, key.role, key.tenant)

@@ -31,6 +31,13 @@ def key_of(name: str) -> str:
     return "" if address is None else address.key
 
 
+def barred(known: Known, authorization_id: str = "") -> str:
+    """Why nobody signs in to an account now, or not to act for whom he wants to; empty when he may."""
+    if authorization_id and key_of(authorization_id) != known.name:
+        return "he wants to act as somebody else"
+    return known.refusal
+
+
 class Attempts:
     """Attempts of one process.
 
@@ -86,19 +93,21 @@ class Attempts:
             finally:
                 self._waiting -= 1
 
-    def end(self, attempt: Attempt, right: bool | None) -> None:
-        """End an attempt; right is None when nothing was looked at."""
-        self._throttle.end(attempt, right=right, now_ms=self._now_ms())
+    def end(self, attempt: Attempt, right: bool | None, shown: bytes = b"") -> None:
+        """End an attempt; see `Throttle.end`."""
+        self._throttle.end(attempt, right=right, now_ms=self._now_ms(), shown=shown)
         self._ended.set()
         self._ended = trio.Event()
 
-    async def count_failure(self, peer: str, name: str, protocol: str) -> None:
-        """Count something that was wrong and took no time to look at.
+    async def count_failure(
+        self, peer: str, name: str, protocol: str, *, nets: frozenset[str] | None = None, shown: bytes = b""
+    ) -> None:
+        """Count something that does not do and took no time to look at; arguments of `begin` and `end`.
 
         Raises:
             TooManyAttempts: a limit is reached.
         """
-        self.end(await self.begin(peer, name, protocol), False)
+        self.end(await self.begin(peer, name, protocol, nets), False, shown)
 
     def admit(
         self,
@@ -107,22 +116,15 @@ class Attempts:
         protocol: str,
         mechanism: str,
         *,
-        authorization_id: str = "",
-        refusal: str = "",
         app_password: AppPassword | None = None,
     ) -> Principal:
-        """Let somebody in whose secret is right, if he may.
-
-        Args:
-            refusal: why what he has shown does not do; for the log.
+        """Let somebody in who may: his secret is right, and nothing bars him (`barred`).
 
         Raises:
-            Forbidden: he may not; the text is that of a wrong password.
+            Forbidden: the account may not sign in; the text is that of a wrong password.
         """
-        if authorization_id and key_of(authorization_id) != known.name:
-            refusal = refusal or "he wants to act as somebody else"
-        if known.refusal or refusal:
-            raise self.refused(known.name, peer, protocol, known.refusal or refusal)
+        if known.refusal:
+            raise self.refused(known.name, peer, protocol, known.refusal)
         principal = Principal(
             account=known.account,
             tenant=known.tenant,

@@ -31,9 +31,19 @@ _PAGE: Final = 1_000
 _MOST_LISTED: Final = 1_000
 _DAY_MS: Final = 86_400_000
 _COLUMNS: Final = "seq, moment_ms, tenant, actor, peer, action, subject, old, new, digest"
+_WHOM: Final = "substr(audit.subject, 1, instr(audit.subject || ' / ', ' / ') - 1)"
+"""The first part of a subject: behind it stands the name of something of him, such as an app password."""
+_ABOUT: Final = (
+    "audit.action NOT LIKE 'apikey.%' AND audit.action NOT LIKE 'tenant.%'"
+    " AND audit.action NOT IN ('role.add', 'role.set', 'role.remove') AND substr(audit.subject, 1, 1) <> '\"'"
+    f" AND ({_WHOM} IN (d.name, 'domain ' || d.name)"
+    f" OR substr({_WHOM}, length({_WHOM}) - length(d.name)) = '@' || d.name)"
+)
+"""Which records are about a domain: those whose subject is it, or an address in it that needs no quotes."""
 _LIST: Final = (
     f"SELECT {_COLUMNS} FROM audit WHERE seq < ?1 AND moment_ms >= ?2 AND moment_ms < ?3"  # noqa: S608 - constants
-    " AND (?4 = 1 OR tenant IN (SELECT value FROM json_each(?5)))"
+    " AND (?4 = 1 OR tenant IN (SELECT value FROM json_each(?5)) OR EXISTS (SELECT 1 FROM domains d"
+    f" WHERE d.id IN (SELECT value FROM json_each(?10)) AND d.tenant = audit.tenant AND {_ABOUT}))"
     " AND (?6 = '' OR actor = ?6)"
     " AND (?7 = '' OR action = ?7 OR substr(action, 1, length(?7) + 1) = ?7 || '.')"
     " AND (?8 = '' OR subject = ?8) ORDER BY seq DESC LIMIT ?9"
@@ -89,7 +99,7 @@ class AuditLog:
     async def listing(
         self, view: View, wanted: Filter, *, before: int | None = None, limit: int = 100
     ) -> list[Record]:
-        """Records, the newest first; only those of tenants of the view.
+        """Records, the newest first; only those of tenants of the view, and those about its domains.
 
         Args:
             before: number of the last record of the page before.
@@ -100,7 +110,7 @@ class AuditLog:
                 _LIST, _LARGEST if before is None else before, wanted.since_ms or 0,
                 _LARGEST if wanted.until_ms is None else wanted.until_ms, int(view.everything),
                 json.dumps(sorted(view.tenants)), wanted.actor, wanted.action, wanted.subject,
-                max(1, min(limit, _MOST_LISTED)),
+                max(1, min(limit, _MOST_LISTED)), json.dumps(sorted(view.domains)),
             )  # fmt: skip
 
         return [audit.record_of(row) for row in await self._database.read(work)]

@@ -27,13 +27,29 @@ log = get_logger()
 
 
 class Change:
-    """What one run of an operation says about itself; each run gets a fresh one."""
+    """What one run of an operation says about itself; each run gets a fresh one.
 
-    def __init__(self) -> None:
+    Args:
+        actor: who makes the change, as he stands in its transaction.
+    """
+
+    def __init__(self, actor: Actor | None) -> None:
+        self._actor = actor
         self.entries: list[Entry] = []
         self.tags: set[int] = set()
         self.everything = False
         self.moved: list[tuple[AccountId, int]] = []
+
+    @property
+    def actor(self) -> Actor:
+        """Who makes the change, with what he holds in its transaction.
+
+        Raises:
+            LocalProtocolError: nobody does.
+        """
+        if self._actor is None:
+            raise LocalProtocolError("a change by nobody asks who makes it")
+        return self._actor
 
     def record(
         self,
@@ -95,19 +111,20 @@ class Changes:
         Cancellation: waits for the outcome.
 
         Args:
-            actor: who wants it; None for what belongs to no log, such as a session that begins: then
-                `work` records nothing.
+            actor: who wants it, and may be refused here (`Actor.confirm`); None for what belongs to no log,
+                such as a session that begins: then `work` records nothing.
             work: awaits only its transaction, may run more than once, and says in its change what it did.
         """
         now_ms = self._now_ms()
 
         async def alone(tx: Transaction) -> tuple[T, Change, list[Record]]:
             await tx.lock("directory")
-            change = Change()
+            acting = actor if actor is None or actor.confirm is None else await actor.confirm(tx)
+            change = Change(acting)
             result = await work(tx, change)
-            if actor is None and change.entries:
+            if acting is None and change.entries:
                 raise LocalProtocolError("a change by nobody has a record")
-            records = [] if actor is None else await audit.append(tx, actor, change.entries, now_ms)
+            records = [] if acting is None else await audit.append(tx, acting, change.entries, now_ms)
             return result, change, records
 
         result, change, records = await self._database.write(alone)

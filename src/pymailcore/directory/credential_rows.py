@@ -29,11 +29,15 @@ class Owner(NamedTuple):
 
 
 async def owner_of(tx: Transaction, account: AccountId) -> Owner:
-    """Find an account.
+    """Find an account whose credentials are to be changed, and keep others from changing them meanwhile.
+
+    Its row is locked first of all, then rows of credentials: in this order everywhere, so that none waits for
+    another that waits for it.
 
     Raises:
         NotFound: there is none.
     """
+    await tx.lock("accounts", (account,))
     row = await tx.row("SELECT name, tenant, kind FROM accounts WHERE id = ?1", account)
     if row is None:
         raise NotFound(f"account {account}")

@@ -105,11 +105,12 @@ class Credentials:
         """Set an account's password; its web sessions end and its connections, too.
 
         Args:
-            but: token of a web session that goes on.
+            but: `Session.digest` of a web session that goes on.
 
         Raises:
             NotFound: no such account.
-            InvalidValue: the password is too short or too long, or nobody signs in to the account.
+            InvalidValue: the password is too short or too long, nobody signs in to the account, or `but`
+                names no session.
         """
         normal = self.passwords.fit(password)
         salt, iterations = await self._scram_parameters(account)
@@ -178,7 +179,7 @@ class Credentials:
 
     async def _set(self, actor: Actor, account: AccountId, secret: Secret, but: str | None) -> None:
         now_ms = self._ground.now_ms()
-        stays = b"" if but is None else sessions.digest_of(await self._digests.keys(), but)
+        stays = b"" if but is None else sessions.digest_named(but)
 
         async def work(tx: Transaction, change: Change) -> None:
             owner = await owner_of(tx, account)

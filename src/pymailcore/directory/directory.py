@@ -15,26 +15,30 @@ from typing import TypeVar
 from pymailcore.base.address import Address
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, IdMint, TenantId
-from pymailcore.directory import account_rows, identities
+from pymailcore.directory import account_rows, identities, presences
 from pymailcore.directory.accounts import Accounts
 from pymailcore.directory.addresses import Addresses
 from pymailcore.directory.audit_log import AuditLog
 from pymailcore.directory.cache import Memory
 from pymailcore.directory.changes import Changes
+from pymailcore.directory.claims import Claims
 from pymailcore.directory.credentials import Credentials
 from pymailcore.directory.digests import Digests
 from pymailcore.directory.domains import Domains
+from pymailcore.directory.foreign_ids import ForeignIds
 from pymailcore.directory.forwards import Forwards
 from pymailcore.directory.ground import Ground
 from pymailcore.directory.groups import Groups
 from pymailcore.directory.limits import Limits
 from pymailcore.directory.logins import Logins
-from pymailcore.directory.permissions import Permission, Subject, allows
-from pymailcore.directory.presence import Presence
+from pymailcore.directory.permissions import Permission, Subject, View, allows
+from pymailcore.directory.presence import Place, Presence
+from pymailcore.directory.presences import Connected
 from pymailcore.directory.roles import Roles
 from pymailcore.directory.routes import Routes
 from pymailcore.directory.send_rights import SendRights
 from pymailcore.directory.sending_alarms import SendingAlarms
+from pymailcore.directory.sending_holds import SendingHolds
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.directory.sign_ins import SignIns
 from pymailcore.directory.standing import Standings
@@ -62,6 +66,9 @@ class Directory:
         random_bytes: gives that many octets that nobody can guess.
         presence: the connections of this process; None where it has none.
         counters: where the family counts failed sign-ins; None to count alone.
+
+    Attributes:
+        settings: by which it works.
     """
 
     def __init__(
@@ -89,23 +96,27 @@ class Directory:
             now_ms=now_ms,
             random_bytes=random_bytes,
         )
+        self.settings = settings
         self._database = database
         self._store = store
         self._publish = publish
         self.standings = Standings(self._ground)
         self.limits = Limits(self._ground)
         self.sending_alarms = SendingAlarms(self._ground)
+        self.sending_holds = SendingHolds(self._ground)
         self.presence = Presence(database) if presence is None else presence
         self.roles = Roles(self._ground)
         digests, throttle = Digests(self._ground), Throttle(settings, counters)
         self.credentials = Credentials(self._ground, digests, throttle, self.roles)
         self.sign_ins = SignIns(self._ground)
+        self._foreign_ids = ForeignIds(self._ground)
         self.logins = Logins(self._ground, digests, self.credentials, throttle, self.sign_ins)
         self.web_sessions = WebSessions(self._ground, digests)
         self.audit = AuditLog(self._ground)
         self._principals = self._ground.lookup(account_rows.principal)
         self.routes = Routes(self._ground)
         self.domains = Domains(self._ground)
+        self.claims = Claims(self._ground)
         self.accounts = Accounts(self._ground, self.credentials)
         self.tenants = Tenants(self._ground, self.accounts)
         self.addresses = Addresses(self._ground)
@@ -165,9 +176,22 @@ class Directory:
         """How long a client waits for the answer to an attempt that failed."""
         return self.logins.failure_pause_seconds(peer)
 
-    def here(self, principal: Principal, end: Callable[[], None]) -> AbstractContextManager[None]:
+    def here(
+        self, principal: Principal, end: Callable[[], None], *, protocol: str, peer: str, client: str = ""
+    ) -> AbstractContextManager[Place]:
         """Hold a place for a connection while it is signed in; see `Presence.here`."""
-        return self.presence.here(principal, end)
+        return self.presence.here(principal, end, protocol=protocol, peer=peer, client=client)
+
+    async def connected(
+        self, shown: View, account: AccountId | None = None, *, after: str = "", limit: int = 1_000
+    ) -> list[Connected]:
+        """Who is connected now, in all processes, some seconds late; see `presences.listing`."""
+        now_ms = self._ground.now_ms()
+
+        async def work(tx: Transaction) -> list[Connected]:
+            return await presences.listing(tx, shown, account, after=after, limit=limit, now_ms=now_ms)
+
+        return await self._database.read(work)
 
     async def principal(self, account: AccountId) -> Principal:
         """Give an account as one who has logged in.
@@ -184,6 +208,15 @@ class Directory:
         """Whether somebody administers the tenant that he belongs to."""
         held = await self.roles.grants_of(principal.account)
         return allows(held, Permission.DOMAIN_WRITE, Subject(tenant=principal.tenant))
+
+    def note_ids(self, principal: Principal, method: str, given: Iterable[str], *, peer: str) -> None:
+        """Somebody has asked with ids that led to nothing; see `ForeignIds.note`."""
+        self._foreign_ids.note(principal, method, given, peer=peer)
+
+    async def flush(self) -> None:
+        """Write what this process has gathered: who signed in, and who asked with ids of others."""
+        await self.sign_ins.flush()
+        await self._foreign_ids.flush()
 
     # --- addresses -------------------------------------------------------------------------------
 

@@ -1,21 +1,16 @@
-"""Domains: which there are, whose they are, and how somebody proves that one is his.
+"""Domains: which there are, and whose they are.
 
-Standards: RFC 5890 section 2.3.2.1 (A-label); RFC 8552 (names with an underscore) for the challenge.
+Standards: RFC 5890 section 2.3.2.1 (A-label).
 
 Theory: a row in `domains` is what mail goes by, and it is made in one of two ways: an operator vouches for
-the domain, or a tenant that has claimed it shows that it can write into its zone. Until then the claim is a
-row of its own that nothing else looks at; any number of tenants may claim the same name, and the first that
-proves it has it. Whoever claims a domain does not learn who else keeps it before he has proved that it is
-his.
+the domain, or a tenant that has claimed it shows that it can write into its zone (`claims`).
 """
 
-import secrets
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final
 
-from pymailcore.base.errors import AlreadyExists, Forbidden, InvalidValue, NotEmpty, NotFound
+from pymailcore.base.errors import AlreadyExists, InvalidValue, NotEmpty, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, TenantId
-from pymailcore.directory import account_rows, limits
+from pymailcore.directory import account_rows, api_keys, limits
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.changes import Change
 from pymailcore.directory.ground import Ground
@@ -23,12 +18,8 @@ from pymailcore.directory.names import domain_name
 from pymailcore.directory.permissions import View
 from pymailcore.directory.routing import ACTIVE, SUSPENDED
 from pymailcore.directory.sql import listed, seen
-from pymailcore.directory.types import Claim, Domain
+from pymailcore.directory.types import Domain
 from pymailcore.store.types import Row, Transaction
-
-CHALLENGE_NAME: Final = "_pymailcore-challenge."
-CHALLENGE_VALUE: Final = "pymailcore-domain-verification="
-_CHALLENGE_OCTETS: Final = 20
 
 _SELECT: Final = (
     "SELECT d.name, d.tenant, d.created_ms, d.id, d.state, o.name, d.verified_by"
@@ -36,28 +27,11 @@ _SELECT: Final = (
 )
 
 
-class Records(Protocol):
-    """What verification asks the DNS; `dns.resolver.Resolver` is one."""
-
-    async def texts(self, name: str) -> tuple[bytes, ...]:
-        """The TXT records of a name; NotFound when there is no such name."""
-        ...
-
-
 class Domains:
-    """The domains of an installation.
+    """The domains of an installation."""
 
-    Args:
-        new_challenge: gives a text that nobody can guess.
-    """
-
-    def __init__(
-        self,
-        ground: Ground,
-        new_challenge: Callable[[], str] = lambda: secrets.token_hex(_CHALLENGE_OCTETS),
-    ) -> None:
+    def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._new_challenge = new_challenge
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -95,20 +69,6 @@ class Domains:
 
         return await self._ground.database.read(work)
 
-    async def claims(self, view: View, *, after: str = "", limit: int = 1_000) -> list[Claim]:
-        """Claims by name, those behind `after`; a tenant sees its own."""
-
-        async def work(tx: Transaction) -> list[Claim]:
-            everything, tenants, _ = seen(view)
-            rows = await tx.rows(
-                "SELECT name, tenant, challenge, created_ms FROM domain_claims WHERE name > ?1"
-                " AND (?2 = 1 OR tenant IN (SELECT value FROM json_each(?3))) ORDER BY name, tenant LIMIT ?4",
-                after, everything, tenants, limit,
-            )  # fmt: skip
-            return [Claim(*row) for row in rows]
-
-        return await self._ground.database.read(work)
-
     # --- beginning -------------------------------------------------------------------------------
 
     async def add(self, actor: Actor, name: str, *, tenant: TenantId = DEFAULT_TENANT) -> Domain:
@@ -122,83 +82,13 @@ class Domains:
         domain, number, now_ms = domain_name(name), self._ground.ids.new(), self._ground.now_ms()
 
         async def work(tx: Transaction, change: Change) -> Domain:
-            made = await _insert(tx, change, Domain(domain, tenant, now_ms, number, verified_by="operator"))
+            made = await insert_domain(
+                tx, change, Domain(domain, tenant, now_ms, number, verified_by="operator")
+            )
             change.record("domain.add", domain, tenant=tenant, new={"verified_by": "operator"})
             return made
 
         return await self._ground.changes.run(actor, work)
-
-    async def claim(self, actor: Actor, name: str, *, tenant: TenantId) -> Claim:
-        """Say that a domain is a tenant's; a second time gives the same claim.
-
-        Raises:
-            AlreadyExists: the tenant has it already.
-            InvalidValue, NotFound: that is no domain; there is no such tenant.
-        """
-        domain, challenge, now_ms = domain_name(name), self._new_challenge(), self._ground.now_ms()
-
-        async def work(tx: Transaction, change: Change) -> Claim:
-            await _require_tenant(tx, tenant)
-            if await tx.row("SELECT 1 FROM domains WHERE name = ?1 AND tenant = ?2", domain, tenant):
-                raise AlreadyExists(f"domain {domain} is yours already")
-            there = await _claim(tx, domain, tenant)
-            if there is not None:
-                return there
-            await tx.run(
-                "INSERT INTO domain_claims (tenant, name, challenge, created_ms) VALUES (?1, ?2, ?3, ?4)",
-                tenant, domain, challenge, now_ms,
-            )  # fmt: skip
-            change.record("domain.claim", domain, tenant=tenant)
-            return Claim(domain, tenant, challenge, now_ms)
-
-        return await self._ground.changes.run(actor, work)
-
-    async def verify(
-        self, actor: Actor, name: str, *, tenant: TenantId, records: Records | None = None
-    ) -> Domain:
-        """Turn a claim into a domain.
-
-        Args:
-            records: where the challenge must be found, in a TXT record of `_pymailcore-challenge.` and the
-                domain; None: the actor's word is enough.
-
-        Raises:
-            NotFound: there is no such claim.
-            Forbidden: the record is not there.
-            AlreadyExists: somebody else has the domain.
-            TemporaryFailure: the DNS gives no answer now.
-        """
-        domain, number, now_ms = domain_name(name), self._ground.ids.new(), self._ground.now_ms()
-        claim = await self._ground.database.read(lambda tx: _claim(tx, domain, tenant))
-        if claim is None:
-            raise NotFound(f"no claim of {domain}")
-        if records is not None:
-            await _require_record(records, claim)
-        way = "operator" if records is None else "dns"
-
-        async def work(tx: Transaction, change: Change) -> Domain:
-            if await _claim(tx, domain, tenant) is None:
-                raise NotFound(f"no claim of {domain}")
-            made = await _insert(tx, change, Domain(domain, tenant, now_ms, number, verified_by=way))
-            change.record("domain.verify", domain, tenant=tenant, new={"verified_by": way})
-            return made
-
-        return await self._ground.changes.run(actor, work)
-
-    async def withdraw(self, actor: Actor, name: str, *, tenant: TenantId) -> None:
-        """Take a claim back.
-
-        Raises:
-            NotFound: there is no such claim.
-        """
-        domain = domain_name(name)
-
-        async def work(tx: Transaction, change: Change) -> None:
-            if not await tx.run("DELETE FROM domain_claims WHERE tenant = ?1 AND name = ?2", tenant, domain):
-                raise NotFound(f"no claim of {domain}")
-            change.record("domain.withdraw", domain, tenant=tenant)
-
-        await self._ground.changes.run(actor, work)
 
     # --- changing and ending ---------------------------------------------------------------------
 
@@ -289,6 +179,7 @@ async def remove_domain(tx: Transaction, change: Change, domain: Domain) -> None
     )
     await account_rows.forget_rights(tx, change, [row[0] for row in gone])
     await tx.run("DELETE FROM role_grants WHERE scope = 'domain' AND scope_id = ?1", domain.id)
+    await api_keys.forget_domain(tx, change, domain.id)
     await limits.forget(tx, "domain", domain.id)
     await tx.run("DELETE FROM domains WHERE id = ?1", domain.id)
     change.touch("domain", domain.name)
@@ -303,8 +194,15 @@ def _domain(row: Row) -> Domain:
     return Domain(name, TenantId(tenant), created_ms, number, state, alias_of, verified_by)
 
 
-async def _insert(tx: Transaction, change: Change, domain: Domain) -> Domain:
-    await _require_tenant(tx, domain.tenant)
+async def insert_domain(tx: Transaction, change: Change, domain: Domain) -> Domain:
+    """Begin to keep mail for a domain; the tenant's claim of it has done its duty.
+
+    Raises:
+        NotFound: there is no such tenant.
+        AlreadyExists: the domain is kept already.
+        OverLimit: the tenant has as many as it may.
+    """
+    await require_tenant(tx, domain.tenant)
     if await tx.row("SELECT 1 FROM domains WHERE name = ?1", domain.name) is not None:
         raise AlreadyExists(f"domain {domain.name} exists")
     await limits.require(tx, "domains", tenant=domain.tenant)
@@ -317,28 +215,15 @@ async def _insert(tx: Transaction, change: Change, domain: Domain) -> Domain:
     return domain
 
 
-async def _require_tenant(tx: Transaction, tenant: TenantId) -> None:
+async def require_tenant(tx: Transaction, tenant: TenantId) -> None:
+    """Check that there is a tenant that is not being removed.
+
+    Raises:
+        NotFound: there is none.
+    """
     row = await tx.row("SELECT state FROM tenants WHERE id = ?1", tenant)
     if row is None or row[0] == "closing":
         raise NotFound(f"no tenant {tenant}")
-
-
-async def _claim(tx: Transaction, domain: str, tenant: TenantId) -> Claim | None:
-    row = await tx.row(
-        "SELECT challenge, created_ms FROM domain_claims WHERE tenant = ?1 AND name = ?2", tenant, domain
-    )
-    return None if row is None else Claim(domain, tenant, *row)
-
-
-async def _require_record(records: Records, claim: Claim) -> None:
-    name, wanted = CHALLENGE_NAME + claim.name, CHALLENGE_VALUE + claim.challenge
-    try:
-        found: Awaitable[tuple[bytes, ...]] = records.texts(name)
-        texts = await found
-    except NotFound:
-        texts = ()
-    if not any(secrets.compare_digest(text.strip(), wanted.encode()) for text in texts):
-        raise Forbidden(f"{name} has no TXT record {wanted}")
 
 
 async def _target(tx: Transaction, domain: Domain, name: str) -> Domain:

@@ -20,7 +20,19 @@ class SendingBlocked(PermanentFailure):
 
 
 class RateExceeded(TemporaryFailure):
-    """An account, its domain or its tenant has sent as much as it may for now; waiting helps."""
+    """An account, its domain or its tenant has sent as much as it may for now; waiting helps.
+
+    Attributes:
+        scope: whose limit it is: "account", "domain" or "tenant".
+    """
+
+    def __init__(self, text: str = "", *, scope: str = "") -> None:
+        super().__init__(text)
+        self.scope = scope
+
+
+class TooManyQuestions(TemporaryFailure):
+    """A tenant has had the DNS asked for proofs as often as it may in a minute; waiting helps."""
 
 
 class SecondFactorNeeded(Forbidden):

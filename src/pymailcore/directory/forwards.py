@@ -52,7 +52,8 @@ class Forwards:
 
         async def work(tx: Transaction, change: Change) -> None:
             account = await account_rows.account_named(tx, address.key)
-            if await account_rows.of_tenant(tx, account.tenant, target) == account.id:
+            own = await account_rows.of_tenant(tx, account.tenant, target, self._ground.settings)
+            if own == account.id:
                 raise InvalidValue(f"{address} cannot forward to itself")
             row = await tx.row(
                 "SELECT count(*) FROM forwards WHERE account = ?1 AND target <> ?2", account.id, str(target)

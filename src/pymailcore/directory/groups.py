@@ -174,7 +174,7 @@ class Groups:
 
         async def work(tx: Transaction, change: Change) -> None:
             group = await group_named(tx, address.key)
-            account = await account_rows.of_tenant(tx, group.tenant, member)
+            account = await account_rows.of_tenant(tx, group.tenant, member, self._ground.settings)
             if await _is_in(tx, group, member.key):
                 raise AlreadyExists(f"{member} is in {address} already")
             row = await tx.row("SELECT count(*) FROM group_members WHERE group_id = ?1", group.id)

@@ -31,6 +31,7 @@ LIMITS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "emails": _ALL,
         "mailboxes": _ALL,
         "domains": frozenset({"tenant"}),
+        "claims": frozenset({"tenant"}),
         "accounts": _SHARED,
         "aliases": _SHARED,
         "groups": _SHARED,
@@ -38,6 +39,8 @@ LIMITS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "messages_per_day": _ALL,
         "recipients_per_hour": _ALL,
         "recipients_per_day": _ALL,
+        "first_recipients_per_hour": _ALL,
+        "first_recipients_per_day": _ALL,
         "message_octets": _ALL,
     }
 )
@@ -51,6 +54,7 @@ _MOST: Final = 2**53 - 1  # what JSON carries exactly
 _COUNTS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     {
         ("domains", "tenant"): "SELECT count(*) FROM domains WHERE tenant = ?1",
+        ("claims", "tenant"): "SELECT count(*) FROM domain_claims WHERE tenant = ?1",
         ("accounts", "tenant"): "SELECT count(*) FROM accounts WHERE tenant = ?1",
         ("accounts", "domain"): "SELECT count(*) FROM accounts WHERE domain = ?1",
         ("aliases", "tenant"): "SELECT count(*) FROM addresses a JOIN domains d ON d.id = a.domain"
@@ -85,12 +89,21 @@ class Limit(NamedTuple):
     used: int | None
 
 
-async def require(tx: Transaction, what: str, *, tenant: TenantId, domain: int = 0, more: int = 1) -> None:
+async def require(
+    tx: Transaction,
+    what: str,
+    *,
+    tenant: TenantId,
+    domain: int = 0,
+    more: int = 1,
+    default: int | None = None,
+) -> None:
     """Check, in the transaction that makes them, that there may be so many more.
 
     Args:
-        what: "accounts", "domains", "aliases" or "groups".
+        what: "accounts", "domains", "claims", "aliases" or "groups".
         domain: in which they are made; 0 for none.
+        default: how many where nothing is set; None for any number.
 
     Raises:
         OverLimit: says which limit is reached.
@@ -101,8 +114,9 @@ async def require(tx: Transaction, what: str, *, tenant: TenantId, domain: int =
         row = await tx.row(
             "SELECT value FROM limits WHERE scope = ?1 AND scope_id = ?2 AND name = ?3", scope, scope_id, what
         )
-        if row is not None and await _count(tx, what, scope, scope_id) + more > row[0]:
-            raise OverLimit(f"the {scope} may have {row[0]} {what}")
+        most = default if row is None else row[0]
+        if most is not None and await _count(tx, what, scope, scope_id) + more > most:
+            raise OverLimit(f"the {scope} may have {most} {what}")
 
 
 async def _count(tx: Transaction, what: str, scope: str, scope_id: int) -> int:
@@ -236,7 +250,11 @@ async def _used(tx: Transaction, whose: Owner, now_ms: int) -> dict[str, int | N
 
 
 def _sent(one: Sent) -> dict[str, int | None]:
-    return {f"messages_per_{one.per}": one.messages, f"recipients_per_{one.per}": one.recipients}
+    return {
+        f"messages_per_{one.per}": one.messages,
+        f"recipients_per_{one.per}": one.recipients,
+        f"first_recipients_per_{one.per}": one.first_recipients,
+    }
 
 
 async def _write(tx: Transaction, whose: Owner, changes: Mapping[str, int | None]) -> None:

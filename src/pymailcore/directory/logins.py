@@ -3,11 +3,15 @@
 Standards: RFC 4422 section 5 (what mechanisms come to), RFC 5802 section 3.
 
 Theory: whoever asks learns one bit. An unknown name, a wrong password, an account without a password and one
-that may not sign in take the same work and get the same text; why is in the log. The failure limits come
-before everything that could tell a guess from a hit, also before the memory of passwords that were right a
-minute ago, so that a short password cannot be guessed there either. That memory is keyed by tenant, account,
-mechanism, generation and verifier: any change ends it. Of those who come with the same password at the same
-time one is hashed and the others wait for it.
+that may not sign in take the same work, count as the same failure and get the same text; why is in the log.
+So does a right secret that does not do here: of a suspended account, for another protocol, the password alone
+where there is a second factor. The failure limits come before everything that could tell a guess from a hit,
+also before the memory of passwords that were right a minute ago, so that a short password cannot be guessed
+there either. That memory is keyed by tenant, account, mechanism, generation and verifier: any change ends it.
+Of those who come with the same password at the same time one is hashed and the others wait for it.
+
+A program that goes on trying what was good once would lock its owner out. So where the account has signed in
+from before, the same secret is one failure, however often it comes (`Throttle.end`).
 
 Secrets that were made here (app passwords, tokens, keys) cannot be guessed, so no limit holds for the right
 one: whoever floods an account from his neighbourhood does not lock its programs out.
@@ -15,14 +19,15 @@ one: whoever floods an account from his neighbourhood does not lock its programs
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
 from pymailcore.base.errors import Forbidden
 from pymailcore.directory import app_passwords, scram, sign_in_rows
 from pymailcore.directory.actors import Actor
-from pymailcore.directory.attempts import Attempts, key_of
+from pymailcore.directory.app_passwords import AppPassword
+from pymailcore.directory.attempts import Attempts, barred, key_of
 from pymailcore.directory.certificates import digest_of
 from pymailcore.directory.credentials import Credentials
 from pymailcore.directory.digests import Digests
@@ -44,6 +49,40 @@ from pymailcore.sasl.steps import Credentials as Password
 
 _AT_ONCE: Final = 16
 """Sign-ins that may begin in one round of the loop; each takes a fraction of a millisecond of it."""
+
+_SHOWN: Final = "shown"
+_FACTOR: Final = "the account has a second factor"
+
+
+class _Asked(NamedTuple):
+    """A password as somebody shows it: for which name, from where.
+
+    Attributes:
+        known: the account; None when nobody has the name.
+        refusal: why it would not do here if it were right, for the log; empty when it would.
+    """
+
+    name: str
+    known: Known | None
+    password: str
+    peer: str
+    protocol: str
+    refusal: str = ""
+
+    @property
+    def nets(self) -> frozenset[str]:
+        """From where the account was signed in to before."""
+        return frozenset() if self.known is None else self.known.nets
+
+    @property
+    def verifier(self) -> str | None:
+        """What the password is looked at with."""
+        return None if self.known is None else self.known.verifier
+
+    @property
+    def is_half(self) -> bool:
+        """Whether a second factor follows on the web pages, so that a right password is not yet a sign-in."""
+        return self.known is not None and bool(self.known.factors) and self.protocol == WEB
 
 
 class Logins:
@@ -114,55 +153,61 @@ class Logins:
     async def _by_password(self, evidence: Password, peer: str, protocol: str) -> Principal:
         name = key_of(evidence.authentication_id)
         known = await self._known.get(name)
-        typed = app_passwords.bare(evidence.password)
-        if typed is not None:
-            digest = app_passwords.digest_of(await self._digests.keys(), typed)
-            used = app_passwords.matching(() if known is None else known.app_passwords, digest)
-            if known is not None and used is not None:
-                refusal = used.refusal(protocol, peer, self._now_ms())
-                return self._attempts.admit(
-                    known, peer, protocol, "app-password",
-                    authorization_id=evidence.authorization_id, refusal=refusal, app_password=used,
-                )  # fmt: skip
-        verifier = None if known is None else known.verifier
-        right = await self._is_right(known, name, evidence.password, verifier, peer, protocol)
-        if known is None or verifier is None or not right:
-            raise self._attempts.refused(evidence.authentication_id, peer, protocol, "wrong")
-        if self._lacks_keys(known, verifier) and not known.refusal:
-            await self._renew(known, evidence.password, verifier)
-        if known.factors and not known.refusal:
-            raise await self.second_steps.ask(known, peer, protocol)
-        return self._attempts.admit(
-            known, peer, protocol, "password", authorization_id=evidence.authorization_id
-        )
+        used = await self._app_password(known, evidence.password)
+        refusal = self._refusal(known, used, evidence, peer, protocol)
+        if known is not None and used is not None and not refusal:
+            return self._attempts.admit(known, peer, protocol, "app-password", app_password=used)
+        asked = _Asked(name, known, evidence.password, peer, protocol, refusal)
+        right = await self._is_right(asked) or used is not None
+        if known is None or not right or refusal:
+            reason = refusal if right else "wrong"
+            raise self._attempts.refused(evidence.authentication_id, peer, protocol, reason)
+        if known.verifier is not None and self._lacks_keys(known, known.verifier):
+            await self._renew(asked, known, known.verifier)
+        if asked.is_half:
+            raise await self.second_steps.ask(known)
+        return self._attempts.admit(known, peer, protocol, "password")
 
-    async def _is_right(
-        self, known: Known | None, name: str, password: str, verifier: str | None, peer: str, protocol: str
-    ) -> bool:
-        """Whether a password is the account's, after equal work for all that are not.
+    async def _app_password(self, known: Known | None, password: str) -> AppPassword | None:
+        """The app password that somebody has typed; None when it is none of the account's."""
+        typed = app_passwords.bare(password)
+        if typed is None:
+            return None
+        digest = app_passwords.digest_of(await self._digests.keys(), typed)
+        return app_passwords.matching(() if known is None else known.app_passwords, digest)
+
+    def _refusal(
+        self, known: Known | None, used: AppPassword | None, evidence: Password, peer: str, protocol: str
+    ) -> str:
+        """Why what was shown does not do here, right as it may be; for the log. Empty when it does."""
+        if known is None:
+            return ""
+        refusal = barred(known, evidence.authorization_id)
+        if used is not None:
+            return refusal or used.refusal(protocol, peer, self._now_ms())
+        return refusal or (_FACTOR if known.factors and protocol != WEB else "")
+
+    async def _is_right(self, asked: _Asked) -> bool:
+        """Whether a password is the account's, after equal work for all that do not sign in.
 
         Raises:
             TooManyAttempts: a limit is reached, or too many wait.
         """
-        nets = frozenset[str]() if known is None else known.nets
-        self._attempts.require_room(peer, name, protocol, nets)
-        digest = (
-            self._passwords.digest("nobody", name, password)
-            if known is None
-            else self._remembered_as(known, verifier or "", password)
-        )
+        self._attempts.require_room(asked.peer, asked.name, asked.protocol, asked.nets)
+        digest = self._remembered_as(asked, asked.verifier)
         if await self._knows(digest):
             return True
         with self._checking(digest):
-            right = await self._check(name, password, verifier, nets, peer, protocol)
-            if right:
+            right = await self._check(asked)
+            if right and not asked.refusal:
                 self._passwords.remember(digest, self._now_ms())
             return right
 
-    def _remembered_as(self, known: Known, verifier: str, password: str) -> bytes:
-        return self._passwords.digest(
-            "password", known.tenant, known.account, known.generation, verifier, password
-        )
+    def _remembered_as(self, asked: _Asked, verifier: str | None) -> bytes:
+        """What a password is remembered by; where it does not do, it is never remembered."""
+        known = asked.known
+        whose = ("nobody", asked.name) if known is None else (known.tenant, known.account, known.generation)
+        return self._passwords.digest("password", *whose, verifier or "", asked.refusal, asked.password)
 
     async def _knows(self, digest: bytes) -> bool:
         """Whether a password was right a moment ago, or is found right just now for another who asks."""
@@ -186,20 +231,20 @@ class Logins:
                 del self._being_checked[digest]
             ended.set()
 
-    async def _check(
-        self, name: str, password: str, verifier: str | None, nets: frozenset[str], peer: str, protocol: str
-    ) -> bool:
+    async def _check(self, asked: _Asked) -> bool:
         """Look at a password within the limits.
 
         Raises:
             TooManyAttempts: a limit is reached, or too many wait.
         """
-        attempt = await self._attempts.begin(peer, name, protocol, nets)
-        right = None
+        shown = (await self._digests.keys()).digest(_SHOWN, asked.name, asked.password)
+        attempt = await self._attempts.begin(asked.peer, asked.name, asked.protocol, asked.nets)
+        outcome = None
         try:
-            right = await self._passwords.check(password, verifier)
+            right = await self._passwords.check(asked.password, asked.verifier)
+            outcome = None if right and asked.is_half else right and not asked.refusal
         finally:
-            self._attempts.end(attempt, right)
+            self._attempts.end(attempt, outcome, shown)
         return right
 
     def _lacks_keys(self, known: Known, verifier: str) -> bool:
@@ -214,9 +259,9 @@ class Logins:
         }
         return not there.issuperset(scram.mechanisms(self._settings))
 
-    async def _renew(self, known: Known, password: str, verifier: str) -> None:
-        kept = await self._credentials.renew(known.account, password, verifier)
-        self._passwords.remember(self._remembered_as(known, kept, password), self._now_ms())
+    async def _renew(self, asked: _Asked, known: Known, verifier: str) -> None:
+        kept = await self._credentials.renew(known.account, asked.password, verifier)
+        self._passwords.remember(self._remembered_as(asked, kept), self._now_ms())
 
     # --- SCRAM -----------------------------------------------------------------------------------
 
@@ -251,50 +296,67 @@ class Logins:
     async def _by_scram(self, proof: ScramProof, peer: str, protocol: str) -> Principal:
         name = key_of(proof.authentication_id)
         known = await self._known.get(name)
+        refusal = "" if known is None else barred(known, proof.authorization_id)
         attempt = await self._attempts.begin(
             peer, name, protocol, frozenset() if known is None else known.nets
         )
         right = (
             known is not None
+            and not refusal
             and proof.secret is not None
             and proof.generation == known.generation
             and proof.secret in self._usable_secrets(known, peer, protocol)
         )
         self._attempts.end(attempt, right)
         if known is None or not right:
-            raise self._attempts.refused(proof.authentication_id, peer, protocol, "wrong")
+            reason = f"wrong, or {refusal}" if refusal else "wrong"  # who is barred has no keys to tell by
+            raise self._attempts.refused(proof.authentication_id, peer, protocol, reason)
         used = next((one for one in known.app_passwords if one.id == proof.secret), None)
         mechanism = "scram-password" if used is None else "scram-app-password"
-        return self._attempts.admit(
-            known, peer, protocol, mechanism, authorization_id=proof.authorization_id, app_password=used
-        )
+        return self._attempts.admit(known, peer, protocol, mechanism, app_password=used)
 
     # --- tokens, certificates, keys --------------------------------------------------------------
 
     async def _by_token(self, evidence: BearerToken, peer: str, protocol: str) -> Principal:
         found = await self._credentials.tokens.find(evidence.token)
         known = None if found is None else await self._known.get(found.name)
-        if found is None or known is None:
-            await self._attempts.count_failure(peer, f"token {prefixes(peer)[0]}", protocol)
-            raise self._attempts.refused(evidence.authorization_id, peer, protocol, "no such token")
-        refusal = "" if protocol in found.scopes else "the token is not for this protocol"
-        return self._attempts.admit(
-            known, peer, protocol, "token", authorization_id=evidence.authorization_id, refusal=refusal
-        )
+        refusal = "no such token"
+        if found is not None and known is not None:
+            refusal = barred(known, evidence.authorization_id)
+            refusal = refusal or ("" if protocol in found.scopes else "the token is not for this protocol")
+        if known is None or refusal:
+            name = f"token {prefixes(peer)[0]}"
+            await self._fail(known, name, evidence.token, peer, protocol)
+            name = evidence.authorization_id if known is None else known.name
+            raise self._attempts.refused(name, peer, protocol, refusal)
+        return self._attempts.admit(known, peer, protocol, "token")
 
     async def _by_certificate(
         self, evidence: External, certificate: bytes | None, peer: str, protocol: str
     ) -> Principal:
         found = None if certificate is None else await self._credentials.certificates.find(certificate)
         known = None if found is None else await self._known.get(found.owner)
-        if certificate is None or known is None:
-            await self._attempts.count_failure(peer, f"certificate {prefixes(peer)[0]}", protocol)
-            raise self._attempts.refused(evidence.authorization_id, peer, protocol, "no such certificate")
-        principal = self._attempts.admit(
-            known, peer, protocol, "certificate", authorization_id=evidence.authorization_id
-        )
+        refusal = "no such certificate" if known is None else barred(known, evidence.authorization_id)
+        if certificate is None or known is None or refusal:
+            name = f"certificate {prefixes(peer)[0]}"
+            await self._fail(known, name, certificate or b"", peer, protocol)
+            name = evidence.authorization_id if known is None else known.name
+            raise self._attempts.refused(name, peer, protocol, refusal)
+        principal = self._attempts.admit(known, peer, protocol, "certificate")
         self._sign_ins.used("client_certificates", digest_of(certificate), peer)
         return principal
+
+    async def _fail(
+        self, known: Known | None, name: str, secret: str | bytes, peer: str, protocol: str
+    ) -> None:
+        """Count something that does not do and took no time to look at.
+
+        Raises:
+            TooManyAttempts: a limit is reached.
+        """
+        shown = (await self._digests.keys()).digest(_SHOWN, name, secret)
+        nets = None if known is None else known.nets
+        await self._attempts.count_failure(peer, name, protocol, nets=nets, shown=shown)
 
     async def api_actor(self, key: str, *, peer: str) -> Actor:
         """Say who acts with an API key.
@@ -320,4 +382,4 @@ class Logins:
         known = await self._known.get(principal.name)
         if known is None or known.account != principal.account:
             return False
-        return await self._check(known.name, password, known.verifier, known.nets, peer, WEB)
+        return await self._check(_Asked(known.name, known, password, peer, WEB))

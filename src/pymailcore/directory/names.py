@@ -103,6 +103,12 @@ class Pattern(NamedTuple):
         """Sorts wildcards: the one that says most comes first, a catch-all last."""
         return (-len(self.prefix) - len(self.suffix), -len(self.prefix), self.key)
 
+    def overlaps(self, other: "Pattern") -> bool:
+        """Whether there are local parts for which both stand."""
+        return (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)) and (
+            self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix)
+        )
+
     def matches(self, localpart: str) -> bool:
         """Whether it stands for a local part, which is folded."""
         return (

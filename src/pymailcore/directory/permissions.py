@@ -182,7 +182,6 @@ _OF_TENANT: Final = frozenset(
         Permission.ROLE_WRITE,
         Permission.API_KEY_READ,
         Permission.API_KEY_WRITE,
-        Permission.AUDIT_READ,
         Permission.ACCOUNT_ERASE,
         Permission.ACCOUNT_EXPORT,
     }

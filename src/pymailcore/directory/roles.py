@@ -87,7 +87,7 @@ class Roles:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._grants = ground.lookup(_load_grants)
+        self._grants = ground.lookup(grants_in)
 
     async def grants_of(self, account: AccountId) -> tuple[Grant, ...]:
         """What an account holds beside what everybody holds on the own account."""
@@ -141,7 +141,7 @@ class Roles:
                 await _require_free(tx, owner, name)
             elif old is None:
                 raise NotFound(f"no role {name}")
-            require(actor, wanted | (old or frozenset()), Subject(tenant))
+            require(change.actor, wanted | (old or frozenset()), Subject(tenant))
             await tx.run(
                 "INSERT INTO roles (id, tenant, name, permissions, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
                 " ON CONFLICT (tenant, name) DO UPDATE SET permissions = excluded.permissions",
@@ -171,7 +171,7 @@ class Roles:
             old = await _own_role(tx, owner, name)
             if old is None:
                 raise NotFound(f"no role {name}")
-            require(actor, old, Subject(tenant))
+            require(change.actor, old, Subject(tenant))
             held = await tx.row(_HOLDERS, name, owner)
             keys = await tx.row(
                 "SELECT 1 FROM api_keys WHERE role = ?1 AND (?2 = 0 OR tenant = ?2) LIMIT 1", name, owner
@@ -211,7 +211,7 @@ class Roles:
 
         async def work(tx: Transaction, change: Change) -> None:
             name, tenant, permissions, on = await _look(tx, account, role, scope)
-            require(actor, permissions, on)
+            require(change.actor, permissions, on)
             if await tx.row(_FIND, account, role, *scope) is not None:
                 raise AlreadyExists(f"{name} holds the role {role} there")
             await tx.run(
@@ -234,23 +234,13 @@ class Roles:
 
         async def work(tx: Transaction, change: Change) -> None:
             name, tenant, permissions, on = await _look(tx, account, role, scope)
-            require(actor, permissions, on)
+            require(change.actor, permissions, on)
             if not await tx.run(_DELETE, account, role, *scope):
                 raise NotFound(f"{name} does not hold the role {role} there")
             _note(change, role, account, tenant)
             change.record("role.revoke", name, tenant=tenant, old=_as_fields(role, scope))
 
         await self._ground.changes.run(actor, work)
-
-    async def guard(self, actor: Actor, account: AccountId) -> None:
-        """Refuse to take over somebody who may more: the actor has to hold all that the account holds.
-
-        Raises:
-            Forbidden: he lacks something of it.
-        """
-        for grant in await self.grants_of(account):
-            with contextlib.suppress(NotFound):  # what it reached is gone
-                require(actor, grant.permissions, await self.on(grant.scope))
 
     async def on(self, scope: Scope) -> Subject:
         """What a scope reaches, as a subject.
@@ -282,12 +272,26 @@ def read_permissions(names: Iterable[str]) -> frozenset[Permission]:
 def require(actor: Actor, permissions: frozenset[Permission], subject: Subject) -> None:
     """Refuse what would hand on, or take over, more than the actor has.
 
+    Args:
+        actor: as he stands in the transaction (`Change.actor`).
+
     Raises:
         Forbidden: he lacks one of the permissions there.
     """
     missing = lacking(actor.grants, permissions, subject)
     if missing is not None:
         raise Forbidden(f"that takes the permission {missing} there, which you do not have")
+
+
+async def guard(tx: Transaction, actor: Actor, account: AccountId) -> None:
+    """Refuse to take over somebody who may more: the actor has to hold all that the account holds.
+
+    Raises:
+        Forbidden: he lacks something of it.
+    """
+    for grant in await grants_in(tx, account, set()):
+        with contextlib.suppress(NotFound):  # what it reached is gone
+            require(actor, grant.permissions, await _subject(tx, grant.scope))
 
 
 async def permissions_of(tx: Transaction, role: str, tenant: TenantId) -> frozenset[Permission]:
@@ -308,7 +312,8 @@ async def permissions_of(tx: Transaction, role: str, tenant: TenantId) -> frozen
     return _read(row[0])
 
 
-async def _load_grants(tx: Transaction, account: AccountId, tags: set[int]) -> tuple[Grant, ...]:
+async def grants_in(tx: Transaction, account: AccountId, tags: set[int]) -> tuple[Grant, ...]:
+    """Read what an account holds beside what everybody holds on the own account."""
     tags.add(tag("account", account))
     rows = await tx.rows(f"{_HELD} WHERE g.account = ?1 ORDER BY g.role, g.scope, g.scope_id", account)
     tags.update(tag("role", row[2]) for row in rows)

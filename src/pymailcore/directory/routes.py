@@ -74,10 +74,12 @@ class TableLookups:
 
     Args:
         tags: gets what the answers depend on.
-        domains: what is remembered of domains.
+        domains: what is remembered of domains; None to read it.
     """
 
-    def __init__(self, tx: Transaction, tags: set[int], domains: Lookup[str, DomainFacts | None]) -> None:
+    def __init__(
+        self, tx: Transaction, tags: set[int], domains: Lookup[str, DomainFacts | None] | None = None
+    ) -> None:
         self._tx = tx
         self._tags = tags
         self._domains = domains
@@ -85,7 +87,7 @@ class TableLookups:
 
     async def domain(self, name: str) -> DomainFacts | None:
         """A domain that is kept here; None for all others."""
-        known = self._domains.peek(name)
+        known = None if self._domains is None else self._domains.peek(name)
         if known is None:
             facts = await load_domain(self._tx, name, self._tags)
         else:

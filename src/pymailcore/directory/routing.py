@@ -99,6 +99,13 @@ class Lookups(Protocol):
         ...
 
 
+class Ends(NamedTuple):
+    """Where some addresses lead: to accounts here, and whether also elsewhere."""
+
+    accounts: frozenset[AccountId]
+    elsewhere: bool
+
+
 class _Step(NamedTuple):
     """An address that is to be looked up.
 
@@ -142,6 +149,18 @@ async def resolve(address: Address, lookups: Lookups, settings: DirectorySetting
         if not level:
             return walk.route()
     raise Loop(f"the aliases behind {address} lead too deep")
+
+
+async def ends(addresses: Sequence[Address], lookups: Lookups, settings: DirectorySettings) -> Ends:
+    """Follow addresses of one tenant to all their ends, suspended ones too, as deep as aliases may lead."""
+    facts = await lookups.domain(addresses[0].domain)
+    if facts is None:
+        return Ends(frozenset(), elsewhere=True)
+    walk = _Walk(addresses[0], facts.tenant, lookups, settings)
+    level = [_Step(address, None, address.key, "") for address in addresses]
+    for _ in range(settings.alias_depth_count + 1):
+        level = await walk.level(level)
+    return walk.ends()
 
 
 class _Walk:
@@ -303,6 +322,11 @@ class _Walk:
             met |= new
             todo += new
         return False
+
+    def ends(self) -> Ends:
+        """All that was found."""
+        accounts = self._local.keys() | self._waiting.keys() | self._passed.keys()
+        return Ends(frozenset(accounts), bool(self._remote))
 
     def route(self) -> Route | None:
         """What it all comes to."""

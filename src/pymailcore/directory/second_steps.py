@@ -46,13 +46,8 @@ class SecondSteps:
         self._known = known
         self._factors = factors
 
-    async def ask(self, known: Known, peer: str, protocol: str) -> Forbidden:
-        """What is to be raised when the password of an account with a second factor was right.
-
-        That is SecondFactorNeeded on the web pages; mail programs need an app password.
-        """
-        if protocol != WEB:
-            return self._attempts.refused(known.name, peer, protocol, "the account has a second factor")
+    async def ask(self, known: Known) -> SecondFactorNeeded:
+        """What is to be raised on the web pages when the password before a second factor was right."""
         ticket = await self._factors.tickets.issue(_STEP, known.account, generation=known.generation)
         return SecondFactorNeeded(ticket, known.factors)
 
@@ -86,7 +81,7 @@ class SecondSteps:
         try:
             kind = await self._factors.take_code(known.account, code)
         finally:
-            self._attempts.end(attempt, kind is not None)
+            self._attempts.end(attempt, kind is not None and not known.refusal)
         if kind is None:
             raise self._attempts.refused(known.name, peer, WEB, "wrong code")
         self._factors.tickets.take(ticket)
@@ -105,8 +100,8 @@ class SecondSteps:
             TooManyAttempts: too many failures.
         """
         known = await self._of_ticket(ticket)
-        account = await self._asserted(party, asked, answer, f"factor {known.name}", peer)
-        if account != known.account:
+        shown = await self._asserted(party, asked, answer, f"factor {known.name}", peer)
+        if shown.account != known.account:
             raise self._attempts.refused(known.name, peer, WEB, "the passkey of somebody else")
         self._factors.tickets.take(ticket)
         return self._attempts.admit(known, peer, WEB, "password+passkey")
@@ -120,23 +115,23 @@ class SecondSteps:
             Forbidden: the answer is wrong, or the ticket is no longer good.
             TooManyAttempts: too many failures.
         """
-        account = await self._asserted(party, asked, answer, f"passkey {prefixes(peer)[0]}", peer)
-        return self._attempts.admit(await self._of_account(account), peer, WEB, "passkey")
+        known = await self._asserted(party, asked, answer, f"passkey {prefixes(peer)[0]}", peer)
+        return self._attempts.admit(known, peer, WEB, "passkey")
 
     async def _asserted(
         self, party: RelyingParty, asked: str, answer: Mapping[str, object], name: str, peer: str
-    ) -> AccountId:
+    ) -> Known:
         attempt = await self._attempts.begin(peer, name, WEB)
         right: bool | None = None
         try:
-            account = await self._factors.finish_assertion(party, asked, answer)
-            right = True
+            known = await self._of_account(await self._factors.finish_assertion(party, asked, answer))
+            right = not known.refusal
         except Forbidden:
             right = False
             raise self._attempts.refused("", peer, WEB, "the passkey is not right") from None
         finally:
             self._attempts.end(attempt, right)
-        return account
+        return known
 
     async def _of_ticket(self, ticket: str) -> Known:
         taken = await self._factors.tickets.read(_STEP, ticket)

@@ -11,7 +11,7 @@ from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.errors import InvalidValue, NotFound
-from pymailcore.base.ids import AccountId
+from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.directory import account_rows, groups
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.cache import Lookup, tag
@@ -104,7 +104,7 @@ class SendRights:
                 raise InvalidValue(f"{address} is the account's own")
             owner = await account_rows.id_of(tx, address.key)
             if owner is None:
-                tenant = (await groups.group_named(tx, address.key)).tenant
+                tenant = await _tenant_of_group(tx, address)
             else:
                 tenant = (await account_rows.account_named(tx, address.key)).tenant
             if tenant != account.tenant:
@@ -144,6 +144,13 @@ class SendRights:
             )  # fmt: skip
 
         await self._ground.changes.run(actor, work)
+
+
+async def _tenant_of_group(tx: Transaction, address: Address) -> TenantId:
+    try:
+        return (await groups.group_named(tx, address.key)).tenant
+    except NotFound:
+        raise NotFound(f"nobody has {address}") from None
 
 
 async def _load_own(tx: Transaction, account: AccountId, tags: set[int]) -> tuple[Address, ...]:

@@ -7,7 +7,7 @@ time after sign-in, when its owner ends it, and when the password changes.
 import base64
 from typing import Final, NamedTuple
 
-from pymailcore.base.errors import Forbidden
+from pymailcore.base.errors import Forbidden, InvalidValue
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.changes import Change
 from pymailcore.directory.digests import Keys
@@ -28,6 +28,18 @@ def new_token(octets: bytes) -> str:
 def digest_of(keys: Keys, token: str) -> bytes:
     """Give what the tables keep of a token."""
     return keys.digest("web session", token)
+
+
+def digest_named(name: str) -> bytes:
+    """Read what stands for a session where sessions are listed (`Session.digest`).
+
+    Raises:
+        InvalidValue: it stands for none.
+    """
+    try:
+        return bytes.fromhex(name)
+    except ValueError:
+        raise InvalidValue("no such session") from None
 
 
 async def require_generation(tx: Transaction, account: AccountId, generation: int) -> None:

@@ -18,6 +18,17 @@ class DirectorySettings:
     wildcards_per_domain_count: int = field(
         default=100, metadata={"doc": "Most wildcard addresses that one domain may have."}
     )
+    claims_per_tenant_count: int = field(
+        default=100,
+        metadata={
+            "doc": "Most domains that one tenant may claim and not have proved yet; its limit `claims` goes "
+            "before."
+        },
+    )
+    verifications_per_minute_count: int = field(
+        default=10,
+        metadata={"doc": "Proofs of domains that a process looks for in the DNS for one tenant in a minute."},
+    )
     forwards_per_account_count: int = field(
         default=20, metadata={"doc": "Most addresses that one account may forward its mail to."}
     )

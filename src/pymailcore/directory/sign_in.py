@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from pymailcore.directory.presence import Place
 from pymailcore.directory.types import Principal
 from pymailcore.sasl.steps import Evidence, NeedKeys, ScramKeys
 
@@ -44,6 +45,8 @@ class SignIn(Protocol):
         """How long a client waits for the answer to an attempt that failed."""
         ...
 
-    def here(self, principal: Principal, end: Callable[[], None]) -> AbstractContextManager[None]:
+    def here(
+        self, principal: Principal, end: Callable[[], None], *, protocol: str, peer: str, client: str = ""
+    ) -> AbstractContextManager[Place]:
         """Hold a place for a connection while it is signed in; see `directory.presence.Presence.here`."""
         ...

@@ -14,7 +14,6 @@ from pymailcore.base.ids import DEFAULT_TENANT, TenantId
 from pymailcore.directory import limits
 from pymailcore.directory.accounts import Accounts
 from pymailcore.directory.actors import Actor
-from pymailcore.directory.cache import tag
 from pymailcore.directory.changes import Change
 from pymailcore.directory.domains import remove_domain
 from pymailcore.directory.ground import Ground
@@ -38,11 +37,6 @@ class Tenants:
     def __init__(self, ground: Ground, accounts: Accounts) -> None:
         self._ground = ground
         self._accounts = accounts
-        self._states = ground.lookup(_load_state)
-
-    async def is_active(self, tenant: TenantId) -> bool:
-        """Whether a tenant's people and keys may do anything now."""
-        return await self._states.get(tenant) == ACTIVE
 
     async def get(self, name: str) -> Tenant:
         """One tenant.
@@ -141,18 +135,15 @@ class Tenants:
 
         return await self._ground.changes.run(actor, work)
 
-    async def remove(self, actor: Actor, name: str) -> None:
-        """Remove a tenant with its domains, accounts and all their mail.
-
-        Messages of it that wait in the queue are the queue's (`Queue.drop_tenant`); the octets of its mail go
-        with the next housekeeping.
+    async def close(self, actor: Actor, name: str) -> Tenant:
+        """Begin to remove a tenant: nobody of it signs in any more, and its mail is refused.
 
         Raises:
             NotFound: there is none of that name.
             Forbidden: it is the first one.
         """
 
-        async def begin(tx: Transaction, change: Change) -> Tenant:
+        async def work(tx: Transaction, change: Change) -> Tenant:
             tenant = await tenant_named(tx, name)
             if tenant.id == DEFAULT_TENANT:
                 raise Forbidden("the first tenant stays")
@@ -163,7 +154,20 @@ class Tenants:
                 change.record("tenant.remove", name, tenant=tenant.id, old={"state": tenant.state})
             return tenant
 
-        tenant = await self._ground.changes.run(actor, begin)
+        return await self._ground.changes.run(actor, work)
+
+    async def remove(self, actor: Actor, name: str) -> None:
+        """Remove a tenant with its domains, accounts and all their mail.
+
+        Messages of it that wait in the queue are the queue's (`Queue.drop_tenant`); the octets of its mail go
+        with the next housekeeping.
+
+        Raises:
+            NotFound: there is none of that name.
+            Forbidden: it is the first one.
+        """
+        tenant = await self.close(actor, name)
+        actor = actor.settled()
         while (address := await self._an_account(tenant.id)) is not None:
             await self._accounts.remove(actor, address)
         while await self._remove_a_domain(actor, tenant.id):
@@ -201,12 +205,6 @@ class Tenants:
         return await self._ground.changes.run(actor, work)
 
 
-async def _load_state(tx: Transaction, tenant: TenantId, tags: set[int]) -> str | None:
-    tags.add(tag("tenant", tenant))
-    row = await tx.row("SELECT state FROM tenants WHERE id = ?1", tenant)
-    return None if row is None else str(row[0])
-
-
 async def tenant_named(tx: Transaction, name: str) -> Tenant:
     """The tenant of a name.
 
@@ -222,13 +220,15 @@ async def tenant_named(tx: Transaction, name: str) -> Tenant:
 async def forget(tx: Transaction, tenant: TenantId) -> None:
     """Remove what a tenant without domains and accounts still has, at last its row.
 
-    The keys under which its blobs are addressed and sealed stay until the last blob is gone.
+    The keys under which its blobs are addressed and sealed stay until the last blob is gone
+    (`store.housekeeping.tenant_keys`).
     """
     await tx.run("DELETE FROM api_keys WHERE tenant = ?1", tenant)
     await tx.run("DELETE FROM roles WHERE tenant = ?1", tenant)
     await tx.run("DELETE FROM role_grants WHERE scope = 'tenant' AND scope_id = ?1", tenant)
     await limits.forget(tx, "tenant", tenant)
     await tx.run("DELETE FROM tenant_octets WHERE tenant = ?1", tenant)
+    await tx.run("DELETE FROM annotations WHERE account = ?1", -tenant)  # those that all of it share
     await tx.run("DELETE FROM tenants WHERE id = ?1", tenant)
 
 

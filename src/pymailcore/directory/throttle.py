@@ -7,7 +7,10 @@ three and nine times an address's limit.
 
 The account's own count would let a stranger lock its owner out; so it does not hold for a net from which that
 account has signed in before: such nets are remembered, here for the family and in the table `sign_ins` over
-restarts.
+restarts. In such a net a program may go on with what was good once, a password that was changed or one that
+needs a second factor now, and there the address's count would lock its owner out of the web pages. So what
+failed there last is remembered, as a part of its digest, and the same once more makes the pause longer and is
+no further failure. Who guesses gains nothing by it: he has to show something else.
 
 The counts live in memory that all processes share (`runtime.shared_counters`), in windows of a minute and a
 day, and are bounded: where there is no room, the one that was touched longest ago is forgotten. An attempt
@@ -15,6 +18,7 @@ whose process died in the middle is no longer counted after `_RUNNING_MS`.
 """
 
 import functools
+import hmac
 import struct
 from collections.abc import Container
 from ipaddress import ip_address, ip_network
@@ -31,11 +35,16 @@ _DAY_MS: Final = 86_400_000
 _RUNNING_MS: Final = 60_000
 _FREE_FAILURES: Final = 3
 _LONGEST_PAUSE_SECONDS: Final = 10.0
-_RECORD: Final = struct.Struct("<qqqIII")
+_RECORD: Final = struct.Struct("<qqqIIII")
+_FAILED: Final = struct.Struct("<16s16s")  # what has failed last in a known net
 
 
 class Count(NamedTuple):
-    """Of one net or account: when each window began, how many failed in it, how many are at it now."""
+    """Of one net or account: when each window began, how many failed in it, how many are at it now.
+
+    Attributes:
+        again: failures within the minute that are no further ones, since the same was shown before.
+    """
 
     minute_ms: int = 0
     day_ms: int = 0
@@ -43,6 +52,7 @@ class Count(NamedTuple):
     in_minute: int = 0
     in_day: int = 0
     running: int = 0
+    again: int = 0
 
     def at(self, now_ms: int) -> "Count":
         """The same without what is over."""
@@ -56,6 +66,7 @@ class Count(NamedTuple):
             self.in_minute if minute else 0,
             self.in_day if day else 0,
             self.running if running else 0,
+            self.again if minute else 0,
         )
 
 
@@ -65,6 +76,7 @@ class Attempt(NamedTuple):
     keys: tuple[str, ...]
     name: str
     net: str  # that is known when it was right; empty for none
+    is_known: bool = False  # that net is known already
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -113,16 +125,18 @@ class Throttle:
                 return None
             for key, count in counts.items():
                 self._put(key, count._replace(running=count.running + 1, running_ms=now_ms), now_ms)
-        return Attempt(tuple(limits), name, "" if known is None else nets[0])
+        return Attempt(tuple(limits), name, "" if known is None else nets[0], f"account {name}" not in limits)
 
-    def end(self, attempt: Attempt, *, right: bool | None, now_ms: int) -> None:
+    def end(self, attempt: Attempt, *, right: bool | None, now_ms: int, shown: bytes = b"") -> None:
         """End an attempt.
 
         Args:
-            right: whether the secret was right; None when it was not looked at.
+            right: whether it let somebody in; None when it was not looked at, or is only the first step.
+            shown: a keyed digest of what was shown and for which name; empty when each failure counts.
         """
-        failed = int(right is False)
         with self._counters.locked():
+            again = int(right is False and attempt.is_known and self._has_failed(attempt, shown, now_ms))
+            failed = int(right is False) - again
             for key in attempt.keys:
                 count = self._count(key, now_ms)
                 self._put(
@@ -131,11 +145,25 @@ class Throttle:
                         in_minute=count.in_minute + failed,
                         in_day=count.in_day + failed,
                         running=max(0, count.running - 1),
+                        again=count.again + again,
                     ),
                     now_ms,
                 )
             if right and attempt.net:
-                self._known.put(f"{attempt.name} {attempt.net}", bytes(PAYLOAD_OCTETS), now_ms)
+                place = f"{attempt.name} {attempt.net}"
+                self._known.put(place, self._known.get(place) or bytes(PAYLOAD_OCTETS), now_ms)
+
+    def _has_failed(self, attempt: Attempt, shown: bytes, now_ms: int) -> bool:
+        """Whether one of the last two things that failed for a name in a known net is shown once more."""
+        if not shown:
+            return False
+        place = f"{attempt.name} {attempt.net}"
+        last, before = _FAILED.unpack_from(self._known.get(place) or bytes(PAYLOAD_OCTETS))
+        this = shown[: len(last)]
+        if hmac.compare_digest(this, last) or hmac.compare_digest(this, before):
+            return True
+        self._known.put(place, _FAILED.pack(this, last).ljust(PAYLOAD_OCTETS, b"\0"), now_ms)
+        return False
 
     def is_limited(self, peer: str, name: str, now_ms: int, known: Container[str] = ()) -> bool:
         """Whether an attempt would be refused now."""
@@ -151,7 +179,8 @@ class Throttle:
         One second, and after three failures within a minute one more for each, up to ten.
         """
         with self._counters.locked():
-            failed = self._count(prefixes(peer)[0], now_ms).in_minute
+            count = self._count(prefixes(peer)[0], now_ms)
+        failed = count.in_minute + count.again
         return min(1.0 + max(0, failed - _FREE_FAILURES), _LONGEST_PAUSE_SECONDS) if failed else 0.0
 
     def take_once(self, what: str, now_ms: int) -> bool:

@@ -94,12 +94,17 @@ class Domain(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A domain that a tenant says is his and has not yet proved to be; no mail goes by it."""
+    """A domain that a tenant says is his and has not yet proved to be; no mail goes by it.
+
+    Attributes:
+        claimant: the tenant's name, in lists.
+    """
 
     name: str
     tenant: TenantId
     challenge: str
     created_ms: int
+    claimant: str = ""
 
 
 class Account(NamedTuple):

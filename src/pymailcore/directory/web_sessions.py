@@ -6,7 +6,7 @@ Contract: a session that was ended anywhere is refused here as soon as the chang
 
 import contextlib
 
-from pymailcore.base.errors import NotFound, TemporaryFailure
+from pymailcore.base.errors import InvalidValue, NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory import sessions
 from pymailcore.directory.actors import Actor
@@ -135,8 +135,8 @@ class WebSessions:
             NotFound: the account has no such session.
         """
         try:
-            digest = bytes.fromhex(name)
-        except ValueError:
+            digest = sessions.digest_named(name)
+        except InvalidValue:
             raise NotFound("no such session") from None
 
         async def work(tx: Transaction, change: Change) -> None:
@@ -149,14 +149,18 @@ class WebSessions:
         await self._changes.run(actor, work)
 
     async def end_all(self, actor: Actor, account: AccountId, *, but: str | None = None) -> int:
-        """End all sessions of an account, but the one of a token; gives how many.
+        """End all sessions of an account but one; gives how many.
 
-        Without such a token connections of mail programs end, too.
+        When none is to go on, connections of mail programs end, too.
+
+        Args:
+            but: `Session.digest` of the one that goes on.
 
         Raises:
             NotFound: no such account.
+            InvalidValue: `but` names no session.
         """
-        keep = b"" if but is None else await self._digest(but)
+        keep = b"" if but is None else sessions.digest_named(but)
 
         async def work(tx: Transaction, change: Change) -> int:
             owner = await owner_of(tx, account)

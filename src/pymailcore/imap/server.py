@@ -212,10 +212,14 @@ class _Driver:
 
     def _hold_place(self) -> None:
         """Be told from now on when the sign-in ends, if there is one."""
-        principal = self._session.principal
+        session = self._session
+        principal = session.principal
         if principal is not None and not self._placed:
             self._placed = True
-            self._place.enter_context(self._services.directory.here(principal, self._end_sign_in))
+            here = self._services.directory.here(
+                principal, self._end_sign_in, protocol="imap", peer=session.peer, client=session.client
+            )
+            session.place = self._place.enter_context(here)
 
     async def _serve(self, event: Event) -> None:
         """Answer one event."""
@@ -268,6 +272,8 @@ class _Driver:
             if self._protocol.reading_literal:
                 earned = len(octets) / self._settings.min_literal_rate_octets
                 self._deadline = min(self._deadline + earned, trio.current_time() + self._patience)
+            elif self._session.principal is None:
+                self._services.claims.look(self._connection.peer, "imap", octets)
             self._protocol.receive_data(bytes(octets))
             return
         self._protocol.close(self._farewell())

@@ -4,15 +4,16 @@ The store is `pymailcore.store.store.Store`; the directory and the change hub ar
 interfaces, so that tests can put simple ones in their place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal
 from pymailcore.imap.places import Places
+from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.store import Store
 
@@ -22,6 +23,10 @@ class People(SignIn, Protocol):
 
     async def administers(self, principal: Principal) -> bool:
         """Whether somebody administers the tenant that he belongs to."""
+        ...
+
+    def note_ids(self, principal: Principal, method: str, given: Iterable[str], *, peer: str) -> None:
+        """Take note that somebody has asked with ids that may be somebody else's."""
         ...
 
 
@@ -65,6 +70,7 @@ class Services:
         budget: what messages in transit may take in this process.
         places: who may do dear work now.
         now_ms: milliseconds since 1970.
+        claims: takes note of what peers say about where they come from.
     """
 
     store: Store
@@ -74,3 +80,4 @@ class Services:
     budget: MailDataBudget
     places: Places
     now_ms: Callable[[], int]
+    claims: Claims = field(default_factory=Claims)

@@ -12,6 +12,7 @@ import trio
 
 from pymailcore.base.errors import NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId
+from pymailcore.directory.presence import Place
 from pymailcore.directory.types import Principal
 from pymailcore.imap.protocol.responses import Status, bye
 from pymailcore.imap.protocol.server import ImapServerProtocol
@@ -40,6 +41,8 @@ class Session:
         upgrade: STARTTLS was accepted: the driver takes TLS up once the answer is sent.
         farewell: BYE, to be said behind the answer to the running command.
         extended_search: SEARCH is always answered by ESEARCH, as IMAP4rev2 wants it once it is enabled.
+        client: what the program says that it is (RFC 2971).
+        place: among those who are signed in, once it is.
         proven: who logs in, once the client has heard our own proof.
         told: modseq by UID of flags that the running command has told the client.
     """
@@ -65,6 +68,8 @@ class Session:
         self.services = services
         self.settings = settings
         self.peer = peer
+        self.client = ""
+        self.place: Place | None = None
         self.log = log
         self.secure = secure
         self.offer = offer

@@ -3,7 +3,8 @@
 Standards: RFC 8620 sections 3.3 to 3.7.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from pymailcore.base.errors import MailError
@@ -32,6 +33,10 @@ CHANGES: Final = frozenset(
 """What a sign-in that may only read is refused (RFC 8620 section 3.6.2)."""
 
 MAX_IMPLICIT_CALLS = 1  # an EmailSubmission/set brings one Email/set with it (RFC 8621 section 7.5)
+
+
+MOST_TEXTS: Final = 10_000
+"""Texts of a call that led to nothing that are looked through for ids."""
 
 
 async def run(
@@ -83,6 +88,21 @@ async def _answer(
     handler = table.get(call.name)
     if handler is None:
         return Invocation("error", {"type": "unknownMethod"}, call.call_id)
+    answer = await _answer_of(handler, call, context, answers, budget, on_fault)
+    if _led_nowhere(answer) or any(name.startswith("onSuccess") for name in call.arguments):
+        given = islice(chain(_texts(call.arguments), context.created_ids.values()), MOST_TEXTS)
+        context.services.directory.note_ids(context.principal, call.name, given, peer=context.peer)
+    return answer
+
+
+async def _answer_of(
+    handler: Handler,
+    call: Invocation,
+    context: Context,
+    answers: Sequence[Invocation],
+    budget: Budget,
+    on_fault: Callable[[str, Exception], None],
+) -> Invocation:
     try:
         if context.principal.read_only and call.name in CHANGES:
             raise MethodError("accountReadOnly")
@@ -101,3 +121,25 @@ async def _answer(
         context.then.clear()
         on_fault(call.name, error)
         return Invocation("error", {"type": "serverFail"}, call.call_id)
+
+
+def _led_nowhere(answer: Invocation) -> bool:
+    """Whether something in a call was not found, or nothing was: it may be somebody else's."""
+    if answer.name == "error":
+        return True
+    given = answer.arguments
+    nothing = any(given.get(name) == [] for name in ("ids", "list"))
+    return nothing or any(value for name, value in given.items() if name.startswith("not"))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in the arguments of a call, names of members too."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            yield one.rpartition("/")[2]  # of a path in a patch its last piece
+        elif isinstance(one, list):
+            todo += reversed(one)
+        elif isinstance(one, dict):
+            todo += [part for pair in reversed(one.items()) for part in reversed(pair)]

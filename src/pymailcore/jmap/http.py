@@ -4,7 +4,7 @@ Standards: RFC 8620 sections 2, 3.1, 6.1, 6.2, 7.3; RFC 9110 sections 11.6.1, 15
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -204,6 +204,7 @@ class JmapHttp:
         """RFC 8620 section 6.1."""
         account = request.path.split("/")[3:]
         if account not in ([_account(principal)], [_account(principal), ""]):
+            self._note(request, principal, "upload", account)
             raise NotFound("account")
         if principal.read_only:
             raise problems.plain(403, "This sign-in may only read.")
@@ -228,14 +229,23 @@ class JmapHttp:
         """RFC 8620 section 6.2."""
         parts = request.path.split("/", 5)[3:]
         if len(parts) != 3 or parts[0] != _account(principal) or not is_id(parts[1]):
+            self._note(request, principal, "download", parts[:2])
             raise NotFound("account or blob")
         _, blob, name = parts
-        octets = await self._services.store.blob(principal.account, BlobId(blob))
+        try:
+            octets = await self._services.store.blob(principal.account, BlobId(blob))
+        except NotFound:
+            self._note(request, principal, "download", [blob])
+            raise
         headers = download_headers(name, request.query.get("type", ""), blob)
         if request.header(b"if-none-match") == f'"{blob}"':
             await asgi.answer(send, 304, headers[2:], b"")
             return
         await _send_octets(send, headers, octets)
+
+    def _note(self, request: HttpRequest, principal: Principal, method: str, given: Sequence[str]) -> None:
+        """Take note of ids that led to nothing."""
+        self._services.directory.note_ids(principal, method, given, peer=request.peer)
 
     async def _eventsource(self, request: HttpRequest, send: Send, principal: Principal) -> None:
         """RFC 8620 section 7.3."""

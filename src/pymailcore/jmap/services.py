@@ -1,6 +1,6 @@
 """What JMAP needs of the packages below, as narrow protocols, and the bundle that methods are given."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -54,6 +54,10 @@ class Directory(Protocol):
         Raises:
             NotFound: the account has no such identity.
         """
+        ...
+
+    def note_ids(self, principal: Principal, method: str, given: Iterable[str], *, peer: str) -> None:
+        """Take note that somebody has asked with ids that led to nothing."""
         ...
 
 

@@ -46,7 +46,7 @@ class JmapSettings:
     max_filter_depth: int = field(default=16, metadata={"doc": "Nested operators in one filter."})
     search_seconds: float = field(
         default=30.0,
-        metadata={"doc": "Longest time that one Email/query or SearchSnippet/get may look through texts."},
+        metadata={"doc": "Longest time that one Email/query or SearchSnippet/get may take."},
     )
     max_body_value_octets: int = field(
         default=1_048_576, metadata={"doc": "Octets of one body value of Email/get, whatever is asked for."}

@@ -136,7 +136,10 @@ class MsaConversation:
             )
             if not principal.read_only:
                 self._principal = principal
-                self._session.whole.enter_context(directory.here(principal, self._session.put_out))
+                here = directory.here(
+                    principal, self._session.put_out, protocol=PROTOCOL, peer=peer, client=self._hello.name
+                )
+                self._session.whole.enter_context(here)
                 outcome = "ok"
                 return None
         except Forbidden:

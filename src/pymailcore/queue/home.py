@@ -6,8 +6,8 @@ Theory: a message is stored for one tenant in one transaction. What it has for r
 and for those who are suspended just then, waits in the queue like mail for other hosts, and comes back here.
 It gets a Received field on its way, so that rules of two tenants that forward to each other come to an end.
 Where several of them forward to several, each of these would get it once for each way to him, which are more
-with every step; so nobody gets a message twice by this way: those fields tell with which entry of the queue
-it began, and who has got it is remembered by each process, as far as there is room.
+with every step; so nobody gets a message twice by this way, whichever process brings it: those fields tell
+with which entry of the queue it began, and who has got it is kept in the transaction that brings it.
 """
 
 import hashlib
@@ -25,8 +25,10 @@ from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import ACTIVE, SUSPENDED
 from pymailcore.message.trace import received_field
+from pymailcore.queue import brought
 from pymailcore.queue.types import Lease, Result, Verdict
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.store.types import StoredMessage, Transaction
 
 _LOOPBACK: Final = "127.0.0.1"
 _WAY: Final = re.compile(
@@ -34,7 +36,6 @@ _WAY: Final = re.compile(
 )
 """A field that was put in front here."""
 _LOOKED_AT_OCTETS: Final = 16_384
-_MOST_BROUGHT: Final = 50_000
 
 
 class Attempts(Protocol):
@@ -68,7 +69,6 @@ class HomeRelay:
         self._delivery = delivery
         self._hostname = hostname
         self._now_ms = now_ms
-        self._brought: dict[tuple[bytes, str], None] = {}
 
     async def attempt(self, lease: Lease, octets: bytes) -> list[Result]:
         """Try once to bring a message to the recipients of a lease; never raises a `MailError`.
@@ -79,27 +79,7 @@ class HomeRelay:
         if domain is None:
             return await self._elsewhere.attempt(lease, octets)
         origin, octets = _origin(lease, octets), self._received(lease) + octets
-        return [
-            await self._bring_once(origin, lease, text, domain.tenant, octets) for text in lease.recipients
-        ]
-
-    async def _bring_once(
-        self, origin: bytes, lease: Lease, text: str, tenant: TenantId, octets: bytes
-    ) -> Result:
-        """Bring a message to one recipient, unless he has got it or is just getting it by another way."""
-        key = (origin, text)
-        if key in self._brought:
-            return Result(text, Verdict.SENT, "2.1.5 delivered here before")
-        while len(self._brought) >= _MOST_BROUGHT:
-            del self._brought[next(iter(self._brought))]
-        self._brought[key] = None
-        result = None
-        try:
-            result = await self._bring(lease, text, tenant, octets)
-        finally:
-            if result is None or result.verdict is not Verdict.SENT:
-                self._brought.pop(key, None)
-        return result
+        return [await self._bring(origin, lease, text, domain.tenant, octets) for text in lease.recipients]
 
     def _received(self, lease: Lease) -> bytes:
         return received_field(
@@ -111,8 +91,8 @@ class HomeRelay:
             date=datetime.fromtimestamp(self._now_ms() / 1000, UTC),
         )
 
-    async def _bring(self, lease: Lease, text: str, tenant: TenantId, octets: bytes) -> Result:
-        """Bring a message to one recipient."""
+    async def _bring(self, origin: bytes, lease: Lease, text: str, tenant: TenantId, octets: bytes) -> Result:
+        """Bring a message to one recipient, unless he has got it by another way or from another process."""
         address = Address.parse(text)
         if address is None:
             return Result(text, Verdict.FAILED, "5.1.3 that is no address")
@@ -123,6 +103,11 @@ class HomeRelay:
             smtputf8=message.smtputf8,
             eight_bit=message.eight_bit,
         )
+        token, now_ms = hashlib.blake2b(origin + text.encode(), digest_size=16).digest(), self._now_ms()
+
+        async def once(tx: Transaction, _: StoredMessage) -> None:
+            await brought.once(tx, token, now_ms)
+
         try:
             route = await self._directory.route(address)
             if route.state != ACTIVE:
@@ -132,7 +117,9 @@ class HomeRelay:
             )
             if not asked:
                 return Result(text, Verdict.FAILED, "5.7.2 the sender may not write to this group")
-            await self._delivery.accept(envelope, octets, tenant=tenant, received_ms=self._now_ms())
+            await self._delivery.accept(envelope, octets, tenant=tenant, received_ms=now_ms, also=once)
+        except brought.BroughtBefore:
+            return Result(text, Verdict.SENT, "2.1.5 delivered here before")
         except Loop:
             return Result(text, Verdict.FAILED, "5.4.6 too many hops")
         except (TemporaryFailure, OverQuota) as failure:

@@ -7,17 +7,17 @@ failed, or until an operator drops it. A recipient that was acknowledged is remo
 only a crash between the two, or a lease that ran out, sends it again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
-from pymailcore.base.ids import TenantId
+from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.queue import tables
 from pymailcore.queue.schedule import next_try_ms
 from pymailcore.queue.settings import QueueSettings
+from pymailcore.queue.turns import Group, Turns
 from pymailcore.queue.types import Bounce, Entry, Lease, Result, Verdict
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.hub import QUEUE
@@ -25,7 +25,9 @@ from pymailcore.store.store import Store
 from pymailcore.store.types import Database, StoredMessage, Transaction
 
 _DROP_SLICE: Final = 500
-_NONE: Final[Mapping[str, int]] = MappingProxyType({})
+
+Check = Callable[[Transaction], Awaitable[object]]
+"""Asks whether something may be done, in the transaction that does it."""
 
 
 class Queue:
@@ -63,6 +65,7 @@ class Queue:
         *,
         id: int,
         now_ms: int,
+        account: AccountId | None = None,
     ) -> None:
         """Keep a message for some recipients, inside the caller's transaction; see `delivery.Outbound`."""
         await tables.insert(
@@ -76,8 +79,17 @@ class Queue:
             eight_bit=envelope.eight_bit,
             recipients=recipients,
             now_ms=now_ms,
+            account=account or 0,
         )
         await self._store.hold_blobs(tx, message, id)
+
+    async def hold(self, account: AccountId) -> None:
+        """Let what waits of an account wait until it may send; see `delivery.Outbound`."""
+
+        async def work(tx: Transaction) -> None:
+            await tables.hold(tx, account)
+
+        await self._database.write(work)
 
     def wake(self) -> None:
         """Tell the runner, in whatever process it is, that something is due."""
@@ -85,21 +97,23 @@ class Queue:
 
     # --- what the runner does --------------------------------------------------------------------
 
-    async def take(self, limit: int, running: Mapping[str, int] = _NONE) -> list[Lease]:
-        """Lease recipients that are due, in groups of one message and domain.
+    async def take(self, limit: int, turns: Turns | None = None) -> list[Lease]:
+        """Lease recipients that are due, in groups of one message and domain, in the order of their turns.
 
         Args:
-            running: how many leases of each domain are being worked on.
+            turns: who has places now; the caller says there who gets these.
         """
+        whose = turns or Turns()
         now_ms = self._now_ms()
         until_ms = now_ms + int(self._settings.lease_seconds * 1000)
 
-        async def look(tx: Transaction) -> list[tuple[int, str]]:
+        async def look(tx: Transaction) -> list[Group]:
             return await tables.due_groups(
                 tx,
+                whose,
                 now_ms=now_ms,
                 limit=limit,
-                running=running,
+                places=self._settings.concurrent_count,
                 per_domain=self._settings.concurrent_per_domain_count,
             )
 
@@ -129,15 +143,28 @@ class Queue:
 
         return await self._database.write(work)
 
-    async def next_due_ms(self, running: Mapping[str, int] = _NONE) -> int | None:
-        """When the next entry comes due that has a place; None when there is none."""
-        most = self._settings.concurrent_per_domain_count
-        busy = [domain for domain, count in running.items() if count >= most]
+    async def next_due_ms(self, turns: Turns | None = None) -> int | None:
+        """When the next entry comes due that may have a place; None when there is none."""
+        whose, settings = turns or Turns(), self._settings
+        busy = whose.full_domains(settings.concurrent_per_domain_count)
+        full = whose.full_flows(settings.concurrent_count)
 
         async def work(tx: Transaction) -> int | None:
-            return await tables.next_due_ms(tx, busy)
+            return await tables.next_due_ms(tx, busy, full)
 
         return await self._database.read(work)
+
+    async def resume(self) -> None:
+        """Let what is held go on whose accounts may send again."""
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> int:
+            return await tables.resume(tx, now_ms)
+
+        if not await self._database.read(tables.may_resume):
+            return
+        if await self._database.write(work):
+            self.wake()
 
     async def count(self) -> int:
         """How many recipients the queue holds."""
@@ -228,8 +255,20 @@ class Queue:
 
         return await self._database.read(work)
 
-    async def retry(self, *, message: int | None = None, domain: str | None = None) -> int:
-        """Let recipients be tried now; of all messages and domains where none is given.
+    async def retry(
+        self,
+        *,
+        message: int | None = None,
+        domain: str | None = None,
+        account: AccountId | None = None,
+        check: Check | None = None,
+    ) -> int:
+        """Let recipients be tried now; of all messages, domains and senders where none is given.
+
+        What is held stays held.
+
+        Args:
+            check: asked in the same transaction whether that may be; raises what refuses it.
 
         Raises:
             NotFound: nothing that matches waits.
@@ -237,31 +276,72 @@ class Queue:
         now_ms = self._now_ms()
 
         async def work(tx: Transaction) -> int:
-            if not await tables.matching(tx, number=message, domain=domain):
+            if check is not None:
+                await check(tx)
+            if not await tables.matching(tx, number=message, domain=domain, account=account):
                 raise NotFound("nothing in the queue matches")
-            return await tables.make_due(tx, now_ms, number=message, domain=domain)
+            return await tables.make_due(tx, now_ms, number=message, domain=domain, account=account)
 
         count = await self._database.write(work)
         self.wake()
         return count
 
-    async def drop(self, *, message: int | None = None, domain: str | None = None) -> int:
-        """Remove recipients without telling anybody; of all messages and domains where none is given.
+    async def release(
+        self,
+        *,
+        message: int | None = None,
+        domain: str | None = None,
+        account: AccountId | None = None,
+        check: Check | None = None,
+    ) -> int:
+        """Let held messages go out although their accounts may not send; gives how many recipients.
+
+        Args:
+            check: asked in the same transaction whether that may be; raises what refuses it.
+
+        Raises:
+            NotFound: nothing that matches is held.
+        """
+        now_ms = self._now_ms()
+
+        async def work(tx: Transaction) -> int:
+            if check is not None:
+                await check(tx)
+            return await tables.release(tx, now_ms, number=message, domain=domain, account=account)
+
+        count = await self._database.write(work)
+        if not count:
+            raise NotFound("nothing in the queue that matches is held")
+        self.wake()
+        return count
+
+    async def drop(
+        self,
+        *,
+        message: int | None = None,
+        domain: str | None = None,
+        account: AccountId | None = None,
+        check: Check | None = None,
+    ) -> int:
+        """Remove recipients without telling anybody; of everything where nothing is given.
 
         What is being relayed at the moment may still arrive.
+
+        Args:
+            check: asked in each transaction whether that may be; raises what refuses it.
 
         Raises:
             NotFound: nothing matches.
         """
 
         async def matching(tx: Transaction) -> list[tuple[int, str]]:
-            return await tables.matching(tx, number=message, domain=domain)
+            return await tables.matching(tx, number=message, domain=domain, account=account)
 
         found = await self._database.read(matching)
         if not found:
             raise NotFound("nothing in the queue matches")
         for start in range(0, len(found), _DROP_SLICE):
-            await self._drop(found[start : start + _DROP_SLICE])
+            await self._drop(found[start : start + _DROP_SLICE], check)
         return len(found)
 
     async def drop_tenant(self, tenant: TenantId) -> int:
@@ -271,8 +351,10 @@ class Queue:
             await self._drop(found[start : start + _DROP_SLICE])
         return len(found)
 
-    async def _drop(self, some: Sequence[tuple[int, str]]) -> None:
+    async def _drop(self, some: Sequence[tuple[int, str]], check: Check | None = None) -> None:
         async def work(tx: Transaction) -> None:
+            if check is not None:
+                await check(tx)
             for number, address in some:
                 await tables.remove(tx, number, address)
             for number in dict.fromkeys(number for number, _ in some):

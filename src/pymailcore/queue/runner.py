@@ -4,14 +4,14 @@ Standards: RFC 5321 sections 4.5.4.1 (sending strategy) and 6.1 (reports).
 
 Theory: one loop takes what is due while there are free places, and then waits for the first of: a notice
 that something was enqueued, a place that became free, the time at which the next entry comes due. A domain
-that has all the places it may have is left alone until one is free, so a slow one holds nobody else up.
+that has all the places it may have is left alone until one is free, so a slow one holds nobody else up. Who
+gets a place that is free says `queue.turns`.
 Each entry is in the tables all the time, leased while it is on its way: whatever happens to this process,
 it comes due again.
 
 A fault of our own in one entry puts that entry off like any failed try: it must not stop the others.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -25,6 +25,7 @@ from pymailcore.queue.home import Attempts
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.reports import report
 from pymailcore.queue.settings import QueueSettings
+from pymailcore.queue.turns import Group, Turns
 from pymailcore.queue.types import Bounce, Lease, Result, Verdict
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.hub import QUEUE, ChangeHub
@@ -76,7 +77,7 @@ class QueueRunner:
         self._metrics = metrics
         self._hostname = hostname
         self._now_ms = now_ms
-        self._running: Counter[str] = Counter()
+        self._turns = Turns()
         self._wake = trio.Event()
         self._stopping = False
 
@@ -88,6 +89,7 @@ class QueueRunner:
         taken one and whose reply was not written down yet gets it twice.
         """
         await self._until_it_works(lambda: self._queue.release_leases())
+        await self._until_it_works(lambda: self._queue.resume())
         async with trio.open_nursery() as listening:
             listening.start_soon(self._listen)
             async with trio.open_nursery() as nursery:
@@ -132,43 +134,45 @@ class QueueRunner:
 
     async def _start_due(self, nursery: trio.Nursery) -> int:
         """Start tasks for what is due, as far as there are places; gives how many."""
-        free = self._settings.concurrent_count - self._running.total()
+        free = self._settings.concurrent_count - self._turns.total()
         if free <= 0:
             return 0
         bounces = await self._queue.take_bounces(free)
         for bounce in bounces:
-            self._start(nursery, _REPORTS, self._report, bounce)
-        leases = await self._queue.take(free - len(bounces), self._running)
+            report = Group(bounce.message.id, _REPORTS, 0, bounce.message.tenant)
+            self._start(nursery, report, self._report, bounce)
+        leases = await self._queue.take(free - len(bounces), self._turns)
         for lease in leases:
-            self._start(nursery, lease.domain, self._carry, lease)
+            self._start(nursery, lease.group, self._carry, lease)
         return len(bounces) + len(leases)
 
     def _start(
-        self, nursery: trio.Nursery, place: str, work: Callable[[W], Awaitable[None]], what: W
+        self, nursery: trio.Nursery, place: Group, work: Callable[[W], Awaitable[None]], what: W
     ) -> None:
         async def run() -> None:
             try:
                 await work(what)
             finally:
-                self._running[place] -= 1
-                self._running += Counter()  # drops those at zero
+                self._turns.end(place)
                 self._wake.set()
 
-        self._running[place] += 1
+        self._turns.begin(place)
         nursery.start_soon(run)
 
     async def _wait(self) -> None:
         """Wait for the first reason to look again."""
         self._metrics.queue_entries.set(await self._until_it_works(lambda: self._queue.count()))
         seconds = self._settings.poll_seconds
-        if self._running.total() < self._settings.concurrent_count:
-            due_ms = await self._until_it_works(lambda: self._queue.next_due_ms(self._running))
+        if self._turns.total() < self._settings.concurrent_count:
+            due_ms = await self._until_it_works(lambda: self._queue.next_due_ms(self._turns))
             if due_ms is not None:
                 away = (due_ms - self._now_ms()) / 1000
                 # What is due and was not taken a moment ago has just come; its notice is on its way.
                 seconds = min(seconds, away if away > 0 else _NOTICE_SECONDS)
-        with trio.move_on_after(seconds):
+        with trio.move_on_after(seconds) as quiet:
             await self._wake.wait()
+        if quiet.cancelled_caught:
+            await self._until_it_works(lambda: self._queue.resume())
 
     # --- one entry -------------------------------------------------------------------------------
 

@@ -10,22 +10,28 @@ Looking for what is due is for readers, which hold nobody up; the writer then ta
 
 `failed` rows wait for the report to the sender; they go in the transaction that files the report. The
 message's row goes with its last recipient, and lets its blobs go in the same transaction.
+
+`held` rows are of accounts that may not send. Whether one may is looked at where mail begins to leave, in the
+transaction that leases it; so nothing leaves after an account was blocked but what was leased before.
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.ids import TenantId
+from pymailcore.queue.turns import LEAST_FLOW, Group, Turns
 from pymailcore.queue.types import Bounce, Entry, Failure, Lease, Message
 from pymailcore.store.types import Row, Transaction
 
 WAITING: Final = "waiting"
+HELD: Final = "held"
 FAILED: Final = "failed"
 MAX_REPLY_CHARACTERS: Final = 1_000
 _LOOK_ROWS: Final = 500
+_LOOK_FLOWS: Final = 64
+_LOOK_EACH: Final = 8
 
 
 async def insert(
@@ -40,11 +46,12 @@ async def insert(
     eight_bit: bool,
     recipients: Sequence[Address],
     now_ms: int,
+    account: int = 0,
 ) -> None:
     """Add a message that is due at once."""
     await tx.run(
         "INSERT INTO queue_messages (id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit,"
-        " created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        " created_ms, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         number,
         tenant,
         None if reverse_path is None else str(reverse_path),
@@ -53,21 +60,24 @@ async def insert(
         int(smtputf8),
         int(eight_bit),
         now_ms,
+        account,
     )
     for address in recipients:
         await tx.run(
-            "INSERT INTO queue_recipients (message, address, domain, next_try_ms) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO queue_recipients (message, address, domain, next_try_ms, flow)"
+            " VALUES (?1, ?2, ?3, ?4, ?5)",
             number,
             str(address),
             address.domain,
             now_ms,
+            account or -tenant,
         )
 
 
 async def message(tx: Transaction, number: int) -> Message | None:
     """One message."""
     row = await tx.row(
-        "SELECT id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit, created_ms"
+        "SELECT id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit, created_ms, account"
         " FROM queue_messages WHERE id = ?1",
         number,
     )
@@ -76,43 +86,94 @@ async def message(tx: Transaction, number: int) -> Message | None:
 
 def _message(row: Row) -> Message:
     reverse_path = None if row[2] is None else Address.parse(row[2])
-    return Message(row[0], row[1], reverse_path, row[3], row[4], bool(row[5]), bool(row[6]), row[7])
+    return Message(row[0], row[1], reverse_path, row[3], row[4], bool(row[5]), bool(row[6]), row[7], row[8])
 
 
 async def due_groups(
-    tx: Transaction, *, now_ms: int, limit: int, running: Mapping[str, int], per_domain: int
-) -> list[tuple[int, str]]:
-    """Find messages and domains that are due, the longest due first; for a reading transaction.
+    tx: Transaction, turns: Turns, *, now_ms: int, limit: int, places: int, per_domain: int
+) -> list[Group]:
+    """Find messages and domains that are due, in the order of their turns; for a reading transaction.
+
+    Where more is due than is looked at, flows that stand further behind are looked for by themselves.
 
     Args:
+        turns: who has places now.
         limit: most groups.
-        running: leases of each domain that are being worked on.
-        per_domain: most groups of a domain, with those.
+        places: how many there are in all.
+        per_domain: most groups of a domain, with those that have a place.
     """
-    groups: dict[tuple[int, str], None] = {}
-    places = Counter(running)
-    while len(groups) < limit:
-        before = len(groups)
-        busy = [domain for domain, count in places.items() if count >= per_domain]
-        rows = await tx.rows(
-            "SELECT message, domain FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2"
-            " AND domain NOT IN (SELECT value FROM json_each(?3 /*text*/)) ORDER BY next_try_ms LIMIT ?4",
-            WAITING,
-            now_ms,
-            json.dumps(busy),
-            _LOOK_ROWS,
-        )
-        for number, domain in rows:
-            if (number, domain) not in groups and places[domain] < per_domain and len(groups) < limit:
-                groups[number, domain] = None
-                places[domain] += 1
-        if len(rows) < _LOOK_ROWS or len(groups) == before:
-            break
-    return list(groups)
+    chosen: list[Group] = []
+    busy = turns.full_domains(per_domain)
+    full = turns.full_flows(places)
+    while True:
+        rows = await _due(tx, now_ms, busy, full)
+        found = dict.fromkeys(Group(*row) for row in rows)
+        if len(rows) == _LOOK_ROWS:
+            found |= dict.fromkeys(await _of_others(tx, turns, now_ms, busy, {one.flow for one in found}))
+        candidates = [one for one in found if one not in chosen]
+        planned = turns.copy()
+        for one in chosen:
+            planned.begin(one)
+        more = planned.choose(candidates, free=limit - len(chosen), places=places, per_domain=per_domain)
+        chosen += more
+        if not more or len(chosen) >= limit or len(rows) < _LOOK_ROWS:
+            return chosen
+        for one in more:
+            planned.begin(one)
+        busy, full = planned.full_domains(per_domain), planned.full_flows(places)
+
+
+async def _due(tx: Transaction, now_ms: int, busy: Sequence[str], full: Sequence[int]) -> list[Row]:
+    """What is due, the longest due first, but for domains and flows that have their places."""
+    return await tx.rows(
+        "SELECT r.message, r.domain, r.flow, COALESCE(m.tenant, 0) FROM queue_recipients r"
+        " LEFT JOIN queue_messages m ON m.id = r.message WHERE r.state = ?1 AND r.next_try_ms <= ?2"
+        " AND r.domain NOT IN (SELECT value FROM json_each(?3 /*text*/))"
+        " AND r.flow NOT IN (SELECT value FROM json_each(?5)) ORDER BY r.next_try_ms LIMIT ?4",
+        WAITING,
+        now_ms,
+        json.dumps(busy),
+        _LOOK_ROWS,
+        json.dumps(full),
+    )
+
+
+_FLOWS: Final = (
+    "SELECT o.flow FROM (WITH RECURSIVE others(flow) AS (SELECT min(f.flow) FROM queue_recipients f"
+    " WHERE f.state = ?1 AND f.flow > ?2 UNION ALL SELECT (SELECT min(q.flow) FROM queue_recipients q"
+    " WHERE q.state = ?1 AND q.flow > others.flow) FROM others WHERE others.flow IS NOT NULL)"
+    " SELECT flow FROM others WHERE flow IS NOT NULL LIMIT ?3) o"
+)
+"""Flows that have something waiting, from behind one on: one step in the index for each."""
+
+
+async def _of_others(
+    tx: Transaction, turns: Turns, now_ms: int, busy: Sequence[str], seen: Collection[int]
+) -> list[Group]:
+    """Something due of each of some flows beside those that were seen, from where the last look ended on."""
+    rows = await tx.rows(_FLOWS, WAITING, turns.looked_to, _LOOK_FLOWS)
+    turns.looked_to = rows[-1][0] if len(rows) == _LOOK_FLOWS else LEAST_FLOW
+    found: list[Group] = []
+    for (flow,) in rows:
+        if flow not in seen:
+            some = await tx.rows(
+                "SELECT r.message, r.domain, r.flow, COALESCE(m.tenant, 0) FROM queue_recipients r"
+                " LEFT JOIN queue_messages m ON m.id = r.message"
+                " WHERE r.state = ?1 AND r.flow = ?2 AND r.next_try_ms <= ?3"
+                " AND r.domain NOT IN (SELECT value FROM json_each(?4 /*text*/))"
+                " ORDER BY r.next_try_ms LIMIT ?5",
+                WAITING,
+                flow,
+                now_ms,
+                json.dumps(busy),
+                _LOOK_EACH,
+            )
+            found += [Group(*row) for row in some]
+    return found
 
 
 async def lease(
-    tx: Transaction, groups: Sequence[tuple[int, str]], *, now_ms: int, until_ms: int, per_lease: int
+    tx: Transaction, groups: Sequence[Group], *, now_ms: int, until_ms: int, per_lease: int
 ) -> list[Lease]:
     """Lease recipients of some messages and domains, as far as they are still due.
 
@@ -120,10 +181,13 @@ async def lease(
         per_lease: most recipients of a lease; more stay due.
     """
     leases: list[Lease] = []
-    for number, domain in groups:
+    for number, domain, flow, _ in groups:
         found = await message(tx, number)
         if found is None:
             await remove_message(tx, number)
+            continue
+        if await _may_not_send(tx, found):
+            await hold(tx, found.account)
             continue
         rows = await tx.rows(
             "UPDATE queue_recipients SET next_try_ms = ?5, lease_until_ms = ?5 WHERE message = ?1"
@@ -138,8 +202,77 @@ async def lease(
             per_lease,
         )
         if rows:
-            leases.append(Lease(found, domain, tuple(sorted(row[0] for row in rows)), until_ms))
+            leases.append(Lease(found, domain, tuple(sorted(row[0] for row in rows)), until_ms, flow))
     return leases
+
+
+async def _may_not_send(tx: Transaction, found: Message) -> bool:
+    if not found.account:
+        return False
+    row = await tx.row(
+        "SELECT 1 FROM accounts a JOIN queue_messages m ON m.account = a.id"
+        " WHERE m.id = ?1 AND m.cleared = 0 AND a.send_blocked <> 0",
+        found.id,
+    )
+    return row is not None
+
+
+async def hold(tx: Transaction, account: int) -> None:
+    """Hold what waits of an account, but for what an operator has let go."""
+    await tx.run(
+        "UPDATE queue_recipients SET state = ?2 WHERE state = ?3"
+        " AND message IN (SELECT id FROM queue_messages WHERE account = ?1 AND cleared = 0)",
+        account,
+        HELD,
+        WAITING,
+    )
+
+
+_MAY_GO: Final = (
+    "SELECT m.id FROM queue_messages m JOIN accounts a ON a.id = m.account WHERE a.send_blocked = 0"
+)
+
+
+async def may_resume(tx: Transaction) -> bool:
+    """Whether something is held whose account may send; for a reading transaction."""
+    row = await tx.row(
+        f"SELECT 1 FROM queue_recipients WHERE state = ?1 AND message IN ({_MAY_GO}) LIMIT 1",  # noqa: S608 - a constant
+        HELD,
+    )
+    return row is not None
+
+
+async def resume(tx: Transaction, now_ms: int) -> int:
+    """Let what is held wait again whose account may send."""
+    return await tx.run(
+        "UPDATE queue_recipients SET state = ?2, next_try_ms = ?3"  # noqa: S608 - a constant
+        f" WHERE state = ?1 AND message IN ({_MAY_GO})",
+        HELD,
+        WAITING,
+        now_ms,
+    )
+
+
+async def release(
+    tx: Transaction, now_ms: int, *, number: int | None, domain: str | None, account: int | None
+) -> int:
+    """Let held messages go out whatever their account may; None means all."""
+    which = (number or 0, domain or "", account or 0)
+    await tx.run(
+        "UPDATE queue_messages SET cleared = 1 WHERE (?2 = 0 OR id = ?2) AND (?4 = 0 OR account = ?4)"
+        " AND id IN (SELECT message FROM queue_recipients WHERE state = ?1 AND (?3 = '' OR domain = ?3))",
+        HELD,
+        *which,
+    )
+    return await tx.run(
+        "UPDATE queue_recipients SET state = ?5, next_try_ms = ?6 WHERE state = ?1"
+        " AND (?2 = 0 OR message = ?2) AND (?3 = '' OR domain = ?3)"
+        " AND (?4 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?4))",
+        HELD,
+        *which,
+        WAITING,
+        now_ms,
+    )
 
 
 async def has_failed(tx: Transaction, now_ms: int) -> bool:
@@ -177,13 +310,15 @@ async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: in
     return bounces
 
 
-async def next_due_ms(tx: Transaction, busy: Sequence[str]) -> int | None:
-    """When the next recipient or report comes due, those of busy domains left out."""
+async def next_due_ms(tx: Transaction, busy: Sequence[str], full: Sequence[int]) -> int | None:
+    """When the next recipient or report comes due, those of busy domains and full flows left out."""
     waiting = await tx.row(
         "SELECT next_try_ms FROM queue_recipients WHERE state = ?1"
-        " AND domain NOT IN (SELECT value FROM json_each(?2 /*text*/)) ORDER BY next_try_ms LIMIT 1",
+        " AND domain NOT IN (SELECT value FROM json_each(?2 /*text*/))"
+        " AND flow NOT IN (SELECT value FROM json_each(?3)) ORDER BY next_try_ms LIMIT 1",
         WAITING,
         json.dumps(list(busy)),
+        json.dumps(list(full)),
     )
     failed = await tx.row(
         "SELECT next_try_ms FROM queue_recipients WHERE state = ?1 ORDER BY next_try_ms LIMIT 1", FAILED
@@ -285,24 +420,33 @@ async def entries(tx: Transaction, *, after: tuple[int, str], limit: int, now_ms
     ]
 
 
-async def make_due(tx: Transaction, now_ms: int, *, number: int | None, domain: str | None) -> int:
+async def make_due(
+    tx: Transaction, now_ms: int, *, number: int | None, domain: str | None, account: int | None
+) -> int:
     """Let waiting recipients be tried now, unless they are being tried; None means all."""
     return await tx.run(
         "UPDATE queue_recipients SET next_try_ms = ?1, lease_until_ms = 0 WHERE lease_until_ms <= ?1"
-        " AND (?2 = 0 OR message = ?2) AND (?3 = '' OR domain = ?3)",
+        " AND (?2 = 0 OR message = ?2) AND (?3 = '' OR domain = ?3)"
+        " AND (?4 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?4))",
         now_ms,
         number or 0,
         domain or "",
+        account or 0,
     )
 
 
-async def matching(tx: Transaction, *, number: int | None, domain: str | None) -> list[tuple[int, str]]:
+async def matching(
+    tx: Transaction, *, number: int | None, domain: str | None, account: int | None
+) -> list[tuple[int, str]]:
     """Message and address of recipients; None means all."""
     rows = await tx.rows(
         "SELECT message, address FROM queue_recipients"
-        " WHERE (?1 = 0 OR message = ?1) AND (?2 = '' OR domain = ?2) ORDER BY message, address",
+        " WHERE (?1 = 0 OR message = ?1) AND (?2 = '' OR domain = ?2)"
+        " AND (?3 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?3))"
+        " ORDER BY message, address",
         number or 0,
         domain or "",
+        account or 0,
     )
     return [(row[0], row[1]) for row in rows]
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pymailcore.base.address import Address
 from pymailcore.base.ids import TenantId
+from pymailcore.queue.turns import Group
 
 
 class Verdict(enum.Enum):
@@ -28,7 +29,7 @@ class Result(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message of the queue."""
+    """A message of the queue; `account` is who sent it, 0 where nobody signed in to do so."""
 
     id: int
     tenant: TenantId
@@ -38,6 +39,7 @@ class Message(NamedTuple):
     smtputf8: bool
     eight_bit: bool
     created_ms: int
+    account: int = 0
 
 
 class Lease(NamedTuple):
@@ -47,6 +49,12 @@ class Lease(NamedTuple):
     domain: str
     recipients: tuple[str, ...]
     until_ms: int
+    flow: int = 0
+
+    @property
+    def group(self) -> Group:
+        """What has a place while it is being relayed."""
+        return Group(self.message.id, self.domain, self.flow, self.message.tenant)
 
 
 class Failure(NamedTuple):
@@ -72,7 +80,8 @@ class Entry:
     Attributes:
         id: of the message; its recipients share it.
         sender: the reverse-path; "" when it is null.
-        state: `waiting`, `sending`, or `failed` (the report to the sender is due).
+        state: `waiting`, `sending`, `held` (its account may not send), or `failed` (the report to the sender
+            is due).
     """
 
     id: int

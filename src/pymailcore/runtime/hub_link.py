@@ -209,6 +209,8 @@ def announce(path: Path, channel: int, value: int, *, seconds: float = 1.0) -> b
     Returns:
         Whether there was a server to tell.
     """
+    if not path.exists():  # no server; thousands of changes need not each find that out by a socket
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(seconds)
         try:

@@ -35,6 +35,7 @@ _BUCKET_OCTETS: Final = _SLOTS_OF_BUCKET * _SLOT.size
 _PATIENCE_SECONDS: Final = 0.25
 _PAUSE_SECONDS: Final = 0.0001
 _NO_PATIENCE_SECONDS: Final = 5.0
+_EMPTY: Final = bytes(_KEY_OCTETS)
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -129,6 +130,6 @@ class SharedTable:
         slots = self._counters.slots(start)
         slot = next(
             (number for number, found in enumerate(slots) if found[0] == key),
-            min(range(_SLOTS_OF_BUCKET), key=lambda number: slots[number][1]),
+            min(range(_SLOTS_OF_BUCKET), key=lambda number: (slots[number][0] != _EMPTY, slots[number][1])),
         )
         self._counters.write(start, slot, key, moment_ms, payload)

@@ -98,7 +98,7 @@ class Scram(Machine):
         assert keys is not None  # noqa: S101 - client-final answers the challenge that the keys gave
         if not hmac.compare_digest(final.binding, first.gs2_header + self._bindings.get(first.binding, b"")):
             return _failed("channel-bindings-dont-match")
-        if final.nonce != self._nonce:
+        if not hmac.compare_digest(final.nonce, self._nonce):
             return _failed("other-error")
         if len(final.proof) != proof_octets(self._mechanism):
             return _failed("invalid-proof")

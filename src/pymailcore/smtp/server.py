@@ -21,6 +21,7 @@ import trio
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
+from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.logs import Logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.registry import NOTHING, make_offer
@@ -91,6 +92,7 @@ class SmtpServer:
         tls: `starttls` and `implicit` need `contexts`.
         plaintext_login: offer AUTH without TLS; for loopback tests only.
         random_bytes: gives that many random octets, for the nonces of logins.
+        claims: takes note of what peers say about where they come from.
     """
 
     role: SmtpRole
@@ -103,6 +105,7 @@ class SmtpServer:
     plaintext_login: bool = False
     sasl: SaslSettings = field(default_factory=SaslSettings)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    claims: Claims = field(default_factory=Claims)
 
     async def serve_connection(self, connection: Connection) -> None:
         """Drive one connection until either side ends it.
@@ -317,6 +320,8 @@ class _Driver:
             earned = len(octets) / self._settings.min_mail_data_rate_octets
             latest = trio.current_time() + self._settings.idle_seconds
             self._deadline = min(self._deadline + earned, latest)
+        else:
+            self._server.claims.look(self._connection.peer, self._server.role.way, octets)
         protocol.receive_data(bytes(octets))
 
     def _must_end(self) -> bool:

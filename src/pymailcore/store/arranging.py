@@ -47,34 +47,40 @@ class Arranging:
 
     def __init__(self, engine: Engine) -> None:
         self._database = engine.database
+        self._lane = engine.lane
 
     async def ordered(
         self, account: AccountId, mailbox: MailboxId, uids: Sequence[int], sort: Sequence[q.Sort]
     ) -> list[int]:
         """See `ordered`."""
-        return await self._database.read(lambda tx: ordered(tx, account, mailbox, uids, sort))
+        async with self._lane.place(account):
+            return await self._database.read(lambda tx: ordered(tx, account, mailbox, uids, sort))
 
     async def threading(
         self, account: AccountId, mailbox: MailboxId, uids: Sequence[int]
     ) -> tuple[list[int], Threading]:
         """See `threading`."""
-        return await self._database.read(lambda tx: threading(tx, account, mailbox, uids))
+        async with self._lane.place(account):
+            return await self._database.read(lambda tx: threading(tx, account, mailbox, uids))
 
     async def ranks(
         self, account: AccountId, mailbox: MailboxId, uids: Sequence[int], sort: Sequence[q.Sort]
     ) -> dict[int, int]:
         """See `ranks`."""
-        return await self._database.read(lambda tx: ranks(tx, account, mailbox, uids, sort))
+        async with self._lane.place(account):
+            return await self._database.read(lambda tx: ranks(tx, account, mailbox, uids, sort))
 
     async def highest_modseq(self, account: AccountId, mailbox: MailboxId, uids: Sequence[int]) -> int:
         """See `highest_modseq`."""
-        return await self._database.read(lambda tx: highest_modseq(tx, account, mailbox, uids))
+        async with self._lane.place(account):
+            return await self._database.read(lambda tx: highest_modseq(tx, account, mailbox, uids))
 
     async def relevance(
         self, account: AccountId, mailbox: MailboxId, uids: Sequence[int], needles: Sequence[str]
     ) -> dict[int, int]:
         """See `relevance`."""
-        return await self._database.read(lambda tx: relevance(tx, account, mailbox, uids, needles))
+        async with self._lane.place(account):
+            return await self._database.read(lambda tx: relevance(tx, account, mailbox, uids, needles))
 
 
 async def ordered(

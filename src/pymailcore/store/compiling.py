@@ -41,6 +41,9 @@ SHORT: Final = 1_000
 FEW: Final = 200
 """Up to so many messages the index is asked for each by itself."""
 
+LARGE_THREAD: Final = 16
+"""Emails of a Thread that are looked at for each of them; larger Threads are looked through once for all."""
+
 _COLUMN: Final = {
     q.Field.FROM: "h.from_text",
     q.Field.TO: "h.to_text",
@@ -387,8 +390,14 @@ class Compiler:
         has = self.has(keywords, "y")
         if how is q.InThread.ALL:
             has = f"NOT {has}"
-        found = f"EXISTS (SELECT 1 FROM emails y WHERE y.thread = e.thread AND y.visible = 1 AND {has})"
-        return found if how is q.InThread.SOME else f"(NOT {found})"
+        owner = "(SELECT m.account FROM mailboxes m WHERE m.id = ?1)" if self.placed else "?1"
+        these = f"y.visible = 1 AND {has}"
+        found = (
+            f"CASE WHEN (SELECT t.members FROM threads t WHERE t.id = e.thread) > {LARGE_THREAD}"
+            f" THEN e.thread IN (SELECT y.thread FROM emails y WHERE y.account = {owner} AND {these})"
+            f" ELSE EXISTS (SELECT 1 FROM emails y WHERE y.thread = e.thread AND {these}) END"
+        )
+        return f"({found})" if how is q.InThread.SOME else f"(NOT {found})"
 
     def order(self, sort: q.Sort) -> str:
         """What a key sorts by."""

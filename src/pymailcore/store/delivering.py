@@ -135,7 +135,7 @@ def _mint(
 async def upload(engine: Engine, account: AccountId, octets: bytes, now_ms: int) -> BlobId:
     """Keep octets for a client; see `Store.upload`."""
     engine.space.require()
-    tenant = await engine.look(lambda tx: accounts.tenant_of(tx, account))
+    tenant = await engine.tenant_of(account)
     tenant_key = await engine.tenant_key(tenant)
     if len(octets) <= _HASH_INLINE_OCTETS:
         key = address_of(tenant_key, octets)

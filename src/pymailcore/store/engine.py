@@ -5,16 +5,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.base.ids import IdMint, TenantId
+from pymailcore.base.ids import AccountId, IdMint, TenantId
 from pymailcore.store import reading
 from pymailcore.store.backend import Backend
 from pymailcore.store.blobs import BlobGone, Piece
 from pymailcore.store.data_keys import DataKeys
 from pymailcore.store.fulltext.lookup import NoIndex, TextIndex
 from pymailcore.store.objects.packs import ObjectPacks
+from pymailcore.store.ops import accounts
 from pymailcore.store.packs import Location
 from pymailcore.store.places import BlobReader
 from pymailcore.store.quotas import Quotas
+from pymailcore.store.search_lane import SearchLane
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.space import Space
 from pymailcore.store.types import Database, Reading, Transaction
@@ -54,7 +56,16 @@ class Engine:
         self.now_ms = now_ms
         self.text_index: TextIndex = text_index or NoIndex()
         self.quotas = Quotas(database, now_ms)
+        self.lane = SearchLane(settings.readers, self.tenant_of)
         self._tenant_keys: dict[TenantId, bytes] = {}
+
+    async def tenant_of(self, account: AccountId) -> TenantId:
+        """The tenant that an account belongs to.
+
+        Raises:
+            NotFound: no such account.
+        """
+        return await self.look(lambda tx: accounts.tenant_of(tx, account))
 
     async def look(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation that is certain to be short; see `types.Database.look`."""
@@ -102,6 +113,11 @@ class Engine:
             DamagedBlob: octets are not what was stored.
         """
         return await self.backend.reading(plan)
+
+    async def searching(self, account: AccountId, plan: Callable[[BlobReader], Reading[T]]) -> T:
+        """Run a reading that may last, or hold a core, in the lane of searches; see `reading`."""
+        async with self.lane.place(account):
+            return await self.backend.reading(plan)
 
     async def read_blob(self, tenant: TenantId, key: bytes) -> bytes:
         """Give the octets of an address.

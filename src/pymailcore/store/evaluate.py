@@ -284,20 +284,24 @@ def looked_into(
     return at, found
 
 
-async def look_into(engine: Engine, ids: Sequence[int], work: Callable[[SearchedMessage], T]) -> dict[int, T]:
-    """Do something with messages, slice by slice; those that cannot be read are left out."""
+async def look_into(
+    engine: Engine, account: AccountId, ids: Sequence[int], work: Callable[[SearchedMessage], T]
+) -> dict[int, T]:
+    """Do something with messages of an account, slice by slice; those that cannot be read are left out."""
     out: dict[int, T] = {}
     at = 0
     while at < len(ids):
         until = time.monotonic() + SLICE_SECONDS
         plan = functools.partial(looked_into, ids=ids[at:], work=work, until=until)
-        done, found = await engine.reading(plan)
+        done, found = await engine.searching(account, plan)
         out |= found
         at += done
     return out
 
 
-async def looked_at(engine: Engine, found: Candidates, progress: Progress | None) -> list[Row]:
+async def looked_at(
+    engine: Engine, account: AccountId, found: Candidates, progress: Progress | None
+) -> list[Row]:
     """Look at the messages of candidates, slice by slice; gives the rows that match.
 
     Cancellable between slices.
@@ -306,7 +310,7 @@ async def looked_at(engine: Engine, found: Candidates, progress: Progress | None
         if progress is not None and found.looked:
             await progress(found.looked, found.total)
         until = time.monotonic() + SLICE_SECONDS
-        await engine.reading(functools.partial(found.look, until=until))
+        await engine.searching(account, functools.partial(found.look, until=until))
     return found.found()
 
 
@@ -322,10 +326,12 @@ async def search_slowly(
     Raises:
         NotFound: no such Mailbox.
     """
-    found = await engine.reading(lambda _: candidates_in(engine.text_index, account, mailbox, node))
+    found = await engine.searching(
+        account, lambda _: candidates_in(engine.text_index, account, mailbox, node)
+    )
     if isinstance(found, Uids):
         return found.uids
-    return [row[1] for row in await looked_at(engine, found, progress)]
+    return [row[1] for row in await looked_at(engine, account, found, progress)]
 
 
 async def query_slowly(
@@ -336,8 +342,10 @@ async def query_slowly(
     progress: Progress | None = None,
 ) -> tuple[list[tuple[int, int]], int]:
     """All matching Emails as (id, Thread) in order, and their state; a long scan in slices."""
-    found, state = await engine.reading(lambda _: candidates_of(engine.text_index, account, node, sort))
-    return [(row[0], row[1]) for row in await looked_at(engine, found, progress)], state
+    found, state = await engine.searching(
+        account, lambda _: candidates_of(engine.text_index, account, node, sort)
+    )
+    return [(row[0], row[1]) for row in await looked_at(engine, account, found, progress)], state
 
 
 def page(

@@ -19,12 +19,22 @@ _WHITE: Final = re.compile(r"\s")
 
 
 def fold(text: str) -> str:
-    """Put a text into NFC and fold its case; without NUL, which PostgreSQL cannot keep."""
+    """Put a text into NFC and fold its case; without NUL, which PostgreSQL cannot keep.
+
+    What is folded already is not changed by folding it once more.
+    """
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     if text.isascii():
         return text.lower()
-    return _composed(text).casefold()
+    folded = _composed(text).casefold()
+    # The letters of a ligature, or of U+0130, may compose or change places with marks behind them.
+    while len(folded) > _MAX_NORMALISED or not unicodedata.is_normalized("NFC", folded):
+        again = _composed(folded).casefold()
+        if again == folded:
+            break
+        folded = again
+    return folded
 
 
 def normal(text: str) -> str:

@@ -20,10 +20,10 @@ from pymailcore.base.errors import PermanentFailure
 from pymailcore.store.refill import FILLS
 from pymailcore.store.transaction import SqliteTransaction, drive
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The schema that this code knows."""
 
-FLOOR: Final = 4
+FLOOR: Final = 5
 """The oldest schema version whose code can still use a database of `VERSION`."""
 
 VERSIONS: Final = (

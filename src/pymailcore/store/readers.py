@@ -1,10 +1,9 @@
 """Reading threads: each with a connection of its own, each operation on one snapshot."""
 
-import contextlib
 import queue
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import apsw
 import trio
@@ -18,8 +17,15 @@ from pymailcore.store.writer import Job, failure_of
 T = TypeVar("T")
 
 
+_HELD: Final = "SELECT 1 UNION ALL SELECT 2"
+
+
 class ReadSide:
     """What a reading thread works with: snapshots of the database with its text index, and the packs.
+
+    Theory of an interrupt: SQLite forgets one as soon as no statement runs, and a search is many statements
+    with work of ours between them. So a statement that reads nothing is left unfinished for as long as a call
+    lasts (`hold`): what the call begins after the interrupt is ended, too.
 
     Args:
         index: None: nothing is searched for here.
@@ -32,6 +38,17 @@ class ReadSide:
         self.packs = packs
         self.index = index
         self._tx = SqliteTransaction(connection)
+        self._held: apsw.Cursor | None = None
+
+    def hold(self) -> None:
+        """Begin a call: from now an interrupt counts until `let_go`."""
+        self._held = self.connection.execute(_HELD)
+
+    def let_go(self) -> None:
+        """End a call; an interrupt has no effect any more."""
+        if self._held is not None:
+            self._held.close(True)
+            self._held = None
 
     def snapshot(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation on one snapshot."""
@@ -40,10 +57,12 @@ class ReadSide:
         try:
             return drive(work, self._tx)
         finally:
-            with contextlib.suppress(apsw.InterruptError):
+            try:
                 execute("ROLLBACK")
-            if self.connection.in_transaction:  # an interrupt came just then; it counts once
+            except apsw.InterruptError:
+                self.let_go()
                 execute("ROLLBACK")
+                raise
 
     def single(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a reading operation of one statement."""
@@ -102,7 +121,7 @@ class Readers:
         self._queue.put((job, call))
 
     def stop(self, job: ReadJob) -> None:
-        """Let a call end soon, also in the middle of a statement; it then fails."""
+        """Let a call end soon, in the middle of a statement or with its next one; it then fails."""
         with self._stopping:
             job.stopped = True
             if job.connection is not None:
@@ -122,22 +141,25 @@ class Readers:
             try:
                 if side is None:
                     side = self._connect()
-                self._begin(job, side.connection)
+                self._begin(job, side)
                 job.result = call(side)
             except Exception as error:
                 job.failure = failure_of(error)
             with self._stopping:
                 job.connection = None
+            if side is not None:
+                side.let_go()
             self._deliver([job])
             del job, call, item
         if side is not None:
             side.close()
 
-    def _begin(self, job: ReadJob, connection: apsw.Connection) -> None:
+    def _begin(self, job: ReadJob, side: ReadSide) -> None:
+        side.hold()
         with self._stopping:
             if job.stopped:
                 raise apsw.InterruptError("not begun")
-            job.connection = connection
+            job.connection = side.connection
 
 
 def waiting_task() -> trio.lowlevel.Task:

@@ -50,7 +50,12 @@ class StoreSettings:
         default=30.0,
         metadata={"doc": "Longest time of a statement on PostgreSQL; what takes longer fails for now."},
     )
-    readers: int = field(default=2, metadata={"doc": "Reading threads of each process."})
+    readers: int = field(
+        default=3,
+        metadata={
+            "doc": "Reading threads of each process; where there are two or more, searches leave one free."
+        },
+    )
     cache_octets: int = field(
         default=64 * MIB,
         metadata={"doc": "Pages of the database that the writing connection of a process keeps."},

@@ -7,7 +7,7 @@ from pymailcore.store import across
 from pymailcore.store.across import EmailCopy
 from pymailcore.store.engine import Engine
 from pymailcore.store.ops import annotations, rights
-from pymailcore.store.ops.annotations import AnnotationLimits
+from pymailcore.store.ops.annotations import Annotation, AnnotationLimits
 from pymailcore.store.ops.rights import Right
 from pymailcore.store.types import Appended, Copied
 
@@ -21,12 +21,7 @@ class Sharing:
     @property
     def annotation_limits(self) -> AnnotationLimits:
         """How many annotations there may be, and how large."""
-        settings = self._engine.settings
-        return AnnotationLimits(
-            settings.annotations_per_mailbox,
-            settings.annotation_octets,
-            settings.annotation_octets_per_account,
-        )
+        return AnnotationLimits.of(self._engine.settings)
 
     async def annotation_sizes(
         self, account: AccountId, mailbox: MailboxId | None, reader: AccountId
@@ -77,6 +72,24 @@ class Sharing:
         limits = self.annotation_limits
         await self._engine.database.write(
             lambda tx: annotations.copy(tx, account, mailbox, to, limits=limits)
+        )
+
+    async def bring_back_annotations(
+        self, account: AccountId, mailbox: MailboxId | None, wanted: Sequence[Annotation]
+    ) -> int:
+        """Give a Mailbox, or the server, annotations that it had; gives how many it got.
+
+        What is there under the same name stays; what goes beyond the limits is left out.
+
+        Args:
+            mailbox: None for what is private on the server to `account`.
+
+        Raises:
+            NotFound: no such Mailbox.
+        """
+        limits = self.annotation_limits
+        return await self._engine.database.write(
+            lambda tx: annotations.bring_back(tx, account, mailbox or 0, wanted, limits=limits)
         )
 
     async def rights(self, account: AccountId, mailbox: MailboxId) -> list[Right]:

@@ -435,12 +435,14 @@ class Store:
             limit=limit, anchor=anchor, anchor_offset=anchor_offset, total=total,
         )  # fmt: skip
 
-    async def look_into(self, emails: Sequence[int], work: Callable[[SearchedMessage], T]) -> dict[int, T]:
+    async def look_into(
+        self, account: AccountId, emails: Sequence[int], work: Callable[[SearchedMessage], T]
+    ) -> dict[int, T]:
         """Do something with messages in a thread, and give what came of it by id.
 
         In slices, between which it may be cancelled. The caller has seen that the Emails are the account's.
         """
-        return await evaluate.look_into(self._engine, emails, work)
+        return await evaluate.look_into(self._engine, account, emails, work)
 
     async def threads(self, account: AccountId, ids: Sequence[int]) -> list[tuple[ThreadId, tuple[int, ...]]]:
         """Threads by id with their Emails, oldest first (RFC 8621 section 3); unknown ids are left out."""

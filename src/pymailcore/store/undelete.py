@@ -15,7 +15,7 @@ from typing import Final
 from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, EmailId, MailboxId
 from pymailcore.store.engine import Engine
-from pymailcore.store.ops import accounts, kept, mailboxes, quota
+from pymailcore.store.ops import accounts, annotations, kept, mailboxes, quota
 from pymailcore.store.types import Kept, Quota, Restored, RestoredMailbox, Transaction
 
 SLICE_EMAILS: Final = 60
@@ -221,7 +221,7 @@ class Undelete:
         self, account: AccountId, targets: dict[int, list[int]], threads: dict[int, int | None]
     ) -> None:
         engine = self._engine
-        tenant = await engine.look(lambda tx: accounts.tenant_of(tx, account))
+        tenant = await engine.tenant_of(account)
         tenant_key = await engine.tenant_key(tenant)
         now_ms = engine.now_ms()
         fresh: dict[int | None, int] = {}
@@ -247,6 +247,7 @@ class Undelete:
         ids = [engine.ids.new() for _ in place.path.split("/")]
         now_ms = engine.now_ms()
         limits = await engine.quotas.limits()
+        given = annotations.AnnotationLimits.of(engine.settings)
 
         async def work(tx: Transaction) -> int:
             await tx.lock("accounts", (account,))
@@ -259,6 +260,7 @@ class Undelete:
                 )  # fmt: skip
                 mailbox = made.id
             await kept.stands_in(tx, place.mailbox, mailbox)
+            await annotations.stand_in(tx, account, place.mailbox, mailbox, limits=given)
             return mailbox
 
         return await engine.database.write(work)

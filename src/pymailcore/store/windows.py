@@ -1,11 +1,18 @@
 """A window of the Emails that a filter takes (RFC 8620 section 5.5): position, anchor, limit, total."""
 
+import functools
 from collections.abc import Sequence
+from typing import Final
+
+import trio
 
 from pymailcore.base.ids import AccountId
 from pymailcore.store import evaluate, listing
 from pymailcore.store.engine import Engine
 from pymailcore.store.query import Filter, Sort
+
+INLINE: Final = 10_000
+"""Emails of which a window is cut on the loop; more of them in a thread."""
 
 
 async def window(
@@ -36,8 +43,9 @@ async def window(
         )  # fmt: skip
         return ids, position, count if total else None, state
     found, state = await evaluate.query_slowly(engine, account, filter, sort)
-    ids, first, count = evaluate.page(
-        found, collapse_threads=collapse_threads, position=position, limit=limit, anchor=anchor,
-        anchor_offset=anchor_offset,
+    cut = functools.partial(
+        evaluate.page, found, collapse_threads=collapse_threads, position=position, limit=limit,
+        anchor=anchor, anchor_offset=anchor_offset,
     )  # fmt: skip
+    ids, first, count = await trio.to_thread.run_sync(cut) if len(found) > INLINE else cut()
     return ids, first, count if total else None, state

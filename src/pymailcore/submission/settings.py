@@ -1,7 +1,7 @@
 """Settings of submission."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,26 @@ class SubmissionSettings:
     messages_per_day: int = field(default=10_000, metadata={"doc": "Messages in a day."})
     recipients_per_day: int = field(default=50_000, metadata={"doc": "Recipients of these together."})
 
+    first_recipients_per_hour: int = field(
+        default=1_000,
+        metadata={"doc": "Recipients elsewhere to whom the account has not written before, nor they to it."},
+    )
+    first_recipients_per_day: int = field(default=2_000, metadata={"doc": "The same in a day."})
+    hold_after_refusals: int = field(
+        default=20,
+        metadata={
+            "doc": "Messages beyond an account's own limits within an hour that block its sending and hold"
+            " its mail in the queue; 0 for never."
+        },
+    )
+
     def limits(self) -> Mapping[str, int]:
-        """The same by the names of the directory's limits."""
-        return asdict(self)
+        """The limits by the names that the directory has for them."""
+        return {
+            "messages_per_hour": self.messages_per_hour,
+            "recipients_per_hour": self.recipients_per_hour,
+            "messages_per_day": self.messages_per_day,
+            "recipients_per_day": self.recipients_per_day,
+            "first_recipients_per_hour": self.first_recipients_per_hour,
+            "first_recipients_per_day": self.first_recipients_per_day,
+        }

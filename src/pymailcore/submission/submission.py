@@ -12,7 +12,7 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InvalidValue, TooLarge
 from pymailcore.base.ids import IdMint, encode_id
 from pymailcore.delivery.delivery import Accepted, Delivery
-from pymailcore.directory import sending
+from pymailcore.directory import correspondents, sending
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import RateExceeded, SendingBlocked
 from pymailcore.directory.types import Principal
@@ -69,6 +69,7 @@ class Submission:
         self._ids = ids
         self._now_ms = now_ms
         self._defaults = settings.limits()
+        self._hold_after = settings.hold_after_refusals
 
     async def authorise(self, principal: Principal, envelope: Envelope, octets: bytes) -> None:
         """Check the names in a message without sending it; see `submit`.
@@ -100,8 +101,9 @@ class Submission:
                 may not write to a group.
             SendingBlocked: no mail goes out in the account's name.
             TooLarge: the message is longer than the account may send.
-            RateExceeded: the account, its domain or its tenant has sent too much for now; all processes and
-                nodes count together, in the transaction that keeps the message.
+            RateExceeded: the account, its domain or its tenant has sent too much for now, or to too many
+                whom it does not know; all processes and nodes count together, in the transaction that keeps
+                the message. Too many of these, and the account is blocked and its mail in the queue held.
             InvalidValue: there are no recipients.
             NotFound, Loop, OverQuota, TemporaryFailure: see `Delivery.accept`.
         """
@@ -117,9 +119,10 @@ class Submission:
         sender = await authorise(self._directory, principal, envelope, octets)
         now_ms, count = self._now_ms(), len(envelope.recipients)
         meters = sending.meters(standing, self._defaults)
+        outside = await self._outside(principal, envelope)
 
         async def counted(tx: Transaction, message: StoredMessage) -> None:
-            await sending.spend(tx, meters, count, now_ms)
+            await sending.spend(tx, meters, principal.account, count, outside, now_ms)
             if also is not None:
                 await also(tx, message)
 
@@ -129,11 +132,27 @@ class Submission:
                 self._complete(envelope, octets, origin, now_ms, sender),
                 tenant=principal.tenant,
                 received_ms=now_ms,
+                account=principal.account,
                 also=counted,
             )
         except RateExceeded as refusal:
-            await self._directory.sending_alarms.sound(principal, str(refusal))
+            await self._refused(principal, refusal)
             raise
+
+    async def _outside(self, principal: Principal, envelope: Envelope) -> list[int]:
+        """The recipients that are not of the sender's tenant, as correspondents are known by."""
+        domains = {recipient.domain for recipient in envelope.recipients}
+        found = {name: await self._directory.routes.domain(name) for name in domains}
+        ours = {name for name, one in found.items() if one is not None and one.tenant == principal.tenant}
+        return [correspondents.digest(one) for one in envelope.recipients if one.domain not in ours]
+
+    async def _refused(self, principal: Principal, refusal: RateExceeded) -> None:
+        """Tell operators; and hold what the account has sent, when that was too often."""
+        await self._directory.sending_alarms.sound(principal, str(refusal))
+        if refusal.scope != "account":
+            return
+        if await self._directory.sending_holds.refused(principal, str(refusal), after=self._hold_after):
+            await self._delivery.hold(principal.account)
 
     def _complete(
         self, envelope: Envelope, octets: bytes, origin: Origin, now_ms: int, sender: Address | None

@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 from quart import request
 
+from pymailcore.admin.operation import Record
+from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import Forbidden
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.directory import Directory
@@ -32,13 +34,21 @@ class Visit(NamedTuple):
     token: str
     principal: Principal
     actor: Actor
+    administration: Administration
+
+    async def call(self, operation: str, **arguments: object) -> Record:
+        """Do an operation on the own account; see `Administration.call`."""
+        return await self.administration.call(
+            self.actor, operation, {"account": self.principal.name, **arguments}
+        )
 
 
 class Access:
     """Lets people into the pages of their accounts."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, administration: Administration) -> None:
         self._directory = directory
+        self._administration = administration
 
     async def enter(self, *, proved: str = "") -> Visit:
         """Say who asks.
@@ -62,7 +72,7 @@ class Access:
         if proved and not await self._directory.web_sessions.is_proved(token, PROOF_SECONDS):
             raise Detour(f"{SECURITY}/confirm?next={quote(proved, safe='/')}")
         actor = await self._directory.roles.actor(principal, peer=asked.peer)
-        return Visit(asked, token, principal, actor)
+        return Visit(asked, token, principal, actor, self._administration)
 
 
 def require_own_form(asked: HttpRequest) -> None:

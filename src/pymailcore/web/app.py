@@ -62,16 +62,17 @@ class Pages:
         static_folder: Path = STATIC_FOLDER,
     ) -> None:
         self._store = store
+        self._directory = directory
         self._settings = settings
         self.sign_in = SignIn(directory, settings)
         self._authenticator = DirectoryAuthenticator(directory)
         self._parse_limiter = parse_limiter or trio.CapacityLimiter(2)
         self._static = StaticFiles(static_folder)
         self.second_step = SecondStep(directory, self.sign_in)
-        access = Access(directory)
-        self.security = Security(directory, administration, access)
+        access = Access(directory, administration)
+        self.security = Security(directory, access)
         self.factors = SecurityFactors(directory, access)
-        self.app_passwords = SecurityAppPasswords(administration, access)
+        self.app_passwords = SecurityAppPasswords(access)
         self._page_css = (_TEMPLATES / "page.css").read_bytes()
         self._passkey_js = (_TEMPLATES / "passkey.js").read_bytes()
 
@@ -140,10 +141,13 @@ class Pages:
             return redirect("/login")
         number = ids.decode_id(ids.EMAIL, email_id)
         base = base_url(asked)
-        if account_id != ids.encode_id(ids.ACCOUNT, principal.account) or number is None or base is None:
+        mine = account_id == ids.encode_id(ids.ACCOUNT, principal.account)
+        if not mine or number is None or base is None:
+            self._directory.note_ids(principal, "view", [account_id, email_id], peer=asked.peer)
             raise Missing
         rows = await self._store.emails(principal.account, [number], facts=False, parts=True)
         if not rows or rows[0].parts is None:
+            self._directory.note_ids(principal, "view", [email_id], peer=asked.peer)
             raise Missing
         wish = view.Wish(
             part=request.args.get("part", ""),

@@ -12,6 +12,7 @@ from pymailcore.base.errors import MailError
 from pymailcore.jmap import asgi
 from pymailcore.jmap.asgi import App, Event, Header, HttpRequest, Receive, Scope, Send
 from pymailcore.jmap.protocol import problems
+from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.store import Store
 from pymailcore.store.types import Transaction
@@ -36,6 +37,7 @@ class Dispatcher:
         self._pages = pages
         self._store = store
         self._settings = settings
+        self._claims = Claims()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; raises nothing but cancellation."""
@@ -59,6 +61,7 @@ class Dispatcher:
             cast(bytes, scope.get("query_string", b""))
         )
         octets += sum(len(name) + len(value) for name, value in headers)
+        self._claims.look_at_fields(HttpRequest(scope, receive).peer, "http", [name for name, _ in headers])
         # hypercorn measures a head that is incomplete; one that came in one piece is measured here.
         if octets > self._settings.max_head_octets:
             await asgi.answer_problem(send, problems.plain(431, "The head is too large."))

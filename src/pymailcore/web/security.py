@@ -1,7 +1,7 @@
 """Sign-in and security: the page of one's own account, its password, web sessions, the proof before changes.
 
-What an administrator may do by an operation is done by the same one here (`admin.registry`), so that it is
-decided and recorded in one place; what only the owner does goes to the directory, which records it.
+Whatever changes how somebody signs in is done by an operation (`admin.registry`), so that it is decided and
+recorded in one place, as for administrators; what is asked of the directory here changes nothing of that.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,6 @@ import orjson
 from quart import Response, render_template, request
 
 from pymailcore.admin.operation import Record
-from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import Forbidden, InvalidValue, TemporaryFailure
 from pymailcore.directory.directory import Directory
 from pymailcore.web.access import SECURITY, Access, Visit, party_of
@@ -24,6 +23,7 @@ from pymailcore.web.second_step import WRONG_PASSKEY, answer_of
 from pymailcore.web.signing import TOO_MANY, local_path
 
 SHOWN_SIGN_INS: Final = 12
+SHOWN_CONNECTED: Final = 30
 _WRONG_PASSWORD: Final = "That is not your password."  # noqa: S105 - a text
 _DONE: Final = MappingProxyType(
     {
@@ -66,32 +66,32 @@ PROTOCOLS: Final[Mapping[str, str]] = MappingProxyType(
 class Security:
     """The page, and what is changed on it at once."""
 
-    def __init__(self, directory: Directory, administration: Administration, access: Access) -> None:
+    def __init__(self, directory: Directory, access: Access) -> None:
         self._directory = directory
-        self._administration = administration
         self._access = access
 
     async def overview(self) -> Response:
         """Everything that opens the account, and where it is open."""
         visit = await self._access.enter()
         current = await self._directory.web_sessions.name(visit.token)
-        factors = await self._call(visit, "factor.list")
+        factors = await visit.call("factor.list")
         text = await render_template(
             "security.html",
             name=visit.principal.name,
             done=_DONE.get(request.args.get("done", ""), ""),
             factors=factors["items"],
             codes=factors["recovery_codes"],
-            app_passwords=await self._items(visit, "app-password.list"),
+            app_passwords=await _items(visit, "app-password.list"),
             sessions=[
                 {
                     **session,
                     "device": device_of(str(session["user_agent"])),
                     "here": session["session"] == current,
                 }
-                for session in await self._items(visit, "session.list")
+                for session in await _items(visit, "session.list")
             ],
-            sign_ins=(await self._items(visit, "sign-in.list"))[:SHOWN_SIGN_INS],
+            connected=(await _items(visit, "session.live"))[:SHOWN_CONNECTED],
+            sign_ins=(await _items(visit, "sign-in.list"))[:SHOWN_SIGN_INS],
             ways=WAYS,
             protocols=PROTOCOLS,
         )
@@ -114,9 +114,8 @@ class Security:
         if refused is not None:
             return await self._password(visit, *refused)
         try:
-            await self._directory.credentials.set_password(
-                visit.actor, visit.principal.account, fresh, but=visit.token
-            )
+            keep = await self._directory.web_sessions.name(visit.token)
+            await visit.call("own.password", password=fresh, keep=keep)
         except InvalidValue as fault:
             return await self._password(visit, HTTPStatus.BAD_REQUEST, sentence(fault))
         await self._directory.web_sessions.prove(visit.token)
@@ -193,22 +192,18 @@ class Security:
         """End one web session."""
         visit = await self._access.enter()
         session = (await request.form).get("session", "")
-        await self._call(visit, "session.end", session=session)
+        await visit.call("session.end", session=session)
         return redirect(f"{SECURITY}?done=session")
 
     async def end_others(self) -> Response:
         """End all web sessions but this one."""
         visit = await self._access.enter()
-        await self._directory.web_sessions.end_all(visit.actor, visit.principal.account, but=visit.token)
+        await visit.call("session.end", keep=await self._directory.web_sessions.name(visit.token))
         return redirect(f"{SECURITY}?done=sessions")
 
-    async def _call(self, visit: Visit, operation: str, **arguments: object) -> Record:
-        return await self._administration.call(
-            visit.actor, operation, {"account": visit.principal.name, **arguments}
-        )
 
-    async def _items(self, visit: Visit, operation: str) -> list[Record]:
-        return cast("list[Record]", (await self._call(visit, operation))["items"])
+async def _items(visit: Visit, operation: str) -> list[Record]:
+    return cast("list[Record]", (await visit.call(operation))["items"])
 
 
 def sentence(fault: Exception) -> str:

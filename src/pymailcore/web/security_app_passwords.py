@@ -7,7 +7,6 @@ from quart import Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from pymailcore.admin.operation import Record
-from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import InvalidValue
 from pymailcore.directory.errors import OverLimit
 from pymailcore.web.access import SECURITY, Access, Visit
@@ -24,8 +23,7 @@ _NEW: Final = f"{SECURITY}/app-password"
 class SecurityAppPasswords:
     """The pages of app passwords; all of them ask for a fresh proof first."""
 
-    def __init__(self, administration: Administration, access: Access) -> None:
-        self._administration = administration
+    def __init__(self, access: Access) -> None:
         self._access = access
 
     async def new_page(self) -> Response:
@@ -39,8 +37,7 @@ class SecurityAppPasswords:
         form = await request.form
         until = form.get("expires", "")
         try:
-            made = await self._call(
-                visit,
+            made = await visit.call(
                 "app-password.add",
                 name=form.get("name", ""),
                 protocols=[name for name in form.getlist("protocol") if name in OFFERED],
@@ -71,7 +68,7 @@ class SecurityAppPasswords:
     async def remove(self, secret: str) -> Response:
         """Take one out of force."""
         visit, _ = await self._find(secret)
-        await self._call(visit, "app-password.remove", id=secret)
+        await visit.call("app-password.remove", id=secret)
         return redirect(f"{SECURITY}?done=app-password")
 
     async def _form(
@@ -89,13 +86,8 @@ class SecurityAppPasswords:
     async def _find(self, secret: str) -> tuple[Visit, str]:
         """The name of one, by its id."""
         visit = await self._access.enter(proved=f"{SECURITY}/app-passwords/{secret}/remove")
-        items = cast("list[Record]", (await self._call(visit, "app-password.list"))["items"])
+        items = cast("list[Record]", (await visit.call("app-password.list"))["items"])
         found = next((one for one in items if one["id"] == secret), None)
         if found is None:
             raise Missing
         return visit, str(found["name"])
-
-    async def _call(self, visit: Visit, operation: str, **arguments: object) -> Record:
-        return await self._administration.call(
-            visit.actor, operation, {"account": visit.principal.name, **arguments}
-        )

@@ -15,9 +15,10 @@ import segno
 from markupsafe import Markup
 from quart import Response, render_template, request
 
+from pymailcore.admin.operation import Record
 from pymailcore.admin.operations.credentials import FACTOR
 from pymailcore.base.errors import AlreadyExists, Forbidden, InvalidValue
-from pymailcore.base.ids import decode_id, encode_id
+from pymailcore.base.ids import decode_id
 from pymailcore.directory import totp
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import OverLimit
@@ -55,30 +56,23 @@ class SecurityFactors:
         visit = await self._access.enter(proved=_APP)
         name = (await request.form).get("name", "")
         try:
-            made = await self._factors.begin_totp(
-                visit.actor, visit.principal.account, name, issuer=host_of(visit.asked) or "Mail"
-            )
+            made = await visit.call("own.app.begin", name=name, issuer=host_of(visit.asked) or "Mail")
         except (InvalidValue, OverLimit) as fault:
             return await self._app_name(visit, HTTPStatus.BAD_REQUEST, sentence(fault))
-        return await self._app(visit, encode_id(FACTOR, made.id), made.secret)
+        return await self._app(visit, str(made["id"]), str(made["secret"]))
 
     async def confirm_app(self) -> Response:
         """Take the first code of the app."""
         visit = await self._access.enter(proved=_APP)
         form = await request.form
-        number = decode_id(FACTOR, form.get("id", ""))
-        if number is None:
-            raise Missing
         try:
-            codes = await self._factors.confirm_totp(
-                visit.actor, visit.principal.account, number, form.get("code", "")[:64]
-            )
+            made = await visit.call("own.app.confirm", id=form.get("id", ""), code=form.get("code", "")[:64])
         except Forbidden:
             error = _WRONG_CODE
             return await self._app(
                 visit, form.get("id", ""), form.get("secret", ""), HTTPStatus.FORBIDDEN, error
             )
-        return await self._added(codes, "totp")
+        return await self._added(made, "totp")
 
     async def _app_name(self, visit: Visit, status: int = HTTPStatus.OK, error: str = "") -> Response:
         first = not (await self._factors.of(visit.principal.account)).factors
@@ -101,6 +95,7 @@ class SecurityFactors:
             secret=secret,
             spoken=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
             picture=picture_of(uri),
+            uri=uri,
             error=error,
         )
         return page(text, status)
@@ -115,12 +110,14 @@ class SecurityFactors:
         """Keep what the browser has made."""
         visit = await self._access.enter(proved=_PASSKEY)
         form = await request.form
+        host = host_of(visit.asked)
+        if not host:
+            raise Missing
         try:
-            codes = await self._factors.finish_passkey(
-                visit.actor,
-                visit.principal.account,
-                form.get("name", ""),
-                party_of(visit.asked),
+            made = await visit.call(
+                "own.passkey.add",
+                name=form.get("name", ""),
+                host=host,
                 ticket=form.get("asked", ""),
                 answer=answer_of(form),
             )
@@ -128,7 +125,7 @@ class SecurityFactors:
             return await self._passkey(visit, HTTPStatus.FORBIDDEN, "That took too long. Try again.")
         except (InvalidValue, OverLimit, AlreadyExists) as fault:
             return await self._passkey(visit, HTTPStatus.BAD_REQUEST, sentence(fault))
-        return await self._added(codes, "passkey")
+        return await self._added(made, "passkey")
 
     async def _passkey(self, visit: Visit, status: int = HTTPStatus.OK, error: str = "") -> Response:
         account = visit.principal.account
@@ -154,16 +151,18 @@ class SecurityFactors:
         """Make new codes and show them once."""
         visit = await self._access.enter(proved=_CODES)
         try:
-            codes = await self._factors.new_recovery_codes(visit.actor, visit.principal.account)
+            made = await visit.call("own.codes")
         except InvalidValue:
             return redirect(SECURITY)
-        return page(await render_template("security_codes.html", codes=codes, added=False), HTTPStatus.OK)
+        text = await render_template("security_codes.html", codes=made["codes"], added=False)
+        return page(text, HTTPStatus.OK)
 
-    async def _added(self, codes: list[str], kind: str) -> Response:
+    async def _added(self, made: Record, kind: str) -> Response:
         """Show the codes that come with the first factor."""
-        if not codes:
+        if not made["codes"]:
             return redirect(f"{SECURITY}?done={kind}")
-        return page(await render_template("security_codes.html", codes=codes, added=True), HTTPStatus.OK)
+        text = await render_template("security_codes.html", codes=made["codes"], added=True)
+        return page(text, HTTPStatus.OK)
 
     # --- removing --------------------------------------------------------------------------------
 
@@ -182,8 +181,8 @@ class SecurityFactors:
 
     async def remove(self, factor: str) -> Response:
         """Take a factor away."""
-        visit, found, _ = await self._find(factor)
-        await self._factors.remove(visit.actor, visit.principal.account, found.id)
+        visit, _, _ = await self._find(factor)
+        await visit.call("factor.remove", id=factor)
         return redirect(f"{SECURITY}?done=factor")
 
     async def _find(self, factor: str) -> tuple[Visit, Factor, bool]:

@@ -26,6 +26,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
 
 from pymailcore.jmap.asgi import App
+from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.serve import Connection
 from pymailcore.web.h2 import PIECE_OCTETS, Bucket, GuardedH2, GuardedH11, now
 from pymailcore.web.settings import HttpSettings
@@ -73,6 +74,7 @@ class HttpServer:
         self._settings = settings
         self._config = build_config(settings)
         self._tls = tls
+        self._claims = Claims()
 
     def handler(
         self, *, implicit_tls: bool, plaintext_login: bool = False
@@ -115,6 +117,7 @@ class HttpServer:
             connection,
             stream,
             tls=implicit_tls,
+            claims=self._claims,
             state={"plaintext_login": plaintext_login},
         )
         await driver.run(http2=protocol == "h2")
@@ -132,6 +135,7 @@ class _Driver:
         stream: trio.SocketStream | trio.SSLStream[trio.SocketStream],
         *,
         tls: bool,
+        claims: Claims,
         state: Mapping[str, object],
     ) -> None:
         self._app = app
@@ -140,6 +144,7 @@ class _Driver:
         self._connection = connection
         self._stream = stream
         self._tls = tls
+        self._claims = claims
         self._state = state
         self._context = WorkerContext(None)
         self._send_lock = trio.Lock()
@@ -193,7 +198,7 @@ class _Driver:
         return made
 
     async def _read(self) -> None:
-        left = _LINGER_OCTETS
+        left, first = _LINGER_OCTETS, True
         while left > 0:
             try:
                 octets = bytes(await self._stream.receive_some(READ_OCTETS))
@@ -201,6 +206,9 @@ class _Driver:
                 return
             if not octets:
                 return
+            if first:
+                self._claims.look(self._connection.peer, "http", octets)
+                first = False
             if self._closed:
                 left -= len(octets)
                 continue

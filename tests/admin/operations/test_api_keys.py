@@ -33,6 +33,6 @@ async def test_a_key_may_no_more_than_who_made_it(it: Installation) -> None:
 
 async def test_lists_are_of_what_one_may_see(it: Installation) -> None:
     everything = await it.do("apikey.list")
-    assert len(everything["items"]) == 3
+    assert len(everything["items"]) == 4
     own = await it.by("tenant-admin", "apikey.list")
-    assert [one["name"] for one in own["items"]] == ["key of alpha", "key of alpha"]
+    assert [one["name"] for one in own["items"]] == ["backup", "key of alpha", "key of alpha"]

@@ -73,6 +73,26 @@ async def test_claims_are_withdrawn_or_vouched_for(it: Installation) -> None:
     assert len((await it.do("domain.claims"))["items"]) == 1
 
 
+async def test_claims_of_one_name_come_in_pages(it: Installation) -> None:
+    """Any number of tenants may claim a name; none is left out where a page ends."""
+    for tenant in ("canary-tenant", "alpha"):
+        await it.do("domain.claim", domain="claimed.a.example", tenant=tenant)
+    found: list[tuple[str, str]] = []
+    following: str | None = ""
+    while following is not None:
+        page = await it.do("domain.claims", after=following, limit=1)
+        found += [(one["domain"], one["tenant"]) for one in page["items"]]
+        following = page["next"]
+    assert found == [
+        ("claimed.a.example", "alpha"),
+        ("claimed.a.example", "canary-tenant"),
+        ("claimed.a2.example", "alpha"),
+        ("claimed.canary.example", "canary-tenant"),
+    ]
+    own = await it.by("tenant-admin", "domain.claims")
+    assert {one["tenant"] for one in own["items"]} == {"alpha"}
+
+
 async def test_a_claim_does_not_say_whose_a_domain_is(it: Installation) -> None:
     """T1, T5: claiming a domain that another tenant has looks like claiming one that nobody has."""
     foreign = {"domain": "canary.example", "tenant": "alpha"}

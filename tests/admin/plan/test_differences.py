@@ -3,7 +3,8 @@
 import pytest
 
 from pymailcore.admin.plan.differences import additions
-from pymailcore.admin.plan.plan import AccountPlan, DomainPlan, GroupPlan, Plan, TenantPlan, read_plan
+from pymailcore.admin.plan.plan import AccountPlan, DomainPlan, GroupPlan, Plan, TenantPlan
+from pymailcore.admin.plan.reading import read_plan
 from pymailcore.base.errors import InvalidValue
 
 EVERYTHING = """
@@ -22,6 +23,9 @@ full_name = "Ann"
 password_hash = "$secret$"
 send_blocked = true
 limits = { octets = "5G" }
+forwards = { "Ben@net.test" = "copy", "info@a.test" = "no-copy" }
+send_as = ["Team@a.test"]
+on_behalf = ["boss@a.test"]
 roles = ["domain-admin on a.test", "desk"]
 [aliases]
 "all@a.test" = ["info@a.test"]
@@ -50,27 +54,51 @@ def test_everything_comes_in_the_order_in_which_one_needs_the_other() -> None:
         "+ alias all@a.test to info@a.test",
         "+ member Ann@a.test of group Team@a.test",
         "+ member x@net.test of group Team@a.test",
+        "+ forward of Ann@a.test to Ben@net.test",
+        "+ forward of Ann@a.test to info@a.test, without a copy",
+        "+ right of Ann@a.test to write as Team@a.test",
+        "+ right of Ann@a.test to write on behalf of boss@a.test",
         "+ role desk to Ann@a.test",
         "+ role domain-admin on a.test to Ann@a.test",
     ]
     assert "secret" not in " ".join(step.text for step in steps)
+    named = read_plan(EVERYTHING).lines
+    assert all(step.about[1] in named[step.about[0]] for step in steps)
 
 
 def test_only_what_a_plan_names_changes() -> None:
     have = Plan(
         tenants={"default": TenantPlan(display="D", state="active", limits={"accounts": 3, "domains": 2})},
-        accounts={"ann@a.test": AccountPlan(full_name="Ann", state="suspended", send_blocked=False)},
+        accounts={
+            "ann@a.test": AccountPlan(
+                full_name="Ann",
+                state="suspended",
+                send_blocked=False,
+                forwards={"Ben@net.test": "copy", "x@net.test": "copy"},
+                send_as=["team@a.test"],
+                on_behalf=["boss@a.test"],
+            )
+        },
         groups={"team@a.test": GroupPlan(posting="members", members=["x@net.test"])},
     )
     want = Plan(
         tenants={"default": TenantPlan(limits={"accounts": 4})},
-        accounts={"ann@a.test": AccountPlan(full_name="Anna", password_hash="$x$")},
+        accounts={
+            "ann@a.test": AccountPlan(
+                full_name="Anna",
+                password_hash="$x$",
+                forwards={"ben@net.test": "no-copy"},
+                on_behalf=["team@a.test"],
+            )
+        },
         groups={"team@a.test": GroupPlan(members=["y@net.test"])},
     )
     assert [step.text for step in additions(have, want)] == [
         "limits of tenant default: accounts 3 -> 4",
         "account ann@a.test: full_name 'Ann' -> 'Anna'",
         "member y@net.test of group team@a.test",
+        "forward of ann@a.test to Ben@net.test, without a copy",
+        "right of ann@a.test to write on behalf of team@a.test",
     ]
 
 

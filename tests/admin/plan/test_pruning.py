@@ -31,6 +31,11 @@ def test_without_pruning_nothing_goes_and_a_second_time_changes_nothing(have: Pl
     want.aliases = {name: [one for one in to if one in kept] for name, to in (want.aliases or {}).items()}
     for group in (want.groups or {}).values():
         group.members = [one for one in group.members or [] if one in kept]
+    others = {*kept, *(want.groups or ()), *(have.groups or ())}
+    for account in (want.accounts or {}).values():
+        account.forwards = {one: copy for one, copy in (account.forwards or {}).items() if one in kept}
+        account.send_as = [one for one in account.send_as or [] if one in others]
+        account.on_behalf = [one for one in account.on_behalf or [] if one in others]
     for name, domain in (want.domains or {}).items():
         domain.alias_of = (have.domains or {}).get(name, DomainPlan(alias_of="")).alias_of
     world = World(have)
@@ -59,7 +64,11 @@ def test_a_plan_that_says_nothing_of_a_kind_removes_nothing_of_it() -> None:
     assert differences(have, Plan(domains={"a.test": DomainPlan()}), prune=True) == []
     assert differences(have, Plan(accounts={"ann@a.test": AccountPlan()}), prune=True) == []
     gone = differences(have, Plan(domains={"a.test": DomainPlan()}, accounts={}), prune=True)
-    assert [(step.sign, step.text) for step in gone] == [("-", "account ann@a.test")]
+    assert [(step.sign, step.text) for step in gone] == [
+        ("-", "alias info@a.test to ann@a.test"),
+        ("-", "member ann@a.test of group team@a.test"),
+        ("-", "account ann@a.test"),
+    ]
 
 
 def test_what_goes_is_only_what_is_the_plans_business() -> None:
@@ -72,3 +81,26 @@ def test_what_goes_is_only_what_is_the_plans_business() -> None:
     assert [step.text for step in differences(have, want, prune=True)] == ["account ann@a.test"]
     everything = Plan(tenants={}, domains={}, accounts={})
     assert [step.text for step in differences(have, everything, prune=True)] == ["tenant acme"]
+
+
+def test_forwards_and_rights_are_as_the_plan_has_them() -> None:
+    have = Plan(
+        domains={"a.test": DomainPlan(alias_of="")},
+        accounts={
+            "ann@a.test": AccountPlan(
+                forwards={"Ben@net.test": "copy", "x@net.test": "no-copy"},
+                send_as=["boss@a.test", "cat@a.test", "dan@a.test"],
+                on_behalf=["eve@a.test"],
+            )
+        },
+    )
+    ann = AccountPlan(forwards={"ben@net.test": "copy"}, send_as=["boss@a.test"], on_behalf=["cat@a.test"])
+    steps = differences(have, Plan(accounts={"ann@a.test": ann}), prune=True)
+    assert [f"{step.sign} {step.text}" for step in steps] == [
+        "- forward of ann@a.test to x@net.test",
+        "- right of ann@a.test to write as dan@a.test",
+        "- right of ann@a.test to write on behalf of eve@a.test",
+        "~ right of ann@a.test to write on behalf of cat@a.test",
+    ]
+    silent = Plan(accounts={"ann@a.test": AccountPlan()})
+    assert differences(have, silent, prune=True) == []

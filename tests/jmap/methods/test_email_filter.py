@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pymailcore.jmap.methods.email_filter import MAX_NEEDLE, FilterCompiler, compile_sort, looks_at_text
+from pymailcore.base.ids import MAILBOX, encode_id
+from pymailcore.jmap.methods.email_filter import MAILBOXES, MAX_NEEDLE, FilterCompiler, compile_sort
 from pymailcore.jmap.protocol.errors import MethodError
 from pymailcore.jmap.protocol.standard import comparators
 from pymailcore.store import query as q
@@ -78,10 +79,11 @@ def test_filters_have_so_many_conditions(count: int, kind: str | None) -> None:
     assert refused({"operator": "OR", "conditions": [{}] * count}) == kind
 
 
-def test_what_looks_at_texts() -> None:
-    assert looks_at_text(compiled({"operator": "NOT", "conditions": [{"header": ["X"]}]}))
-    assert looks_at_text(compiled({"hasAttachment": True, "to": "x"}))
-    assert not looks_at_text(compiled({"hasAttachment": False, "hasKeyword": "x"}))
+@pytest.mark.parametrize(("lots", "kind"), [(6, None), (7, None), (8, "unsupportedFilter")])
+def test_a_list_of_mailboxes_counts_by_its_length(lots: int, kind: str | None) -> None:
+    ids = [encode_id(MAILBOX, number + 1) for number in range(lots * MAILBOXES)]
+    assert refused({"inMailboxOtherThan": ids}) == kind
+    assert refused({"inMailboxOtherThan": [*ids, *ids]}) == kind  # each counts once
 
 
 @pytest.mark.parametrize(

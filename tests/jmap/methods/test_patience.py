@@ -10,6 +10,7 @@ from tests.support.jmap_world import USING, JmapWorld, basic, jmap_world
 from tests.support.stores import a_message
 
 from pymailcore.base.errors import NotFound
+from pymailcore.base.ids import EMAIL, encode_id
 from pymailcore.jmap.asgi import Disconnected, Event
 from pymailcore.jmap.methods.context import Context
 from pymailcore.jmap.methods.patience import within_limits
@@ -64,15 +65,16 @@ async def test_work_for_a_client_that_has_gone_is_given_up(world: JmapWorld, nur
 
 @pytest.mark.parametrize("call", ["Email/query", "SearchSnippet/get"])
 async def test_a_search_has_its_time(tmp_path: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no time at all nothing that looks at texts is answered, and what does not is."""
+    """With no time at all nothing is answered, whether it looks at texts or at keywords."""
     monkeypatch.setattr(evaluate, "SLICE_SECONDS", 0.0)
     monkeypatch.setattr(texts, "MOST_MESSAGES", 1)
     async with jmap_world(tmp_path, settings=JmapSettings(search_seconds=0.0)) as world:
-        for _ in range(3):
-            await world.deliver(a_message("needle", body="needle\r\n"))
-        ids = (await world.call("Email/query", filter={"hasAttachment": False}))["ids"]
+        filed = [await world.deliver(a_message("needle", body="needle\r\n")) for _ in range(3)]
+        ids = [encode_id(EMAIL, one.email) for one in filed]
         more = {"emailIds": ids} if call == "SearchSnippet/get" else {}
         assert await world.error(call, filter={"text": "needle"}, **more) == "unsupportedFilter"
+        if call == "Email/query":
+            assert await world.error(call, filter={"hasKeyword": "x"}) == "unsupportedFilter"
 
 
 async def test_a_search_whose_client_goes_is_given_up(

@@ -10,6 +10,7 @@ from tests.support.searching import index_all
 from tests.support.stores import EnginePlace, Opened, a_message
 
 from pymailcore.base import ids
+from pymailcore.base.ids import AccountId
 from pymailcore.jmap.methods import search_snippet
 from pymailcore.store import compiling, evaluate
 from pymailcore.store.packs import DamagedBlob
@@ -122,13 +123,13 @@ async def test_a_page_is_looked_into_in_a_few_readings(
     emails = (await world.call("Email/query", filter={"text": "needle"}))["ids"]
     monkeypatch.setattr(evaluate, "SLICE_SECONDS", slice_seconds)
     engine, readings = world.store.engine, [0]
-    read = engine.reading
+    read = engine.searching
 
-    async def counted(plan: Callable[[BlobReader], Reading[object]]) -> object:
+    async def counted(account: AccountId, plan: Callable[[BlobReader], Reading[object]]) -> object:
         readings[0] += 1
-        return await read(plan)
+        return await read(account, plan)
 
-    monkeypatch.setattr(engine, "reading", counted)
+    monkeypatch.setattr(engine, "searching", counted)
     found = await world.call("SearchSnippet/get", filter={"text": "needle"}, emailIds=emails)
     assert {one["preview"][:20] for one in found["list"]} == {"<mark>needle</mark> "[:20]}
     assert len(found["list"]) == 50

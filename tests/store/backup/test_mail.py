@@ -168,3 +168,42 @@ async def test_encrypted_mail_into_another_installation(tmp_path: Path, target: 
         assert await back(opened, target, tmp_path) == (4, 0, ())
         assert await back(opened, target, tmp_path) == (0, 4, ())
         await opened.check()
+
+
+async def test_annotations_come_back_with_their_mailboxes(
+    opened: Opened, target: FolderTarget, tmp_path: Path
+) -> None:
+    """RFC 5464: those of a Mailbox, one without mail too, and of the account; what is there stays."""
+    await some_mail(opened)
+    sharing, account = opened.store.sharing, opened.account
+    bare = await opened.store.create_mailbox(account, "bare")
+    there = await opened.counters("a/b")
+    inbox = opened.mailbox("INBOX")
+    for mailbox in (there.id, bare.id, inbox):
+        await sharing.set_annotations(
+            account, mailbox, account, {"/shared/comment": b"old", "/private/x": b"\0"}
+        )
+    await sharing.set_annotations(account, None, account, {"/private/filters/values/boss": b"UNSEEN"})
+    await take_backup(opened.store.engine, target)
+    await empty(opened, "a/b")
+    await empty(opened, "bare")
+    await sharing.set_annotations(account, inbox, account, {"/shared/comment": b"new", "/private/x": None})
+    await sharing.set_annotations(account, None, account, {"/private/filters/values/boss": None})
+
+    async def seen(path: str | None) -> dict[str, bytes]:
+        mailbox = None if path is None else (await opened.counters(path)).id
+        names = await sharing.annotation_sizes(account, mailbox, account)
+        return await sharing.annotations(account, mailbox, account, names)
+
+    old = {"/shared/comment": b"old", "/private/x": b"\0"}
+    assert await back(opened, target, tmp_path, message="<1@x>") == (1, 0, ())
+    assert await seen("a/b") == {}
+    assert await back(opened, target, tmp_path, mailbox="a/b") == (0, 1, ())
+    assert await seen("a/b") == old
+    assert await seen(None) == {}
+    for _ in range(2):
+        assert await back(opened, target, tmp_path) == (0, 4, ())
+        assert await seen("bare") == old
+        assert await seen("INBOX") == {"/shared/comment": b"new", "/private/x": b"\0"}
+        assert await seen(None) == {"/private/filters/values/boss": b"UNSEEN"}
+    await opened.check()

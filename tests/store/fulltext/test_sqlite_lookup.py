@@ -9,7 +9,7 @@ from tests.support.stores import Opened, add_account, opened_store
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
 from pymailcore.store import compiling, evaluate
 from pymailcore.store import query as q
-from pymailcore.store.fulltext import sqlite_lookup
+from pymailcore.store.fulltext import sqlite_lookup, sqlite_phrases
 from pymailcore.store.types import Target
 
 
@@ -42,6 +42,7 @@ async def test_what_is_in_one_field_is_told_without_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
     monkeypatch.setattr(sqlite_lookup, "TOGETHER", together)
+    monkeypatch.setattr(sqlite_phrases, "TOGETHER", together)
     async with opened_store(tmp_path / "data") as opened:
         await opened.deliver(PARTS)
         await opened.deliver(message("x-tag: red", "X-Tag-More: red", "Subject: x-tag: red"))
@@ -68,14 +69,32 @@ async def test_what_is_in_one_field_is_told_without_opening(
             assert await searched(opened, q.HeaderContains(name, needle)) == (uids, 0), (name, needle)
 
 
-@pytest.mark.parametrize("frequent", [0.5, 1_000])
-async def test_words_of_two_slots_stand_one_behind_the_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frequent: float
+@pytest.mark.parametrize("last", ["3", "30"])
+async def test_the_last_word_in_a_field_may_be_any_of_very_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:
-    """In a row, and in one text; `going` and `to` are asked for by themselves where they are frequent."""
-    monkeypatch.setattr(sqlite_lookup, "MOST_PHRASES", 5)
-    monkeypatch.setattr(sqlite_lookup, "TOGETHER", 1)
-    monkeypatch.setattr(sqlite_lookup, "FREQUENT", frequent)
+    """They have one beginning; none of their messages is opened."""
+    monkeypatch.setattr(sqlite_lookup, "MOST_IN_FIELD", 2)
+    monkeypatch.setattr(sqlite_phrases, "AT_ONCE", 0)
+    async with opened_store(tmp_path / "data") as opened:
+        for number in (300, 301, 302, 303, 4):
+            await opened.deliver(message("x", f"X-Tag: red {number}", f"X-Other: red {number + 1}"))
+        await opened.deliver(message("x", "X-Tag: red", "X-Other: red 305"))
+        await index_all(opened)
+        assert await searched(opened, q.HeaderContains("X-Tag", f"d {last}")) == ([1, 2, 3, 4], 0)
+        assert await searched(opened, q.HeaderContains("X-Tag", "d 302")) == ([3], 0)
+
+
+@pytest.mark.parametrize("way", ["rows", "a prefix", "places"])
+async def test_words_of_two_slots_stand_one_behind_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """In a row, and in one text, in whatever way that is looked for."""
+    monkeypatch.setattr(sqlite_phrases, "AT_ONCE", 0)
+    monkeypatch.setattr(sqlite_phrases, "PER_QUERY", 1)
+    monkeypatch.setattr(sqlite_phrases, "PER_PREFIX", 1 if way == "rows" else 1_000)
+    if way == "places":
+        monkeypatch.setattr(sqlite_phrases, "MOST_PHRASES", 0)
     async with opened_store(tmp_path / "data") as opened:
         await opened.deliver(message("going to rest, singing", "Subject: sing"))
         await opened.deliver(message("to going too", "Subject: bring it to"))
@@ -93,7 +112,7 @@ async def test_words_of_two_slots_stand_one_behind_the_other(
 
 
 async def test_a_join_does_not_meet_other_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_lookup, "MOST_PHRASES", 0)
+    monkeypatch.setattr(sqlite_phrases, "MOST_PHRASES", 0)
     async with opened_store(tmp_path / "data") as opened:
         await opened.deliver(message("to going"))
         other = AccountId(opened.account + 1)
@@ -108,8 +127,8 @@ async def test_a_join_does_not_meet_other_accounts(tmp_path: Path, monkeypatch: 
 
 
 async def test_too_many_places_are_not_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_lookup, "MOST_PHRASES", 0)
-    monkeypatch.setattr(sqlite_lookup, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(sqlite_phrases, "MOST_PHRASES", 0)
+    monkeypatch.setattr(sqlite_phrases, "MOST_PLACES", 3)
     async with opened_store(tmp_path / "data") as opened:
         for _ in range(3):
             await opened.deliver(message("going to"))

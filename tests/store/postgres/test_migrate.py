@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from tests.store.test_migrate import BEFORE_THE_DIRECTORY
+from tests.store.test_migrate import BEFORE_THE_DIRECTORY, MAIL_THAT_WAITS, WAITING_ROWS, WAITS
 from tests.support.postgres import cluster
 from tests.support.searching import index_all
 from tests.support.stores import a_message, counted_ids, opened_store, small_settings
@@ -69,6 +69,30 @@ async def test_a_text_index_of_another_version_is_made_anew(tmp_path: Path) -> N
                 await index_all(opened)
 
 
+async def test_functions_of_the_text_index_of_another_version_are_made_anew(tmp_path: Path) -> None:
+    """What is indexed stays."""
+    with cluster().database() as url:
+        async with opened_store(tmp_path / "data", metadata=url) as opened:
+            await opened.deliver(a_message("1", body="elephant\r\n"))
+            await index_all(opened)
+            await opened.store.database.write(_other_functions)
+        async with opened_store(tmp_path / "data", metadata=url) as opened:
+            rows = await opened.store.database.read(
+                lambda tx: tx.rows(
+                    "SELECT count(*) FROM text_documents UNION ALL SELECT id FROM text_found_any('[]') AS id"
+                )
+            )
+            assert rows == [(1,)]
+
+
+async def _other_functions(tx: Transaction) -> None:
+    await tx.run(
+        "CREATE OR REPLACE FUNCTION text_found_any(queries text) RETURNS SETOF bigint"
+        " LANGUAGE sql AS 'SELECT 7::bigint'"
+    )
+    await tx.run("COMMENT ON FUNCTION text_found IS 'another'")
+
+
 async def _as_before(tx: Transaction) -> None:
     """The tables of an earlier version."""
     await tx.run("DROP TABLE text_documents")
@@ -122,6 +146,21 @@ async def test_administrators_become_operators_and_all_know_their_domain(
                 (0,),
                 (1, "default", "active"),
             ]
+
+
+async def test_mail_that_waits_goes_on_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns in the queue came with schema 5."""
+    with cluster().database() as url:
+        older = migrations()[:4]
+        with monkeypatch.context() as patch:
+            patch.setattr(migrations_of, "migrations", lambda: older)
+            assert await _prepare(tmp_path, url) == [1, 2, 3, 4]
+        rows = MAIL_THAT_WAITS.replace("x'00'", "'\\x00'")
+        cluster().ask(rows, url.rpartition("/")[2].partition("?")[0])
+        assert await _prepare(tmp_path, url) == list(range(5, VERSION + 1))
+        async with opened_store(tmp_path / "data", metadata=url) as opened:
+            found = await opened.store.database.read(lambda tx: tx.rows(WAITING_ROWS))
+            assert [tuple(row) for row in found] == WAITS
 
 
 async def _prepare(data: Path, url: str) -> list[int]:

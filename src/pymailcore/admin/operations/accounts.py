@@ -115,7 +115,12 @@ async def _add(call: Call, given: Add) -> Record:
 
 async def _set(call: Call, given: Set) -> Record:
     changed = Changed(given.full_name, given.kind, given.state, given.reason, given.send_blocked)
-    return _record(await call.directory.accounts.set(call.actor, read_address(given.account), changed))
+    account = await call.directory.accounts.set(call.actor, read_address(given.account), changed)
+    if given.send_blocked:
+        await call.queue.hold(account.id)
+    elif given.send_blocked is not None:
+        await call.queue.resume()
+    return _record(account)
 
 
 async def _rename(call: Call, given: Rename) -> Record:
@@ -179,11 +184,12 @@ OPERATIONS = (
     Operation(name="account.show", permission=Permission.ACCOUNT_READ, own=Permission.OWN_READ,
               arguments=Named, run=_show, finders=(finders.account,)),
     Operation(name="account.add", permission=Permission.ACCOUNT_CREATE, arguments=Add, run=_add,
-              finders=(finders.domain_of_account,)),
+              finders=(finders.domain_of_account,), takes=lambda given: (read_address(given.account),)),
     Operation(name="account.set", permission=Permission.ACCOUNT_WRITE, arguments=Set, run=_set,
               finders=(finders.account,), guarded=True),
     Operation(name="account.rename", permission=Permission.ACCOUNT_WRITE, arguments=Rename, run=_rename,
-              finders=(finders.account, _new_domain), guarded=True),
+              finders=(finders.account, _new_domain), guarded=True,
+              takes=lambda given: (read_address(given.to),)),
     Operation(name="account.remove", permission=Permission.ACCOUNT_REMOVE, arguments=Named, run=_remove,
               finders=(finders.account,), guarded=True),
     Operation(name="account.password", permission=Permission.ACCOUNT_PASSWORD, arguments=Password,

@@ -150,6 +150,10 @@ async def _named_domain(tx: Transaction, given: Some) -> Found | None:
     return await finders.maybe_domain(tx, given.domain)
 
 
+def _address(given: finders.OfAddress) -> tuple[Address]:
+    return (read_address(given.address),)
+
+
 _FORWARD = Permission.FORWARD_WRITE
 _OWN = Permission.OWN_FORWARD
 
@@ -159,9 +163,9 @@ OPERATIONS = (
     Operation(name="alias.show", permission=Permission.ALIAS_READ, arguments=Shown, run=_show,
               finders=(finders.domain_of_address,)),
     Operation(name="alias.add", permission=Permission.ALIAS_WRITE, arguments=Alias, run=_add,
-              finders=(finders.domain_of_address,), guarded=True),
+              finders=(finders.domain_of_address,), takes=_address),
     Operation(name="alias.remove", permission=Permission.ALIAS_WRITE, arguments=Remove, run=_remove,
-              finders=(finders.domain_of_address,), guarded=True),
+              finders=(finders.domain_of_address,), takes=_address),
     Operation(name="forward.list", permission=Permission.FORWARD_READ, own=_OWN, arguments=Named,
               run=_forwards, finders=(finders.account,)),
     Operation(name="forward.set", permission=_FORWARD, own=_OWN, arguments=Forward, run=_forward,
@@ -171,7 +175,7 @@ OPERATIONS = (
     Operation(name="send-right.list", permission=Permission.ALIAS_READ, own=Permission.OWN_READ,
               arguments=Named, run=_rights, finders=(finders.account,)),
     Operation(name="send-right.grant", permission=Permission.ALIAS_WRITE, arguments=Right, run=_right,
-              finders=(finders.account, finders.domain_of_address), guarded=True),
+              finders=(finders.account, finders.domain_of_address), guarded=True, takes=_address),
     Operation(name="send-right.revoke", permission=Permission.ALIAS_WRITE, arguments=NoRight, run=_no_right,
               finders=(finders.account,)),
 )  # fmt: skip

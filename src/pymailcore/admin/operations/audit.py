@@ -18,6 +18,7 @@ class Some(Arguments):
     """Which records, the newest first; `before`: the number of the last one of the page before."""
 
     tenant: str | None = None
+    domain: str | None = None
     actor: str = ""
     action: str = ""
     subject: str = ""
@@ -49,12 +50,19 @@ async def _list(call: Call, given: Some) -> Record:
         since_ms=read_moment(given.since),
         until_ms=read_moment(given.until),
     )
-    view = call.view
-    if call.subjects:
-        view = View(False, frozenset({call.tenant or 0}), frozenset())
-    found = await call.directory.audit.listing(view, wanted, before=given.before, limit=given.limit)
+    found = await call.directory.audit.listing(_view(call), wanted, before=given.before, limit=given.limit)
     more = found[-1].seq if len(found) >= given.limit else None
     return {"items": [_record(line) for line in found], "next": more}
+
+
+def _view(call: Call) -> View:
+    """What is shown: all that one may see, or what is named of it; of a tenant and a domain the domain."""
+    if not call.subjects:
+        return call.view
+    named = call.subjects[-1]
+    if named.domain is not None:
+        return View(False, frozenset(), frozenset({named.domain}))
+    return View(False, frozenset({named.tenant or 0}), frozenset())
 
 
 async def _head(call: Call, _given: Arguments) -> Record:
@@ -94,6 +102,10 @@ async def _named_tenant(tx: Transaction, given: Some) -> Found | None:
     return None if given.tenant is None else await finders.tenant_named(tx, given.tenant)
 
 
+async def _named_domain(tx: Transaction, given: Some) -> Found | None:
+    return await finders.maybe_domain(tx, given.domain)
+
+
 def _record(line: Line) -> Record:
     return {
         "seq": line.seq,
@@ -110,7 +122,7 @@ def _record(line: Line) -> Record:
 
 OPERATIONS = (
     Operation(name="audit.list", permission=Permission.AUDIT_READ, arguments=Some, run=_list,
-              filters=(_named_tenant,)),
+              filters=(_named_tenant, _named_domain)),
     Operation(name="audit.head", permission=Permission.AUDIT_READ, arguments=Arguments, run=_head,
               finders=(finders.installation,)),
     Operation(name="audit.verify", permission=Permission.AUDIT_READ, arguments=Known, run=_verify,

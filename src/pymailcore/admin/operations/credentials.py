@@ -7,16 +7,21 @@ from pymailcore.admin import finders
 from pymailcore.admin.operation import (
     Arguments,
     Call,
+    Found,
     Operation,
+    Page,
     Record,
     maybe_moment,
     moment,
+    page,
     read_moment,
 )
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import decode_id, encode_id
 from pymailcore.directory.app_passwords import AppPassword
 from pymailcore.directory.permissions import Permission
+from pymailcore.directory.presences import place_of
+from pymailcore.store.types import Transaction
 
 SECRET = "p"  # noqa: S105 - first letter of the id of an app password
 FACTOR = "f"
@@ -29,11 +34,18 @@ class Named(Arguments):
     account: str
 
 
+class Live(Page):
+    """Connections that are signed in: of one account, or all that one may see."""
+
+    account: str | None = None
+
+
 class Session(Arguments):
-    """One web session of an account; without `session` all of them."""
+    """One web session of an account; without `session` all of them, but `keep` if one is named."""
 
     account: str
     session: str | None = None
+    keep: str | None = None
 
 
 class NewAppPassword(Arguments):
@@ -93,9 +105,35 @@ async def _sign_ins(call: Call, _given: Named) -> Record:
     return {"items": items}
 
 
+async def _live(call: Call, given: Live) -> Record:
+    found = await call.directory.connected(
+        call.view,
+        None if given.account is None else call.account,
+        after=given.after,
+        limit=given.limit,
+    )
+    items: list[Record] = [
+        {
+            "id": place_of(one),
+            "account": one.name,
+            "protocol": one.protocol,
+            "peer": one.peer,
+            "client": one.client,
+            "mechanism": one.mechanism,
+            "since": moment(one.since_ms),
+        }
+        for one in found
+    ]
+    return page(items, given.limit, "id")
+
+
+async def _named_account(tx: Transaction, given: Live) -> Found | None:
+    return None if given.account is None else await finders.account_named(tx, given.account)
+
+
 async def _end_session(call: Call, given: Session) -> Record:
     if given.session is None:
-        await call.directory.web_sessions.end_all(call.actor, call.account)
+        await call.directory.web_sessions.end_all(call.actor, call.account, but=given.keep)
     else:
         await call.directory.web_sessions.remove(call.actor, call.account, given.session)
     return {}
@@ -209,6 +247,8 @@ _ACCOUNT = (finders.account,)
 OPERATIONS = (
     Operation(name="session.list", permission=Permission.SESSION_READ, own=_SESSIONS, arguments=Named,
               run=_sessions, finders=_ACCOUNT),
+    Operation(name="session.live", permission=Permission.SESSION_READ, own=_SESSIONS, arguments=Live,
+              run=_live, filters=(_named_account,)),
     Operation(name="session.end", permission=Permission.SESSION_END, own=_SESSIONS, arguments=Session,
               run=_end_session, finders=_ACCOUNT),
     Operation(name="sign-in.list", permission=Permission.SESSION_READ, own=_SESSIONS, arguments=Named,
@@ -221,7 +261,7 @@ OPERATIONS = (
               run=_remove_app_password, finders=_ACCOUNT, guarded=True),
     Operation(name="factor.list", permission=_READ, own=_OWN, arguments=Named, run=_factors,
               finders=_ACCOUNT),
-    Operation(name="factor.remove", permission=_FACTORS, arguments=One, run=_remove_factor,
+    Operation(name="factor.remove", permission=_FACTORS, own=_OWN, arguments=One, run=_remove_factor,
               finders=_ACCOUNT, guarded=True),
     Operation(name="factor.reset", permission=_FACTORS, arguments=Named, run=_remove_factors,
               finders=_ACCOUNT, guarded=True),

@@ -34,7 +34,7 @@ async def _export(call: Call, given: Named) -> Record:
 
     async def work(tx: Transaction) -> Record:
         rows = await dossier.rows_of(tx, account.id)
-        return {**rows, "audit": await dossier.audit_of(tx, account.name, account.display)}
+        return {**rows, "audit": await dossier.audit_of(tx, account)}
 
     found = await call.directory.read(work)
     limits = await call.directory.limits.show("account", account.name)
@@ -49,7 +49,7 @@ async def _erase(call: Call, given: Named) -> Record:
     await call.directory.audit.note(call.actor, "account.erase", account.display, tenant=account.tenant)
     await call.directory.accounts.remove(call.actor, read_address(given.account))
     after = await call.directory.read(lambda tx: dossier.counts_of(tx, account.id))
-    logged = await call.directory.read(lambda tx: dossier.audit_of(tx, account.name, account.display))
+    logged = await call.directory.read(lambda tx: dossier.audit_of(tx, account))
     tables: list[Record] = [
         {"table": name, "removed": count - after[name], "left": after[name]}
         for name, count in before.items()

@@ -19,6 +19,8 @@ from pymailcore.directory.permissions import Permission
 from pymailcore.directory.types import Domain
 from pymailcore.store.types import Transaction
 
+_BETWEEN = "\n"
+
 
 class Some(Page):
     """Domains of a tenant, or all."""
@@ -60,12 +62,19 @@ async def _list(call: Call, given: Some) -> Record:
 
 
 async def _claims(call: Call, given: Page) -> Record:
-    found = await call.directory.domains.claims(call.view, after=given.after, limit=given.limit)
+    domain, _, tenant = given.after.partition(_BETWEEN)
+    found = await call.directory.claims.page(call.view, after=(domain, tenant), limit=given.limit)
     items: list[Record] = [
-        {"domain": claim.name, "challenge": claim.challenge, "created": moment(claim.created_ms)}
+        {
+            "domain": claim.name,
+            "tenant": claim.claimant,
+            "challenge": claim.challenge,
+            "created": moment(claim.created_ms),
+        }
         for claim in found
     ]
-    return page(items, given.limit, "domain")
+    more = f"{found[-1].name}{_BETWEEN}{found[-1].claimant}" if len(found) >= given.limit else None
+    return {"items": items, "next": more}
 
 
 async def _show(call: Call, given: Named) -> Record:
@@ -77,25 +86,25 @@ async def _add(call: Call, given: OfTenant) -> Record:
 
 
 async def _claim(call: Call, given: OfTenant) -> Record:
-    claim = await call.directory.domains.claim(call.actor, given.domain, tenant=_tenant(call))
+    claim = await call.directory.claims.make(call.actor, given.domain, tenant=_tenant(call))
     return {"domain": claim.name, "challenge": claim.challenge, "created": moment(claim.created_ms)}
 
 
 async def _verify(call: Call, given: OfTenant) -> Record:
     if call.records is None:
         raise TemporaryFailure("the DNS cannot be asked here")
-    domain = await call.directory.domains.verify(
+    domain = await call.directory.claims.verify(
         call.actor, given.domain, tenant=_tenant(call), records=call.records
     )
     return _record(domain)
 
 
 async def _vouch(call: Call, given: OfTenant) -> Record:
-    return _record(await call.directory.domains.verify(call.actor, given.domain, tenant=_tenant(call)))
+    return _record(await call.directory.claims.verify(call.actor, given.domain, tenant=_tenant(call)))
 
 
 async def _withdraw(call: Call, given: OfTenant) -> Record:
-    await call.directory.domains.withdraw(call.actor, given.domain, tenant=_tenant(call))
+    await call.directory.claims.withdraw(call.actor, given.domain, tenant=_tenant(call))
     return {}
 
 

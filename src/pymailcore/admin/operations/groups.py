@@ -120,7 +120,7 @@ OPERATIONS = (
     Operation(name="group.members", permission=Permission.GROUP_READ, arguments=Members, run=_members,
               finders=(finders.group,)),
     Operation(name="group.add", permission=_WRITE, arguments=Posting, run=_add,
-              finders=(finders.domain_of_group,)),
+              finders=(finders.domain_of_group,), takes=lambda given: (read_address(given.group),)),
     Operation(name="group.set", permission=_WRITE, arguments=Posting, run=_set, finders=(finders.group,)),
     Operation(name="group.remove", permission=_WRITE, arguments=Named, run=_remove, finders=(finders.group,)),
     Operation(name="group.member.add", permission=_WRITE, arguments=Member, run=_add_member,

@@ -63,7 +63,7 @@ async def _known(call: Call, given: Asked) -> Record:
 
 
 async def _import(call: Call, given: Import) -> Record:
-    addresses = _within(given.domain, [one.account for one in given.accounts])
+    addresses = _addresses(given)
     secrets = await _secrets(call, given.accounts)
     faults: dict[int, str] = {}
     good: list[tuple[int, NewAccount]] = []
@@ -108,6 +108,10 @@ async def _secret(call: Call, new: New) -> Secret | None:
     return None if new.password is None else await call.directory.credentials.prepare(new.password)
 
 
+def _addresses(given: Import) -> list[Address]:
+    return _within(given.domain, [one.account for one in given.accounts])
+
+
 def _within(domain: str, texts: Sequence[str]) -> list[Address]:
     """Read addresses, all of which must be in the domain for which the permission was looked at."""
     name = read_domain(domain)
@@ -122,6 +126,6 @@ OPERATIONS = (
     Operation(name="account.known", permission=Permission.ACCOUNT_READ, arguments=Asked, run=_known,
               finders=(finders.domain,)),
     Operation(name="account.import", permission=Permission.ACCOUNT_CREATE, arguments=Import, run=_import,
-              finders=(finders.domain,)),
+              finders=(finders.domain,), takes=_addresses),
 )  # fmt: skip
 """All of this module."""

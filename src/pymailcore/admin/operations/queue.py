@@ -5,9 +5,9 @@ from typing import Annotated, Final
 import msgspec
 
 from pymailcore.admin import finders
-from pymailcore.admin.operation import Arguments, Call, Operation, Record, moment, read_domain
+from pymailcore.admin.operation import Arguments, Call, Operation, Record, moment, read_address, read_domain
 from pymailcore.base.errors import InvalidValue
-from pymailcore.base.ids import decode_id, encode_id
+from pymailcore.base.ids import AccountId, decode_id, encode_id
 from pymailcore.directory.permissions import Permission
 from pymailcore.queue.types import Entry
 
@@ -23,10 +23,11 @@ class Some(Arguments):
 
 
 class Which(Arguments):
-    """Recipients of one message, or of one domain, or all."""
+    """Recipients of one message, of one domain, of all that an account has sent, or all."""
 
     message: str | None = None
     domain: str | None = None
+    account: str | None = None
 
 
 async def _list(call: Call, given: Some) -> Record:
@@ -38,11 +39,24 @@ async def _list(call: Call, given: Some) -> Record:
 
 
 async def _retry(call: Call, given: Which) -> Record:
-    return {"count": await call.queue.retry(message=_message(given), domain=_domain(given))}
+    message, domain, account = await _chosen(call, given)
+    confirm = call.actor.confirm
+    count = await call.queue.retry(message=message, domain=domain, account=account, check=confirm)
+    return {"count": count}
+
+
+async def _release(call: Call, given: Which) -> Record:
+    message, domain, account = await _chosen(call, given)
+    confirm = call.actor.confirm
+    count = await call.queue.release(message=message, domain=domain, account=account, check=confirm)
+    return {"count": count}
 
 
 async def _drop(call: Call, given: Which) -> Record:
-    return {"count": await call.queue.drop(message=_message(given), domain=_domain(given))}
+    message, domain, account = await _chosen(call, given)
+    confirm = call.actor.confirm
+    count = await call.queue.drop(message=message, domain=domain, account=account, check=confirm)
+    return {"count": count}
 
 
 def _number(text: str) -> int:
@@ -52,12 +66,12 @@ def _number(text: str) -> int:
     return number
 
 
-def _message(given: Which) -> int | None:
-    return None if given.message is None else _number(given.message)
-
-
-def _domain(given: Which) -> str | None:
-    return None if given.domain is None else read_domain(given.domain)
+async def _chosen(call: Call, given: Which) -> tuple[int | None, str | None, AccountId | None]:
+    account = None
+    if given.account is not None:
+        account = (await call.directory.accounts.get(read_address(given.account))).id
+    domain = None if given.domain is None else read_domain(given.domain)
+    return None if given.message is None else _number(given.message), domain, account
 
 
 def _record(entry: Entry) -> Record:
@@ -79,6 +93,8 @@ _ALL = (finders.installation,)
 OPERATIONS = (
     Operation(name="queue.list", permission=Permission.QUEUE_READ, arguments=Some, run=_list, finders=_ALL),
     Operation(name="queue.retry", permission=Permission.QUEUE_WRITE, arguments=Which, run=_retry,
+              finders=_ALL),
+    Operation(name="queue.release", permission=Permission.QUEUE_WRITE, arguments=Which, run=_release,
               finders=_ALL),
     Operation(name="queue.drop", permission=Permission.QUEUE_WRITE, arguments=Which, run=_drop, finders=_ALL),
 )  # fmt: skip

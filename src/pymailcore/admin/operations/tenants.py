@@ -49,9 +49,9 @@ async def _set(call: Call, given: Set) -> Record:
 
 
 async def _remove(call: Call, given: Named) -> Record:
-    tenant = await call.directory.tenants.get(given.tenant)
+    tenant = await call.directory.tenants.close(call.actor, given.tenant)
     await call.queue.drop_tenant(tenant.id)
-    await call.directory.tenants.remove(call.actor, given.tenant)
+    await call.directory.tenants.remove(call.actor.settled(), given.tenant)
     await call.queue.drop_tenant(tenant.id)  # what came while it was being removed
     return {}
 

@@ -1,17 +1,15 @@
-"""A plan: tenants, domains, accounts, aliases, groups, limits and roles as they should be, read from TOML.
+"""A plan: tenants, domains, accounts, aliases, groups, limits and roles as they should be.
 
-docs/operate/plan.md describes the file for users. The same class holds what there is, with every value set;
-so plans are compared like with like (`admin.plan.differences`). Pure: no files are read here, and secrets are
-hashes or names of files.
+docs/operate/plan.md describes the file for users, `admin.plan.reading` reads it. The same class holds what
+there is, with every value set; so plans are compared like with like (`admin.plan.differences`). Pure: no
+files are read here, and secrets are hashes or names of files.
 """
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
-from pymailcore.admin.sizes import read_size
 from pymailcore.base.address import Address, normalise_domain
 from pymailcore.base.errors import InvalidValue
 
@@ -26,11 +24,17 @@ class Thing(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Values of something; None where a plan says nothing about them."""
 
 
+State = Literal["active", "suspended"]
+Copy = Literal["copy", "no-copy"]
+Posting = Literal["everyone", "tenant", "members"]
+
+
 class TenantPlan(Thing):
-    """A tenant."""
+    """A tenant; `reason`: why it is suspended, for people; only with that state."""
 
     display: str | None = None
-    state: str | None = None
+    state: State | None = None
+    reason: str | None = None
     limits: Limits | None = None
 
 
@@ -38,7 +42,7 @@ class DomainPlan(Thing):
     """A domain; `alias_of` is "" when it is none."""
 
     tenant: str = "default"
-    state: str | None = None
+    state: State | None = None
     alias_of: str | None = None
     limits: Limits | None = None
 
@@ -48,23 +52,29 @@ class AccountPlan(Thing):
 
     Attributes:
         password_hash, password_file: with which it is made; those of an account that exists stay.
+        forwards: where its mail also goes, and whether it keeps a copy then; addresses as they were written.
+        send_as, on_behalf: addresses of others as which it may write, openly as itself in the latter.
         roles: "operator", "tenant-admin on acme", "domain-admin on example.org".
     """
 
     full_name: str | None = None
-    kind: str | None = None
-    state: str | None = None
+    kind: Literal["personal", "shared", "resource"] | None = None
+    state: State | None = None
+    reason: str | None = None
     send_blocked: bool | None = None
     password_hash: str | None = None
     password_file: str | None = None
     limits: Limits | None = None
+    forwards: dict[str, Copy] | None = None
+    send_as: list[str] | None = None
+    on_behalf: list[str] | None = None
     roles: list[str] | None = None
 
 
 class GroupPlan(Thing):
     """A group."""
 
-    posting: str | None = None
+    posting: Posting | None = None
     members: list[str] | None = None
 
 
@@ -74,6 +84,7 @@ class Plan(Thing):
     Attributes:
         roles: permissions by the role's name, with its tenant's name and a slash before it if it has one.
         shown: how addresses were written, by their key form.
+        lines: where a thing begins in the file that was read, by its kind and its name.
     """
 
     tenants: dict[str, TenantPlan] | None = None
@@ -83,48 +94,7 @@ class Plan(Thing):
     groups: dict[str, GroupPlan] | None = None
     roles: dict[str, list[str]] | None = None
     shown: dict[str, str] = {}
-
-
-_UNREADABLE: Final = "the plan cannot be understood"
-
-
-def read_plan(text: str) -> Plan:
-    """Read a plan.
-
-    Raises:
-        InvalidValue: it is no TOML; or a key, name or value cannot be.
-    """
-    try:
-        read = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise InvalidValue(f"{_UNREADABLE}: {fault}") from None
-    if "shown" in read:
-        raise InvalidValue(f"{_UNREADABLE}: unknown field `shown`")
-    _read_limits(read)
-    try:
-        plan = msgspec.convert(read, Plan)
-    except msgspec.ValidationError as fault:
-        raise InvalidValue(f"{_UNREADABLE}: {fault}") from None
-    return normal(plan)
-
-
-def _read_limits(read: Mapping[str, Any]) -> None:
-    """Make numbers of limits that are written as sizes, or as "none"."""
-    for kind in ("tenants", "domains", "accounts"):
-        things = read.get(kind)
-        for name, thing in things.items() if isinstance(things, dict) else ():
-            limits = thing.get("limits") if isinstance(thing, dict) else None
-            if isinstance(limits, dict):
-                thing["limits"] = {one: _limit(name, one, value) for one, value in limits.items()}
-
-
-def _limit(name: str, limit: str, value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return read_size(value, plain=not limit.endswith("octets"))
-    except InvalidValue as fault:
-        raise InvalidValue(f"limit {limit} of {name}: {fault}") from None
+    lines: dict[str, dict[str, int]] = {}
 
 
 def normal(plan: Plan) -> Plan:
@@ -146,9 +116,9 @@ def normal(plan: Plan) -> Plan:
         return list(dict.fromkeys(key(text) for text in texts))
 
     return Plan(
-        tenants=plan.tenants,
+        tenants=_renamed(plan.tenants, str, _reasoned),
         domains=_renamed(plan.domains, domain_key, _domain),
-        accounts=_renamed(plan.accounts, key, _account),
+        accounts=_renamed(plan.accounts, key, lambda account: _account(account, keys)),
         aliases=_renamed(plan.aliases, key, keys),
         groups=_renamed(plan.groups, key, lambda group: _group(group, keys)),
         roles=_renamed(plan.roles, str, lambda permissions: sorted(set(permissions))),
@@ -187,16 +157,48 @@ def _domain(domain: DomainPlan) -> DomainPlan:
     return msgspec.structs.replace(domain, alias_of=alias_of)
 
 
-def _account(account: AccountPlan) -> AccountPlan:
+R = TypeVar("R", TenantPlan, AccountPlan)
+
+
+def _reasoned(thing: R) -> R:
+    if thing.reason and thing.state != "suspended":
+        raise InvalidValue('a reason is for what is suspended: give state = "suspended" with it')
+    return thing
+
+
+def _account(account: AccountPlan, keys: Callable[[Iterable[str]], list[str]]) -> AccountPlan:
     if account.password_file is not None and account.password_hash is not None:
         raise InvalidValue("an account has a password_file or a password_hash, not both")
-    roles = None if account.roles is None else sorted({_held(role) for role in account.roles})
-    return msgspec.structs.replace(account, roles=roles)
+    send_as, on_behalf = _maybe(account.send_as, keys), _maybe(account.on_behalf, keys)
+    twice = set(send_as or ()) & set(on_behalf or ())
+    if twice:
+        raise InvalidValue(f"{min(twice)} stands in send_as and in on_behalf; a right is one of the two")
+    return msgspec.structs.replace(
+        _reasoned(account),
+        forwards=None if account.forwards is None else _forwards(account.forwards),
+        send_as=send_as,
+        on_behalf=on_behalf,
+        roles=_maybe(account.roles, lambda roles: sorted({_held(role) for role in roles})),
+    )
+
+
+def _forwards(forwards: Mapping[str, Copy]) -> dict[str, Copy]:
+    """Forwards with addresses in the form in which they are kept: the local part as it was written."""
+    found: dict[str, Copy] = {}
+    for text, copy in forwards.items():
+        address = Address.parse(text.strip())
+        if address is None:
+            raise InvalidValue(f"{text!r} is no mail address")
+        found[str(address)] = copy
+    return found
+
+
+def _maybe(texts: list[str] | None, change: Callable[[Iterable[str]], list[str]]) -> list[str] | None:
+    return None if texts is None else change(texts)
 
 
 def _group(group: GroupPlan, keys: Callable[[Iterable[str]], list[str]]) -> GroupPlan:
-    members = None if group.members is None else keys(group.members)
-    return msgspec.structs.replace(group, members=members)
+    return msgspec.structs.replace(group, members=_maybe(group.members, keys))
 
 
 def _held(text: str) -> str:

@@ -1,11 +1,15 @@
 """Writes a plan as TOML, so that reading it gives the same plan again. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from pymailcore.admin.plan.plan import Plan
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 def write_plan(plan: Plan) -> str:
@@ -28,7 +32,7 @@ def _plain(kind: str, lists: Mapping[str, Sequence[str]] | None, plan: Plan) -> 
     yield f"[{kind}]"
     for name, items in lists.items():
         shown = [plan.shown.get(item, item) for item in items]
-        yield f"{_text(plan.shown.get(name, name))} = {_value(shown)}"
+        yield f"{key_text(plan.shown.get(name, name))} = {_value(shown)}"
     yield ""
 
 
@@ -39,7 +43,7 @@ def _things(kind: str, things: Mapping[str, msgspec.Struct] | None, plan: Plan) 
     if not things:
         yield f"[{kind}]"
     for name, thing in things.items():
-        yield f"[{kind}.{_text(plan.shown.get(name, name))}]"
+        yield f"[{kind}.{key_text(plan.shown.get(name, name))}]"
         for field, value in msgspec.structs.asdict(thing).items():
             if value is not None:
                 yield f"{field} = {_value(_shown(value, plan))}"
@@ -56,10 +60,16 @@ def _value(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_text(name)} = {_value(one)}" for name, one in value.items()) + " }"
+        pairs = ", ".join(f"{key_text(name)} = {_value(one)}" for name, one in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     return _text("none" if value is None else str(value))
+
+
+def key_text(text: str) -> str:
+    """A key, in quotes where it needs them."""
+    return text if _BARE.match(text) else _text(text)
 
 
 def _text(text: str) -> str:

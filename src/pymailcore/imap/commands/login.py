@@ -72,6 +72,12 @@ async def noop(_session: Session, _command: c.Noop) -> Status:
 async def identify(session: Session, command: c.Id) -> Status:
     """ID: keep what the client says for the log, give our name and no version."""
     session.log.info("client says who it is", fields=dict(command.fields))
+    names = [name.lower().encode("utf-8", "replace") for name, _ in command.fields]
+    session.services.claims.look_at_fields(session.peer, PROTOCOL, names)
+    said = {name.lower(): value for name, value in command.fields}
+    session.client = f"{said.get('name', '')} {said.get('version', '')}".strip()
+    if session.place is not None:
+        session.place.client = session.client
     await session.send(b'* ID ("name" %b)\r\n' % string(b"pymailcore"))
     return ok("Done")
 

@@ -125,6 +125,9 @@ async def find(
         gone: messages that have just been expunged may be among them.
     """
     view = session.selected
+    named = k.object_ids(key)
+    if named:
+        session.services.directory.note_ids(session.whose, "SEARCH", named, peer=session.peer)
     wanted = compile_key(key, view, session.services.now_ms())
     if gone and wanted == EVERYTHING:
         return view.uids

@@ -188,6 +188,13 @@ def parts(key: SearchKey) -> tuple[SearchKey, ...]:
     return ()
 
 
+def object_ids(key: SearchKey) -> list[str]:
+    """The ids that a key names (RFC 8474 section 6)."""
+    if isinstance(key, HasEmailId | HasThreadId):
+        return [key.id]
+    return [text for part in parts(key) for text in object_ids(part)]
+
+
 def leaves(key: SearchKey) -> int:
     """How many keys that are made of no others a key has."""
     return sum(map(leaves, parts(key))) or 1

@@ -10,6 +10,7 @@ from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import BlobId
 from pymailcore.jmap.methods.context import Context
 from pymailcore.jmap.methods.email_headers import CONVENIENT, HeaderWriter
+from pymailcore.jmap.methods.email_properties import BODY_PROPERTIES
 from pymailcore.jmap.protocol.errors import SetError, invalid_properties
 from pymailcore.jmap.protocol.values import JsonObject
 from pymailcore.message import compose
@@ -19,21 +20,7 @@ MAX_PARTS: Final = 1_000
 MAX_DEPTH: Final = 40
 
 _BODY: Final = frozenset({"bodyStructure", "textBody", "htmlBody", "attachments", "bodyValues"})
-_PART: Final = frozenset(
-    [
-        "partId",
-        "blobId",
-        "size",
-        "name",
-        "type",
-        "charset",
-        "disposition",
-        "cid",
-        "language",
-        "location",
-        "subParts",
-    ]
-)
+_PART: Final = BODY_PROPERTIES - {"headers"}
 # What the properties of a part stand for, or the server decides (RFC 8621 section 4.6).
 _PART_REFUSED: Final = (
     "content-type",

@@ -5,8 +5,8 @@ Standards: RFC 8621 sections 4.4.1 and 4.4.2.
 A search string is words, each the beginning of a word of the text, and quoted phrases; all must be there. In
 addresses a word may also be a part of one. Neither case nor accents count.
 
-Bounded in depth, in the number of conditions, each word being one, and in the length of a string. What the
-language cannot say is unsupportedFilter or unsupportedSort, never passed over.
+Bounded in depth, in the number of conditions, each word and each hundred Mailboxes being one, and in the
+length of a string. What the language cannot say is unsupportedFilter or unsupportedSort, never passed over.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,6 +24,9 @@ from pymailcore.store.keywords import Keywords
 from pymailcore.store.query import Filter, Sort, SortKey
 
 MAX_NEEDLE: Final = 1_000
+MAILBOXES: Final = 100
+"""Mailboxes of `inMailboxOtherThan` that count as one condition more."""
+
 _NOTHING: Final = query.Or(())
 _SORTS: Final = {
     key.value: key
@@ -191,8 +194,7 @@ class FilterCompiler:
             if make is None:
                 raise MethodError("unsupportedFilter", f"{name[:64]} is not known")
             made = make(value)
-            # Each word of a search string is a condition of its own.
-            self._left -= len(made.filters) - 1 if isinstance(made, query.And) and made.filters else 0
+            self._left -= _more_than_one(made)
             if self._left < 0:
                 raise MethodError("unsupportedFilter", "too many conditions")
             filters.append(made)
@@ -220,6 +222,13 @@ class FilterCompiler:
         raise invalid_arguments("operator is AND, OR or NOT")
 
 
+def _more_than_one(made: Filter) -> int:
+    """Each word of a search string is a condition of its own, and so is each lot of Mailboxes."""
+    if isinstance(made, query.And):
+        return max(0, len(made.filters) - 1)
+    return len(made.mailboxes) // MAILBOXES if isinstance(made, query.NotOnlyIn) else 0
+
+
 def compile_sort(comparators: list[Comparator]) -> list[Sort]:
     """Compile the sort; none means the newest first, which RFC 8621 section 4.4.2 leaves to the server.
 
@@ -244,12 +253,3 @@ def compile_sort(comparators: list[Comparator]) -> list[Sort]:
         if isinstance(has, query.HasKeywords):  # what is no keyword orders nothing
             sort.setdefault((key, has.keywords), Sort(key, comparator.ascending, has.keywords))
     return list(sort.values()) or [Sort(SortKey.RECEIVED, ascending=False)]
-
-
-def looks_at_text(node: Filter) -> bool:
-    """Whether a filter has a search string."""
-    if isinstance(node, query.And | query.Or):
-        return any(looks_at_text(part) for part in node.filters)
-    if isinstance(node, query.Not):
-        return looks_at_text(node.filter)
-    return isinstance(node, query.Matches | query.HeaderContains)

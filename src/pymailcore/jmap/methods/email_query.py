@@ -8,7 +8,7 @@ from functools import partial
 from pymailcore.base import ids
 from pymailcore.base.errors import NotFound
 from pymailcore.jmap.methods.context import Context
-from pymailcore.jmap.methods.email_filter import FilterCompiler, compile_sort, looks_at_text
+from pymailcore.jmap.methods.email_filter import FilterCompiler, compile_sort
 from pymailcore.jmap.methods.patience import within_limits
 from pymailcore.jmap.methods.states import changes_of, refuse_query_changes
 from pymailcore.jmap.protocol.arguments import Arguments
@@ -48,8 +48,7 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
         total=taken.calculate_total,
     )
     try:
-        reading = within_limits(context, work) if looks_at_text(condition) else work()
-        found, position, total, state = await reading
+        found, position, total, state = await within_limits(context, work)
     except NotFound as error:
         raise MethodError("anchorNotFound") from error
     answer: JsonObject = {

@@ -61,7 +61,7 @@ async def _snippets(context: Context, emails: list[int], sought: Wanted) -> dict
     rows = await store.emails(context.account, emails, facts=bool(sought.subject))
     previews: dict[int, str | None] = {}
     if sought.body:
-        previews = await store.look_into([row.id for row in rows], partial(_preview, sought))
+        previews = await store.look_into(context.account, [row.id for row in rows], partial(_preview, sought))
     found: dict[int, JsonObject] = {}
     for row in rows:
         subject = facts.unpack(row.facts).subject if sought.subject and row.facts is not None else None

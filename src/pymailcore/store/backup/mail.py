@@ -3,6 +3,8 @@
 Messages come as new Emails, with their keywords and time of arrival, into the Mailboxes where they were: the
 same Mailbox if it is still there, else one of the same name, which is made if need be. A message that such a
 Mailbox has already, octet for octet, is left out; so the same command may run again after it was broken off.
+Annotations come with their Mailboxes, and with the account those that it has on the server; what is there
+under the same name stays.
 """
 
 from collections.abc import Sequence
@@ -98,6 +100,7 @@ class _Run:
         same_key = key == self._picked.tenant_key()
         progress.begin("messages that are there")
         await self._map_mailboxes()
+        await self._annotate(same_installation=same_key)
         progress.begin("messages")
         for done, message in enumerate(self._picked.messages(), 1):
             octets = None
@@ -156,6 +159,20 @@ class _Run:
             else:
                 self._mailboxes[saved.id] = found.id
                 await self._list(saved.id, found.id)
+
+    async def _annotate(self, *, same_installation: bool) -> None:
+        """Bring annotations back; those private to others only where these are still the same accounts."""
+        others = set[int]()
+        if same_installation:
+            rows = await self._store.database.read(lambda tx: tx.rows("SELECT id FROM accounts"))
+            others = {row[0] for row in rows}
+        owners = {one: one for one in others} | {0: 0, self._picked.account: int(self._account)}
+        for saved, found in self._picked.annotations():
+            mailbox = self._mailboxes.get(saved)
+            if mailbox is None and saved:
+                continue  # it was removed before the backup was made
+            wanted = [one._replace(owner=owners[one.owner]) for one in found if one.owner in owners]
+            await self._store.sharing.bring_back_annotations(self._account, mailbox, wanted)
 
     async def _make(self, saved: SavedMailbox, roles: set[str | None]) -> MailboxId:
         try:

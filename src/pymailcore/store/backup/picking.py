@@ -18,6 +18,7 @@ from pymailcore.store.backup.rebuilding import account_of, pick_account
 from pymailcore.store.backup.target import Target
 from pymailcore.store.columns import unpack_column
 from pymailcore.store.keywords import Keywords
+from pymailcore.store.ops.annotations import Annotation
 from pymailcore.store.ops.sealing_keys import KEYS_OF_TENANT
 from pymailcore.store.packs import RECORD_OCTETS, PackReader, pack_path
 from pymailcore.store.places import BlobReader
@@ -58,6 +59,9 @@ class SavedMessage(NamedTuple):
 class Picked:
     """What was picked; blocks, for one thread at a time.
 
+    Attributes:
+        account: its number in the backup, once it was picked.
+
     Args:
         folder: empty; for scratch files, which the caller removes.
         key_file: of the master key, if the backup holds encrypted blobs.
@@ -70,6 +74,8 @@ class Picked:
         self._key_file = key_file
         self._packs = folder / "packs"
         self._packs.mkdir()
+        self.account = 0
+        self._one_message = False
 
     def pick(self, name: str, mailbox: str | None, message: str | None, progress: Progress) -> int:
         """Fetch an account's messages, or those of one Mailbox, or one message; gives how many.
@@ -82,7 +88,8 @@ class Picked:
             UnfitBackup: the backup is damaged.
         """
         progress.begin("accounts")
-        account = account_of(self._target, self._manifest, name)
+        self.account = account = account_of(self._target, self._manifest, name)
+        self._one_message = message is not None
         rows = self._folder / "rows.sqlite"
         self.connection = pick_account(rows, self._target, self._manifest, account, progress)
         self.connection.execute(
@@ -158,11 +165,29 @@ class Picked:
             SavedMailbox(id_, path, role, sort_order, bool(subscribed))
             for id_, path, role, sort_order, subscribed in self.connection.execute(
                 "SELECT m.id, m.path, m.role, m.sort_order, m.subscribed FROM mailboxes m"
-                " WHERE (m.id = ?1 OR ?1 = 0) AND EXISTS (SELECT 1 FROM placements p"
-                " JOIN chosen c ON c.email = p.email WHERE p.mailbox = m.id) ORDER BY m.path",
-                (self._only or 0,),
+                " WHERE (m.id = ?1 OR ?1 = 0) AND (EXISTS (SELECT 1 FROM placements p"
+                " JOIN chosen c ON c.email = p.email WHERE p.mailbox = m.id)"
+                " OR (?2 AND EXISTS (SELECT 1 FROM annotations a WHERE a.mailbox = m.id))) ORDER BY m.path",
+                (self._only or 0, not self._one_message),
             )
         ]
+
+    def annotations(self) -> Iterator[tuple[int, list[Annotation]]]:
+        """Annotations by Mailbox, 0 being the server; owners are accounts of the backup.
+
+        With a Mailbox that was picked only its own, with one message none.
+        """
+        if self._one_message:
+            return
+        places: Sequence[Row] = self.connection.execute(
+            "SELECT DISTINCT mailbox FROM annotations WHERE mailbox = ?1 OR ?1 = 0", (self._only or 0,)
+        ).fetchall()
+        for (mailbox,) in places:
+            rows: Sequence[Row] = self.connection.execute(
+                "SELECT owner, entry, value FROM annotations WHERE mailbox = ? ORDER BY owner, entry",
+                (mailbox,),
+            ).fetchall()
+            yield mailbox, [Annotation(owner, entry, bytes(value)) for owner, entry, value in rows]
 
     def messages(self) -> Iterator[SavedMessage]:
         """What was picked, in the order in which it came."""

@@ -104,6 +104,7 @@ def _drop_indexes(connection: apsw.Connection) -> list[str]:
 _PICK: Final[Mapping[str, str]] = {
     "accounts": "{id} = {me}",
     "mailboxes": "{account} = {me}",
+    "annotations": "{account} = {me}",
     "emails": "{account} = {me}",
     "placements": "EXISTS (SELECT 1 FROM emails WHERE id = {email})",
     "email_data": "EXISTS (SELECT 1 FROM emails WHERE id = {email})",
@@ -113,7 +114,7 @@ _PICK: Final[Mapping[str, str]] = {
     "secrets": "{me} <> 0",
     "sealing_keys": "{me} <> 0",
 }
-"""Which rows an account's messages need, in an order in which each finds what it asks for."""
+"""Which rows an account's messages and annotations need, in an order in which each finds what it asks for."""
 
 
 def account_of(target: Target, manifest: Manifest, name: str) -> int:

@@ -116,7 +116,10 @@ async def unfound(
 ) -> tuple[int, list[Lost]]:
     """Of some Emails, with their accounts: how many the index was asked about, and those that it misses."""
     pick = functools.partial(_needles, chance=chance)
-    needles = await look_into(engine, [email for email, _ in emails], pick)
+    needles: dict[int, list[q.Contains]] = {}
+    for account in sorted({account for _, account in emails}):
+        theirs = [email for email, owner in emails if owner == account]
+        needles |= await look_into(engine, AccountId(account), theirs, pick)
     looked, found = 0, list[Lost]()
     for email, account in emails:
         ask = _Question(engine.text_index, AccountId(account), email, needles.get(email, ()))

@@ -24,7 +24,7 @@ import apsw
 from pymailcore.store.fulltext.words import TOKENIZER
 from pymailcore.store.types import Row
 
-FORMAT: Final = f"3 {unicodedata.unidata_version}"
+FORMAT: Final = f"4 {unicodedata.unidata_version}"
 BITS: Final = 32
 """An account's documents and chunks of vocabulary are numbered `no << BITS | n`."""
 

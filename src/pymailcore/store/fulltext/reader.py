@@ -17,7 +17,8 @@ from typing import Final
 import apsw
 
 from pymailcore.store.fulltext.index_file import MARK, STATE, IndexFolder, is_fit, schema
-from pymailcore.store.fulltext.sqlite_lookup import IN_FIELD, PLACES, in_field
+from pymailcore.store.fulltext.sqlite_lookup import IN_FIELD, in_field
+from pymailcore.store.fulltext.sqlite_phrases import COUNTS, PLACES
 
 DAMAGED: Final = ".damaged"
 """Ending of the file that says that an index is damaged."""
@@ -72,6 +73,7 @@ class IndexReader:
             connection.register_fts5_function(IN_FIELD, in_field)
             with _writable(connection):
                 connection.execute(PLACES)
+                connection.execute(COUNTS)
             self._prepared = True
         self._file = None
         if file is not None and self._attach_file(connection, file):

@@ -3,9 +3,7 @@
 Theory. Most needles are queries of FTS5: phrases of tokens, each token with the mark of the account. Two
 kinds FTS5 cannot say by itself; they have a form of their own, a list in JSON:
 
-- JOINED: a phrase whose words may each be any of thousands, such as `ing to`. FTS5 would be asked for each
-  pair. Here the places of all words for one slot of the phrase are read from the index (fts5vocab), and those
-  remain that stand right behind a place of the slot before, as a join of numbers.
+- a phrase whose words may each be any of thousands, such as `ing to`: see `sqlite_phrases`.
 - WITHIN: what is in the value of one field of the header. FTS5 finds the documents that have the field and
   the needle; `in_field` says whether the one is in the other.
 """
@@ -13,60 +11,41 @@ kinds FTS5 cannot say by itself; they have a form of their own, a list in JSON:
 import itertools
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import apsw
 import orjson
 
 from pymailcore.base.ids import AccountId
-from pymailcore.store.fulltext.index_file import BITS, COLUMNS, mark_of_account, rows_of
+from pymailcore.store.fulltext.index_file import COLUMNS, mark_of_account, rows_of
 from pymailcore.store.fulltext.lookup import NO_HELP, Expression, Spot
+from pymailcore.store.fulltext.sqlite_phrases import (
+    MOST_WORDS,
+    TOGETHER,
+    Filling,
+    Phrases,
+    asked,
+    join,
+    nothing,
+    phrases_of,
+    within,
+)
 from pymailcore.store.fulltext.vocabulary import filling, grams
-from pymailcore.store.fulltext.words import FIELD, PART_FIELD, Plan, Slot, Words
+from pymailcore.store.fulltext.words import FIELD, PART_FIELD, Place, Plan, Slot, Words
 from pymailcore.store.types import Transaction
-
-MOST_WORDS: Final = 20_000
-"""Words that a part of a word may come to, some 10 us each; with more of them the messages are looked
-through."""
-
-MOST_PHRASES: Final = 8_000
-"""Rows of words that a needle may come to, some 25 us each."""
-
-TOGETHER: Final = 48
-"""Up to so many are asked for at once. More of them one by one: for each document FTS5 looks at all of an
-OR."""
 
 MOST_IN_FIELD: Final = 1_000
 """Rows of words that a needle in a field of the header may come to."""
 
-MOST_ENTRIES: Final = 4_000_000
-"""Words in documents whose places are joined for one needle, some 1 us each."""
-
-MOST_HELD: Final = 1_500_000
-"""The same of all slots but the most frequent; their places are held in memory, some 25 octets each."""
-
-LOOKING: Final = 200
-"""As many entries are as dear as looking at one message."""
-
-FREQUENT: Final = 12
-"""As many entries of one word have so many places that these are as dear as one query."""
-
-PER_QUERY: Final = 25
-"""As many entries are as dear as one query."""
-
-PLACES: Final = "CREATE VIRTUAL TABLE temp.text_places USING fts5vocab(idx, words, instance)"
-"""What a connection needs: term, document, column and offset of all that is in the index."""
+MOST_COST_IN_FIELD: Final = 80_000
+"""As so many queries they may count: two seconds for a beginning that a million mails have many times."""
 
 IN_FIELD: Final = "in_field"
 """The function `in_field` in SQL."""
 
-_JOINED: Final = "joined"
 _WITHIN: Final = "within"
 _HEADER: Final = COLUMNS.index("header")
-_PLACE_BITS: Final = 31
-_COLUMN_BITS: Final = 28
-_NOTHING: Final = "\x1f\x1f"  # no token of a stream
 
 _SPOT: Final = "SELECT no, modseq FROM idx.accounts WHERE account = ?1"
 _TAIL: Final = (
@@ -80,10 +59,6 @@ _SOME_CHUNKS: Final = (
     " UNION ALL SELECT text FROM idx.terms WHERE id = ?1"
 )
 _ALL_CHUNKS: Final = "SELECT text FROM idx.terms WHERE id BETWEEN ?1 AND ?2"
-_ENTRIES: Final = (
-    "SELECT x.number, count(*) FROM (SELECT j.key AS number FROM json_each(?1) j"
-    " CROSS JOIN idx.words w ON w.words MATCH j.value LIMIT ?2) x GROUP BY x.number"
-)
 _THERE: Final = (
     "SELECT j.key FROM json_each(?1) j WHERE EXISTS (SELECT 1 FROM idx.words w WHERE w.words MATCH j.value)"
 )
@@ -99,7 +74,6 @@ _FOUND_WITHIN: Final = (
     " CROSS JOIN idx.words w ON w.words MATCH j.value AND in_field(w.words, {}, {})) f"
     " CROSS JOIN idx.docs d ON d.doc = f.doc"
 )
-_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM idx.words w WHERE w.words MATCH ?1 LIMIT ?2) x"
 
 
 class SqliteIndex:
@@ -126,40 +100,50 @@ class SqliteIndex:
         self, tx: Transaction, spot: Spot, columns: Sequence[str], plan: Plan
     ) -> Expression | None:
         """What to ask for a plan."""
-        return await _asked(tx, columns, await self._slots(tx, spot, plan), exact=plan.exact)
+        return await asked(tx, columns, await self._slots(tx, spot, plan), exact=plan.exact)
 
     async def field(self, tx: Transaction, spot: Spot, name: Plan, needle: Plan | None) -> Expression | None:
         """What to ask for a field of the header."""
         if needle is None:
             return await self.expression(tx, spot, ("header",), name)
         slots = await self._slots(tx, spot, needle)
-        known = [slot for slot in slots if slot is not None]
-        if any(not slot for slot in known):
-            return Expression((_in(["header"], [[_NOTHING]]),), exact=True)
-        if len(known) < len(slots) or not needle.exact or math.prod(map(len, known)) > MOST_IN_FIELD:
+        if any(slot.tokens is not None and not slot.tokens for slot in slots):
+            return nothing(["header"])
+        told = needle.exact and all(slot.tokens is not None or slot.beginning for slot in slots)
+        found = await phrases_of(tx, slots, MOST_COST_IN_FIELD) if told else None
+        if found is None or len(found.rows) > MOST_IN_FIELD:
             return await self._coarse_field(tx, spot, name, slots)
-        begins = list(itertools.product(*[slot or () for slot in await self._slots(tx, spot, name)]))
+        queries, begins = await self._queries_within(tx, spot, name, found)
+        text = orjson.dumps([_WITHIN, queries, begins, len(name.slots)]).decode()
+        return Expression((text,), exact=True, alone=True, cost=max(found.cost, 1))
+
+    async def _queries_within(
+        self, tx: Transaction, spot: Spot, name: Plan, found: Phrases
+    ) -> tuple[list[str], int]:
+        """What has a field and any phrase in its header, for `in_field`; and how many forms its name has."""
+        if len(found.rows) > TOGETHER and not found.prefix:
+            asked_for = orjson.dumps([within(["header"], one.text) for one in found.groups(1)]).decode()
+            there = await tx.rows(_THERE, asked_for)
+            found = found._replace(rows=[found.rows[number] for (number,) in there])
+        names = [slot.tokens or () for slot in await self._slots(tx, spot, name)]
+        begins = Phrases(list(itertools.product(*names)))
         mark = mark_of_account(spot.no)
-        before = f"{{header}} : (({_any(begins)}) AND ({_any([[mark + FIELD], [mark + PART_FIELD]])})"
-        phrases = list(itertools.product(*known))
-        cost = len(phrases)
-        if cost > TOGETHER:
-            asked = orjson.dumps([_in(["header"], [phrase]) for phrase in phrases]).decode()
-            phrases = [phrases[number] for (number,) in await tx.rows(_THERE, asked)]
-        groups = [phrases[start : start + TOGETHER] for start in range(0, len(phrases), TOGETHER)]
-        queries = [f"{before} AND ({_any(group)}))" for group in groups]
-        text = orjson.dumps([_WITHIN, queries, len(begins), len(name.slots)]).decode()
-        return Expression((text,), exact=True, alone=True, cost=max(cost, 1))
+        marks = Phrases([[mark + FIELD], [mark + PART_FIELD]])
+        queries = [
+            within(["header"], f"({begins.text}) AND ({marks.text}) AND ({group.text})")
+            for group in found.groups(TOGETHER)
+        ]
+        return queries, len(begins.rows)
 
     async def _coarse_field(
-        self, tx: Transaction, spot: Spot, name: Plan, slots: Sequence[Sequence[str] | None]
+        self, tx: Transaction, spot: Spot, name: Plan, slots: Sequence[Filling]
     ) -> Expression | None:
         """What has a field, and the needle anywhere in its header."""
         found = await self.expression(tx, spot, ("header",), name)
-        needle = await _asked(tx, ["header"], slots, exact=False)
+        needle = await asked(tx, ["header"], slots, exact=False)
         if found is None or needle is None:
             return None if found is None else found._replace(exact=False, cost=NO_HELP)
-        if len(needle.texts) > 1 or needle.alone:
+        if len(needle.texts) > 1 or needle.alone or found.alone:
             return needle
         both = self.both([found.texts[0], needle.texts[0]])
         return Expression((both,), exact=False, cost=needle.cost)
@@ -183,7 +167,7 @@ class SqliteIndex:
         if kind == _WITHIN:
             queries, *numbers = given
             return _FOUND_WITHIN, (orjson.dumps(queries).decode(), *numbers)
-        return _join(spot, *given)
+        return join(spot, *given)
 
     def has(self, texts: Sequence[str]) -> tuple[str, tuple[object, ...]]:
         """A condition on one Email."""
@@ -193,173 +177,29 @@ class SqliteIndex:
             (orjson.dumps(texts).decode(),),
         )
 
-    async def _slots(self, tx: Transaction, spot: Spot, plan: Plan) -> list[Sequence[str] | None]:
-        """The tokens, with the account's mark, that may stand in each slot; None: too many."""
+    async def _slots(self, tx: Transaction, spot: Spot, plan: Plan) -> list[Filling]:
+        """What may stand in each slot."""
+        return [
+            await self._filling(tx, spot, slot, last=0 < number == len(plan.slots) - 1)
+            for number, slot in enumerate(plan.slots)
+        ]
+
+    async def _filling(self, tx: Transaction, spot: Spot, slot: Slot, *, last: bool) -> Filling:
         mark = mark_of_account(spot.no)
-        slots: list[Sequence[str] | None] = []
-        for slot in plan.slots:
-            found = await self._filling(tx, spot, slot)
-            slots.append(None if found is None else [mark + token for token in found])
-        return slots
-
-    async def _filling(self, tx: Transaction, spot: Spot, slot: Slot) -> Sequence[str] | None:
         if not isinstance(slot, Words):
-            return slot
+            return Filling([mark + token for token in slot])
+        told = last and slot.accents and slot.place is Place.BEGINNING
+        beginning = mark + slot.part if told else ""
         wanted = grams(slot.part)
-        first, last = rows_of(spot.no)
+        if wanted is None and told:
+            return Filling(None, beginning)
+        first, end = rows_of(spot.no)
         if wanted is None:
-            rows = await tx.rows(_ALL_CHUNKS, first, last)
+            rows = await tx.rows(_ALL_CHUNKS, first, end)
         else:
-            rows = await tx.rows(_SOME_CHUNKS, first, last, wanted)
+            rows = await tx.rows(_SOME_CHUNKS, first, end, wanted)
         found = filling((row[0] for row in rows), slot, MOST_WORDS)
-        return None if found is None else sorted(found)
-
-
-def _any(phrases: Iterable[Sequence[str]]) -> str:
-    """FTS5's own language for any of some phrases."""
-    return " OR ".join(['"' + " ".join(phrase).replace('"', '""') + '"' for phrase in phrases])
-
-
-def _in(columns: Sequence[str], phrases: Iterable[Sequence[str]]) -> str:
-    """The same in any of some columns."""
-    return f"{{{' '.join(columns)}}} : ({_any(phrases)})"
-
-
-def _texts(columns: Sequence[str], phrases: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """One query for some phrases, or one for each of many."""
-    listed = list(phrases)
-    if len(listed) <= TOGETHER:
-        return (_in(columns, listed),)
-    return tuple(_in(columns, [phrase]) for phrase in listed)
-
-
-def _coarse(columns: Sequence[str], slots: Sequence[Sequence[str] | None]) -> Expression | None:
-    """What has the slots that few words fill: those that follow each other as phrases."""
-    parts: list[str] = []
-    run: list[Sequence[str]] = []
-    for slot in [*slots, None]:
-        fits = slot is not None and len(slot) <= TOGETHER
-        if fits and slot is not None and len(slot) * math.prod(map(len, run)) <= TOGETHER:
-            run.append(slot)
-            continue
-        if run:
-            parts.append(_in(columns, itertools.product(*run)))
-        run = [slot] if fits and slot is not None else []
-    if not parts:
-        return None
-    return Expression((" AND ".join(f"({part})" for part in parts),), exact=False)
-
-
-async def _asked(
-    tx: Transaction, columns: Sequence[str], slots: Sequence[Sequence[str] | None], *, exact: bool
-) -> Expression | None:
-    """What to ask for a row of slots."""
-    known = [slot for slot in slots if slot is not None]
-    if any(not slot for slot in known):
-        return Expression((_in(columns, [[_NOTHING]]),), exact=True)
-    if not known:
-        return None
-    coarse = _coarse(columns, slots)
-    if len(known) < len(slots):
-        return None if coarse is None else coarse._replace(cost=NO_HELP)
-    if math.prod(map(len, known)) <= (MOST_WORDS if len(slots) == 1 else MOST_PHRASES):
-        texts = _texts(columns, itertools.product(*known))
-        return Expression(texts, exact, cost=len(texts))
-    return await _joined(tx, columns, known, coarse, exact=exact) if len(slots) > 1 else coarse
-
-
-async def _joined(
-    tx: Transaction,
-    columns: Sequence[str],
-    slots: Sequence[Sequence[str]],
-    coarse: Expression | None,
-    *,
-    exact: bool,
-) -> Expression | None:
-    """Queries for the frequent words, a join of places for all others; or `coarse`, where that is cheaper."""
-    entries: list[dict[str, int]] = []
-    left = MOST_ENTRIES
-    for slot in slots:
-        entries.append(await _entries(tx, columns, slot, left + 1))
-        left -= sum(entries[-1].values())
-        if left < 0:
-            return None if coarse is None else coarse._replace(cost=MOST_ENTRIES // PER_QUERY)
-    total = MOST_ENTRIES - left
-    if coarse is not None and await _count(tx, coarse.texts[0], total // LOOKING + 1) <= total // LOOKING:
-        return coarse
-    phrases = _frequent(entries)
-    texts = [_in(columns, [phrase]) for phrase in phrases]
-    sums = [sum(slot.values()) for slot in entries]
-    if sum(sums) - max(sums) > MOST_HELD:
-        return coarse
-    if all(entries):
-        order = sorted(range(len(slots)), key=lambda n: sums[n])
-        listed = [[n, list(entries[n])] for n in order]
-        texts.append(orjson.dumps([_JOINED, columns, listed]).decode())
-    if not texts:
-        texts.append(_in(columns, [[_NOTHING]]))
-    cost = len(phrases) + sum(sums) // PER_QUERY
-    return Expression(tuple(texts), exact, alone=True, cost=max(1, cost))
-
-
-def _frequent(entries: list[dict[str, int]]) -> list[tuple[str, ...]]:
-    """Take out words with very many places; gives the rows of words that they are in.
-
-    The places of such a word cost more than asking for it before or behind each word of the other slots.
-    """
-    phrases: list[tuple[str, ...]] = []
-    for n, slot in enumerate(entries):
-        others = math.prod(len(one) for m, one in enumerate(entries) if m != n)
-        found = [token for token, count in slot.items() if count > FREQUENT * others]
-        if len(phrases) + len(found) * others <= MOST_PHRASES:
-            phrases += itertools.product(*entries[:n], found, *entries[n + 1 :])
-            for token in found:
-                del slot[token]
-    return phrases
-
-
-async def _entries(
-    tx: Transaction, columns: Sequence[str], tokens: Sequence[str], most: int
-) -> dict[str, int]:
-    """In how many documents each token is, `most` in all; those that are in none are left out."""
-    queries = [_in(columns, [[token]]) for token in tokens]
-    rows = await tx.rows(_ENTRIES, orjson.dumps(queries).decode(), most)
-    return {tokens[number]: count for number, count in rows}
-
-
-async def _count(tx: Transaction, query: str, most: int) -> int:
-    row = await tx.row(_COUNT, query, most)
-    return 0 if row is None else int(row[0])
-
-
-def _join(
-    spot: Spot, columns: Sequence[str], slots: Sequence[tuple[int, Sequence[str]]]
-) -> tuple[str, tuple[object, ...]]:
-    """Documents where words stand one behind the other.
-
-    A place is one number: document, column, offset. That of the n-th word of a row is n more than that of the
-    first.
-    """
-    numbers = " ".join(f"WHEN '{column}' THEN {n << _COLUMN_BITS}" for n, column in enumerate(columns))
-    column = f" + CASE p.col {numbers} END" if len(columns) > 1 else ""
-    listed = ", ".join(f"'{column}'" for column in columns)
-    sql = ""
-    args: list[object] = []
-    for n, tokens in slots:
-        place = f"((p.doc & {(1 << BITS) - 1}) << {_PLACE_BITS}){column} + p.offset - {n}"
-        inner = f" AND {place} IN ({sql})" if sql else ""
-        sql = (
-            f"SELECT {place} AS place FROM json_each({{}}) j CROSS JOIN temp.text_places p"  # noqa: S608
-            f" ON p.term = j.value WHERE p.col IN ({listed}){inner}"
-        )
-        args.insert(0, orjson.dumps(tokens).decode())
-    first, _ = rows_of(spot.no)
-    return (
-        "SELECT d.email AS id FROM"  # noqa: S608
-        f" (SELECT DISTINCT {first} + (x.place >> {_PLACE_BITS}) AS doc FROM ({sql}) x) f"
-        " CROSS JOIN idx.docs d ON d.doc = f.doc",
-        tuple(args),
-    )
+        return Filling(None if found is None else [mark + word for word in sorted(found)], beginning)
 
 
 def in_field(found: apsw.FTS5ExtensionApi, /, *given: object) -> bool:

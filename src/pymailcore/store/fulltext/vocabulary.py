@@ -9,7 +9,7 @@ accents behind it where that is another. Which chunks may have a part is told by
 from collections.abc import Iterable
 from typing import Final
 
-from pymailcore.store.fulltext.words import SPACE, Words, plain
+from pymailcore.store.fulltext.words import SPACE, Place, Words, plain
 
 CHUNK_WORDS: Final = 64
 GRAM: Final = 3
@@ -43,14 +43,32 @@ def grams(part: str) -> str | None:
 def filling(chunks: Iterable[str], slot: Words, most: int) -> set[str] | None:
     """The words of some chunks that fill a slot; None: there are more than `most`."""
     found: set[str] = set()
+    sought = _sought(slot)
     for text in chunks:
-        at = text.find(slot.part)
-        while at >= 0:
-            end = text.find("\n", at)
-            word, _, bare = text[text.rfind("\n", 0, at) + 1 : end].partition(SPACE)
-            if slot.takes(word if slot.accents or not bare else bare):
-                found.add(word)
-                if len(found) > most:
-                    return None
-            at = text.find(slot.part, end)
+        for before, pattern in sought:
+            at = text.find(pattern)
+            while at >= 0:
+                end = text.find("\n", at + before)
+                word, _, bare = text[text.rfind("\n", 0, at + before) + 1 : end].partition(SPACE)
+                if slot.takes(word if slot.accents or not bare else bare):
+                    found.add(word)
+                    if len(found) > most:
+                        return None
+                at = text.find(pattern, end)
     return found
+
+
+def _sought(slot: Words) -> list[tuple[int, str]]:
+    """What the lines of words that fill a slot have, each with the number of marks before the part."""
+    part = slot.part
+    beginnings = ["\n"] if slot.accents else ["\n", SPACE]
+    ends = ["\n", SPACE] if slot.accents else ["\n"]
+    match slot.place:
+        case Place.WHOLE:
+            return [(1, before + part + behind) for before in beginnings for behind in ends]
+        case Place.BEGINNING:
+            return [(1, before + part) for before in beginnings]
+        case Place.END:
+            return [(0, part + behind) for behind in ends]
+        case Place.INSIDE:
+            return [(0, part)]

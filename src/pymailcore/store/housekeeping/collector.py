@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pymailcore.store.housekeeping import chores
+from pymailcore.store.housekeeping import chores, tenant_keys
 from pymailcore.store.housekeeping.house import House
 from pymailcore.store.housekeeping.pace import Pace
 from pymailcore.store.types import Transaction
@@ -190,5 +190,6 @@ async def delete_marked(tx: Transaction, blobs: Sequence[int], number: int) -> C
 
 
 async def collect(house: House) -> None:
-    """Do one pass; a job."""
+    """Do one pass, then let go of the keys of tenants that have nothing left; a job."""
     await Collector(house).run()
+    await tenant_keys.forget_all(house)

@@ -8,15 +8,21 @@ Where they are kept: those of a Mailbox under its account and its id, those of t
 private ones with their owner, shared ones with the owner 0. What is private to somebody and of the server is
 kept under their account; what is shared and of the server is shared by the accounts of a tenant, and is kept
 under the negative of its id.
+
+Those of a Mailbox that is removed stay under its id for undelete, as long as the Mailbox is remembered
+(`ops.kept`) and the room is not needed for others.
 """
 
+# ruff: noqa: S608 - statements are put together from constants of this module; values are always bound
+
 import json
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, Self
 
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TooLarge
 from pymailcore.base.ids import AccountId
 from pymailcore.store.ops.accounts import tenant_of
+from pymailcore.store.settings import StoreSettings
 from pymailcore.store.types import Transaction
 
 MAX_ENTRY_OCTETS: Final = 255
@@ -25,6 +31,8 @@ PRIVATE: Final = "/private/"
 
 ENTRY_OCTETS: Final = 100
 """What an annotation counts for, beside its name and its value, when those of an account are added up."""
+
+_THERE: Final = "(?2 = 0 OR EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = ?2))"
 
 
 class TooManyAnnotations(OverQuota):
@@ -43,6 +51,15 @@ class AnnotationLimits(NamedTuple):
     entries: int
     octets: int
     octets_together: int
+
+    @classmethod
+    def of(cls, settings: StoreSettings) -> Self:
+        """Those of a store."""
+        return cls(
+            settings.annotations_per_mailbox,
+            settings.annotation_octets,
+            settings.annotation_octets_per_account,
+        )
 
 
 def checked_entry(entry: str) -> tuple[bool, str]:
@@ -70,8 +87,8 @@ async def sizes(tx: Transaction, account: AccountId, mailbox: int, reader: Accou
         mailbox: 0 for those of the server.
     """
     rows = await tx.rows(
-        "SELECT owner, entry, length(value) FROM annotations"
-        " WHERE mailbox = ?2 AND ((account = ?1 AND owner = ?4) OR (account = ?3 AND owner = 0))"
+        f"SELECT owner, entry, length(value) FROM annotations WHERE mailbox = ?2 AND {_THERE}"
+        " AND ((account = ?1 AND owner = ?4) OR (account = ?3 AND owner = 0))"
         " ORDER BY owner, entry",
         account,
         mailbox,
@@ -91,7 +108,7 @@ async def read(
     """
     wanted = [checked_entry(name) for name in names]
     rows = await tx.rows(
-        "SELECT owner, entry, value FROM annotations WHERE mailbox = ?2 AND ("
+        f"SELECT owner, entry, value FROM annotations WHERE mailbox = ?2 AND {_THERE} AND ("
         "(account = ?1 AND owner = ?4 AND entry IN (SELECT value FROM json_each(?6 /*text*/)))"
         " OR (account = ?3 AND owner = 0 AND entry IN (SELECT value FROM json_each(?5 /*text*/))))"
         " ORDER BY owner, entry",
@@ -153,7 +170,7 @@ async def write(
             value,
         )
     for was, keeper in zip(before, (account, sharers), strict=True):
-        _check(was, await _used(tx, keeper, mailbox), limits)
+        await _check(tx, keeper, mailbox, was, limits)
 
 
 async def copy(
@@ -176,7 +193,78 @@ async def copy(
         mailbox,
         to,
     )
-    _check(before, await _used(tx, account, to), limits)
+    await _check(tx, account, to, before, limits)
+
+
+class Annotation(NamedTuple):
+    """An annotation as it is kept; `owner` is 0 for a shared one."""
+
+    owner: int
+    entry: str
+    value: bytes
+
+
+async def bring_back(
+    tx: Transaction,
+    account: AccountId,
+    mailbox: int,
+    wanted: Sequence[Annotation],
+    *,
+    limits: AnnotationLimits,
+) -> int:
+    """Give a Mailbox, or the server, annotations that it had; gives how many it got.
+
+    What is there under the same name stays as it is; what goes beyond the limits is left out.
+
+    Raises:
+        NotFound: the account has no such Mailbox.
+    """
+    await tx.lock("accounts", (account,))
+    if mailbox:
+        await _require(tx, account, mailbox)
+    rows = await tx.rows(
+        "SELECT owner, entry FROM annotations WHERE account = ?1 AND mailbox = ?2", account, mailbox
+    )
+    there = {(owner, entry) for owner, entry in rows}
+    entries, octets = await _used(tx, account, mailbox)
+    given: list[Annotation] = []
+    for one in wanted:
+        more = _counted(one.entry, one.value)
+        if (one.owner, one.entry) in there or octets + more > limits.octets_together:
+            continue
+        if entries + len(given) == limits.entries:
+            break
+        given.append(one)
+        octets += more
+    await tx.run_many(
+        "INSERT INTO annotations (account, mailbox, owner, entry, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+        [(account, mailbox, *one) for one in given],
+    )
+    return len(given)
+
+
+async def stand_in(
+    tx: Transaction, account: AccountId, removed: int, mailbox: int, *, limits: AnnotationLimits
+) -> None:
+    """Give the annotations of a removed Mailbox to the one that stands for it now; see `bring_back`."""
+    rows = await tx.rows(
+        "SELECT owner, entry, value FROM annotations WHERE account = ?1 AND mailbox = ?2"
+        " ORDER BY owner, entry",
+        account,
+        removed,
+    )
+    await let_go(tx, removed)
+    kept = [Annotation(owner, entry, bytes(value)) for owner, entry, value in rows]
+    await bring_back(tx, account, mailbox, kept, limits=limits)
+
+
+async def let_go(tx: Transaction, removed: int) -> None:
+    """Forget the annotations of a removed Mailbox."""
+    await tx.run("DELETE FROM annotations WHERE mailbox = ?1", removed)
+
+
+def _counted(entry: str, value: bytes) -> int:
+    return len(entry) + len(value) + ENTRY_OCTETS
 
 
 class _Used(NamedTuple):
@@ -195,10 +283,21 @@ async def _used(tx: Transaction, keeper: int, mailbox: int) -> _Used:
     return _Used(entries, int(octets) + rows * ENTRY_OCTETS)
 
 
-def _check(before: _Used, after: _Used, limits: AnnotationLimits) -> None:
-    """Refuse what grows beyond a limit; what was beyond it before may shrink."""
+async def _check(tx: Transaction, keeper: int, mailbox: int, before: _Used, limits: AnnotationLimits) -> None:
+    """Refuse what grows beyond a limit; what was beyond it before may shrink.
+
+    Annotations of removed Mailboxes make room for it.
+    """
+    after = await _used(tx, keeper, mailbox)
     if after.entries > max(limits.entries, before.entries):
         raise TooManyAnnotations("there are as many annotations as there may be")
+    if after.octets > limits.octets_together and keeper > 0:
+        await tx.run(
+            "DELETE FROM annotations WHERE account = ?1 AND mailbox <> 0"
+            " AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.id = annotations.mailbox)",
+            keeper,
+        )
+        after = await _used(tx, keeper, mailbox)
     if after.octets > max(limits.octets_together, before.octets):
         raise OverQuota("the annotations take as much room as they may")
 

@@ -21,7 +21,7 @@ import orjson
 
 from pymailcore.base.ids import AccountId
 from pymailcore.store.columns import unpack_column
-from pymailcore.store.ops import blob_rows, quota
+from pymailcore.store.ops import annotations, blob_rows, quota
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.ops.threads import choose_thread, keys_of_facts
@@ -338,6 +338,7 @@ async def purge_names(tx: Transaction, before_ms: int, most: int) -> int:
             most,
         )
         if done < most:
+            await annotations.let_go(tx, mailbox)
             done += await tx.run("DELETE FROM kept_mailboxes WHERE id = ?1", mailbox)
     return done + await tx.run(
         "DELETE FROM restored_emails WHERE email IN (SELECT email FROM restored_emails WHERE restored_ms < ?1"

@@ -294,7 +294,7 @@ async def _move(
 
 
 async def remove_row(tx: Transaction, account: AccountId, mailbox: Mailbox, now_ms: int) -> None:
-    """Remove an empty Mailbox; its name and what was in it are remembered for undelete."""
+    """Remove an empty Mailbox; its name, annotations and what was in it are remembered for undelete."""
     row = await tx.row("SELECT created_modseq FROM mailboxes WHERE id = ?1", mailbox.id)
     if row is None:
         raise NotFound("no such Mailbox")
@@ -306,8 +306,7 @@ async def remove_row(tx: Transaction, account: AccountId, mailbox: Mailbox, now_
         now_ms,
     )
     await tx.run("DELETE FROM mailboxes WHERE id = ?1", mailbox.id)
-    for table in ("rights", "annotations"):
-        await tx.run(f"DELETE FROM {table} WHERE mailbox = ?1", mailbox.id)
+    await tx.run("DELETE FROM rights WHERE mailbox = ?1", mailbox.id)
     await tx.run(
         "INSERT INTO removed (account, kind, id, modseq, created, gone_ms)"
         " VALUES (?1, 'mailbox', ?2, ?3, ?4, ?5)",

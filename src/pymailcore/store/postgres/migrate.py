@@ -1,5 +1,6 @@
 """Migrations on PostgreSQL: the same texts, one process of the site at a time."""
 
+import hashlib
 import re
 from importlib import resources
 from typing import Final
@@ -19,9 +20,12 @@ _OWN: Final = {1: "functions.sql"}
 """What only PostgreSQL has, by the number of the migration before whose statements it is run."""
 
 _TEXT_INDEX: Final = "text_index.sql"
+_TEXT_FUNCTIONS: Final = "text_functions.sql"
 _TEXT_TABLES: Final = re.compile(r"COMMENT ON TABLE text_generations IS '([^']+)'")
 _TEXT_THERE: Final = "SELECT obj_description(to_regclass('text_generations'), 'pg_class')"
-"""Tables of the text index are made anew, empty, where they are not those of this version."""
+_FUNCTIONS_THERE: Final = "SELECT obj_description(to_regproc('text_found'), 'pg_proc')"
+"""Tables of the text index are made anew, empty, where they are not those of this version; its functions
+where their text, of which the comment is a digest, is another one."""
 
 
 async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
@@ -33,7 +37,8 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
     Raises:
         NewerDatabase: a newer version has changed it.
     """
-    if not dry and not await _missing(connection) and await _has_text_index(connection):
+    ready = await _has_text_tables(connection) and await _has_text_functions(connection)
+    if not dry and ready and not await _missing(connection):
         return []  # most starts: without waiting for anybody
     await connection.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'; SET statement_timeout = 0")
     done = []
@@ -54,8 +59,11 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
                 "INSERT INTO schema_versions VALUES ($1::bigint, $2::bigint)", number, min(number, FLOOR)
             )
             done.append(number)
-        if not await _has_text_index(connection):
+        if not await _has_text_tables(connection):
             await connection.execute(_own(_TEXT_INDEX))
+        if not await _has_text_functions(connection):
+            await connection.execute(_own(_TEXT_FUNCTIONS))
+            await connection.execute(f"COMMENT ON FUNCTION text_found IS '{_digest(_TEXT_FUNCTIONS)}'")
     except BaseException:
         await transaction.rollback()
         raise
@@ -74,9 +82,17 @@ async def _missing(connection: Connection) -> list[tuple[int, str]]:
     return missing(*(row or (0, 0)))
 
 
-async def _has_text_index(connection: Connection) -> bool:
+async def _has_text_tables(connection: Connection) -> bool:
     wanted = _TEXT_TABLES.search(_own(_TEXT_INDEX))
     return wanted is not None and await connection.fetchval(_TEXT_THERE) == wanted[1]
+
+
+async def _has_text_functions(connection: Connection) -> bool:
+    return bool(await connection.fetchval(_FUNCTIONS_THERE) == _digest(_TEXT_FUNCTIONS))
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(_own(name).encode()).hexdigest()
 
 
 def _own(name: str) -> str:

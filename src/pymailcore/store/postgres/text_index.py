@@ -59,6 +59,12 @@ TEXTS_COST: Final = 1_000
 EDGE: Final = "\n"
 """Stands before and behind a word where three of its characters are taken."""
 
+BEGINNING: Final = "\n"
+"""Ends what any lexeme may begin with."""
+
+LEAST_BEGINNING: Final = 2
+"""Letters of the last word of a phrase by which it is looked for in texts: one is in nearly all of them."""
+
 _GRAM: Final = 3
 _MOST_GRAMS: Final = 12
 _LETTER: Final = dict(zip(COLUMNS, "bsftczha", strict=True))
@@ -132,7 +138,7 @@ class PostgresIndex:
             texts = tuple(_questions(spot.no, columns, known[0])) if known else ()
             return Expression(texts, plan.exact, cost=len(texts)) if texts else None
         found = stretches(plan.slots[:MOST_SLOTS], slots)
-        few = _few(known)
+        few = [*_few(known), *_begun(plan, slots, LEAST_BEGINNING)]
         if not few and not found:
             return None
         query = "|".join(_all(spot.no, column, few) for column in columns if few)
@@ -148,7 +154,7 @@ class PostgresIndex:
         if any(slot is not None and not slot for slot in slots):
             return Expression((_question(spot.no, [_lexemes_only(_NOTHING)]),), exact=True)
         names = [slot for slot in name.slots if not isinstance(slot, Words)]
-        few = [*names, *_few([slot for slot in slots if slot is not None])]
+        few = [*names, *_few([slot for slot in slots if slot is not None]), *_begun(needle, slots, 1)]
         found = stretches(needle.slots[:MOST_SLOTS], slots)
         exact = needle.exact and bool(found) and len(needle.slots) <= MOST_SLOTS
         before = " " + " ".join(slot[0] for slot in names[1:])  # behind the mark
@@ -180,13 +186,19 @@ class PostgresIndex:
     async def _fillings(self, tx: Transaction, spot: Spot, plan: Plan) -> list[Sequence[str] | None]:
         """What may stand in each slot."""
         return [
-            await self._filling(tx, spot, slot) if isinstance(slot, Words) else slot
-            for slot in plan.slots[:MOST_SLOTS]
+            await self._filling(tx, spot, slot, begins=_begins(plan, number))
+            if isinstance(slot, Words)
+            else slot
+            for number, slot in enumerate(plan.slots[:MOST_SLOTS])
         ]
 
-    async def _filling(self, tx: Transaction, spot: Spot, slot: Words) -> Sequence[str] | None:
-        """The words that may stand in a slot; None: too many."""
+    async def _filling(
+        self, tx: Transaction, spot: Spot, slot: Words, *, begins: bool
+    ) -> Sequence[str] | None:
+        """The words that may stand in a slot; None: too many, or asked for by their beginning."""
         wanted = wanted_grams(spot.no, slot)
+        if wanted is None and begins:
+            return None
         rows = await tx.rows(_CHUNKS, spot.no, wanted, slot.part, MOST_WORDS + 1)
         if wanted is None and len(rows) > MOST_WORDS:
             return None
@@ -202,6 +214,13 @@ def wanted_grams(no: int, slot: Words) -> str | None:
     if len(found) > _MOST_GRAMS:
         found = [*found[: _MOST_GRAMS // 2], *found[-_MOST_GRAMS // 2 :]]
     return " ".join(found) or None
+
+
+def _begins(plan: Plan, number: int) -> bool:
+    """Whether a slot takes any word with a beginning, as the last of a phrase may."""
+    slot = plan.slots[number]
+    last = 0 < number == len(plan.slots) - 1
+    return last and isinstance(slot, Words) and slot.accents and slot.place is Place.BEGINNING
 
 
 def _json(value: object) -> str:
@@ -250,6 +269,16 @@ def _few(slots: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     return [least] if 0 < len(least) <= MOST_IN_PHRASE else []
 
 
+def _begun(plan: Plan, slots: Sequence[Sequence[str] | None], least: int) -> list[Sequence[str]]:
+    """The last slot by its beginning, where that has so many letters and its words are not few."""
+    number = len(slots) - 1
+    found = slots[number]
+    if not _begins(plan, number) or (found is not None and len(found) <= TOGETHER):
+        return []
+    part = plan.slots[number][0]
+    return [(part + BEGINNING,)] if len(part) >= least else []
+
+
 def _all(no: int, column: str, slots: Sequence[Sequence[str]]) -> str:
     """The language of tsquery for a lexeme of each slot, in one text."""
     return "(" + "&".join(_any(lexeme(no, column, token) for token in slot) for slot in slots) + ")"
@@ -257,5 +286,11 @@ def _all(no: int, column: str, slots: Sequence[Sequence[str]]) -> str:
 
 def _any(lexemes: Iterable[str]) -> str:
     """The language of tsquery for any of some lexemes."""
-    quoted = ["'" + one.replace("\\", "\\\\").replace("'", "''") + "'" for one in lexemes]
+    quoted = [_quoted(one) for one in lexemes]
     return "(" + "|".join(quoted) + ")" if len(quoted) > 1 else quoted[0]
+
+
+def _quoted(one: str) -> str:
+    star = ":*" if one[-1] == BEGINNING else ""
+    text = one.removesuffix(BEGINNING).replace("\\", "\\\\").replace("'", "''")
+    return f"'{text}'{star}"

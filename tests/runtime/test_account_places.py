@@ -2,7 +2,7 @@ import trio
 import trio.testing
 
 from pymailcore.base.ids import AccountId
-from pymailcore.imap.places import AccountPlaces
+from pymailcore.runtime.account_places import AccountPlaces
 
 ANNA, BEN = AccountId(1), AccountId(2)
 
@@ -10,7 +10,7 @@ ANNA, BEN = AccountId(1), AccountId(2)
 async def test_an_account_has_so_many_places_and_holds_up_nobody_else(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """I4: two at a time; one more waits, that of somebody else does not."""
+    """Two at a time; one more waits, that of somebody else does not."""
     places = AccountPlaces(2)
     begun: list[tuple[float, AccountId]] = []
 
@@ -28,7 +28,7 @@ async def test_an_account_has_so_many_places_and_holds_up_nobody_else(
 
 
 async def test_who_gives_up_waiting_leaves_nothing_behind(autojump_clock: trio.testing.MockClock) -> None:
-    """I4: a client that vanishes while its SEARCH waits."""
+    """I4: a client that vanishes while its search waits."""
     places = AccountPlaces(1)
     with trio.move_on_after(1):
         async with places.place(ANNA):
