@@ -23,6 +23,7 @@ ALL: Final = {
     "search_peers": (),
     "store_move": (),
     "smtp_null": (),
+    "smtp_relay": (),
     "imap_noop": (),
     "imap_fetch": (),
     "jmap_list": (),

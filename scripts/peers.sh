@@ -19,6 +19,9 @@ unpack() {
 unpack postfix postfix
 unpack dovecot dovecot-imapd
 unpack gsasl gsasl
+unpack exim exim4-daemon-light
+unpack opensmtpd opensmtpd
+unpack dovecot-lmtpd dovecot-lmtpd
 # PostgreSQL 15 or later is used where the machine has it. Unpacked, not installed: no cluster is made or started.
 if ! ls /usr/lib/postgresql/1[5-9]/bin/initdb >/dev/null 2>&1; then
     unpack postgresql postgresql-15 postgresql-client-15

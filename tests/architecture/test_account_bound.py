@@ -64,8 +64,8 @@ EXCEPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "directory/routes.py": "_ENTRIES _HOLDERS _MEMBERS _OF_FEW _OF_MANY _is_member",
     },
     "the outbound queue: by the message that is leased, or all that are due": {
-        "queue/tables.py": "_MAY_GO _due _may_not_send _of_others entries may_resume message remove_message"
-        " resume",
+        "queue/held.py": "_MAY_GO may_not_send may_resume resume",
+        "queue/tables.py": "_due _of_others entries message remove_message",
     },
     "by a Mailbox that was found for the account, or of which the rights were asked": {
         "store/arranging.py": "highest_modseq",

@@ -54,6 +54,14 @@ def test_a_port_in_use(run: Run, free: Path) -> None:
     assert str(result.exception) == f"imap {bind}: {bind}: Address already in use"
 
 
+def test_the_folder_of_a_unix_socket(run: Run, free: Path, tmp_path: Path) -> None:
+    """Nothing is bound: the socket may be that of a server that runs."""
+    text = free.read_text().partition("[[listener]]")[0]
+    for folder, state in ((tmp_path, "ok"), (tmp_path / "none", "fault")):
+        free.write_text(f'{text}[[listener]]\nprotocol = "lmtp"\nbind = "unix:{folder}/lmtp"\n')
+        assert states(run)[f"lmtp unix:{folder}/lmtp"] == state
+
+
 def test_a_server_that_runs_has_its_ports(run: Run, free: Path) -> None:
     lock = FolderLock(free.parent / "data")
     assert states(run) == {

@@ -78,8 +78,8 @@ def test_all_faults_are_told_at_once_with_their_paths() -> None:
             ("127.0.0.1:0", "25"),
             'listener[0].bind: must be "address:port", for example "127.0.0.1:25" or "[::]:25"',
         ),
-        (('"smtp"', '"smpt"'), "listener[0].protocol: must be one of smtp, submission, imap, http"),
-        (('"smtp"', '"lmtp"'), "listener[0].protocol: lmtp is not available in this version"),
+        (('"smtp"', '"smpt"'), "listener[0].protocol: must be one of smtp, submission, lmtp, imap, http"),
+        (('"smtp"', '"pop3"'), "listener[0].protocol: pop3 is not available in this version"),
         (('"smtp"', '"managesieve"'), "listener[0].protocol: managesieve is not available in this version"),
         (('"smtp"', '"http"\ntls = "starttls"'), 'listener[0].tls: must be "implicit" or "none" for http'),
         (
@@ -179,3 +179,36 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_the_text_is_not_part_of_what_is_shown() -> None:
     assert "[[listener]]" not in repr(read_text(GOOD, Path("/")))
+
+
+UNIX = GOOD.replace('"smtp"', '"lmtp"').replace("127.0.0.1:0", "unix:/run/lmtp")
+
+
+def test_lmtp_can_be_on_a_unix_socket() -> None:
+    """Its networks are those of this machine, unless they are named."""
+    (listener,) = read_text(UNIX, Path("/")).listeners
+    assert (listener.path, listener.name) == (Path("/run/lmtp"), "lmtp-unix")
+    assert [str(network) for network in listener.networks] == ["127.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (UNIX.replace("lmtp", "smtp"), "listener[0].bind: only lmtp can have a Unix socket"),
+        (
+            UNIX.replace("unix:/", "unix:"),
+            'listener[0].bind: must be "unix:" and an absolute path of at most 107 octets',
+        ),
+        (UNIX + "xclient = true\n", "listener[0].xclient: only smtp and submission can have it"),
+        (
+            UNIX + 'trusted_networks = ["10.0.0.1/8"]\n',
+            "listener[0].trusted_networks: 10.0.0.1/8 has host bits set",
+        ),
+        (
+            UNIX + '[[listener]]\nprotocol = "lmtp"\nbind = "unix:/run/lmtp"\n',
+            "listener[1].bind: unix:/run/lmtp is used by listener[0].bind already",
+        ),
+    ],
+)
+def test_what_does_not_fit_a_unix_socket(text: str, fault: str) -> None:
+    assert fault in faults_of(text)

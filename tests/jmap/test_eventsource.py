@@ -8,13 +8,16 @@ import orjson
 import pytest
 import trio
 import trio.testing
+from tests.support.directories import address
 from tests.support.jmap_world import HOST, JmapWorld, basic
 from tests.support.stores import a_message
 
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.directory.accounts import Changed
+from pymailcore.directory.actors import Actor
 from pymailcore.directory.types import Principal
 from pymailcore.jmap.asgi import Event, HttpRequest
-from pymailcore.jmap.eventsource import EventStream, Wishes
+from pymailcore.jmap.eventsource import CHECK_SECONDS, EventStream, Wishes
 from pymailcore.jmap.settings import JmapSettings
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.store.types import States
@@ -122,6 +125,20 @@ async def test_it_ends_when_the_server_drains(world: JmapWorld) -> None:
         await listener.end()
 
 
+async def test_it_ends_when_the_account_may_not_stay_signed_in(world: JmapWorld) -> None:
+    """Its sign-in is not asked for again: that would count as an attempt that failed."""
+    async with listening(world) as listener:
+        assert len(world.directory.presence) == 1
+        await world.directory.accounts.set(
+            Actor.operator("root"), address(world.anna.name), Changed(state="suspended")
+        )
+        assert await world.directory.presence.review() == 1
+        with trio.fail_after(CHECK_SECONDS / 2):
+            await listener.end()
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        assert len(world.directory.presence) == 0
+
+
 async def test_what_was_missed_is_told_at_once(world: JmapWorld) -> None:
     """Last-Event-ID of the event stream format."""
     async with listening(world) as listener:
@@ -215,6 +232,7 @@ async def run_quiet(
         principal=Principal(account=AccountId(1), tenant=DEFAULT_TENANT, name="a@b"),
         wishes=Wishes({"types": "*", "closeafter": "no", "ping": str(ping)}, JmapSettings()),
         draining=draining,
+        ended=trio.Event(),
         still_valid=still_valid,
     )
     request = HttpRequest({"method": "GET", "path": "/", "headers": []}, listener.receive)

@@ -90,10 +90,16 @@ class World:
 
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     delivery: FakeDelivery = field(default_factory=FakeDelivery)
+    unknown_recipients: int = 0
 
     async def converse(self, octets: bytes) -> list[bytes]:
         """Say everything at once, then end; give the codes, the greeting's left out."""
-        settings = SmtpSettings(hard_errors_count=1_000, soft_errors_count=1_000)
+        settings = SmtpSettings(
+            hard_errors_count=1_000,
+            soft_errors_count=1_000,
+            refuse_early_talkers=False,
+            unknown_recipients_count=self.unknown_recipients,
+        )
         role: SmtpRole = MxRole(
             self.delivery, self.directory, settings, hostname="mx.example", now_ms=lambda: NOW_MS
         )
@@ -377,3 +383,11 @@ async def test_a_source_route_to_somebody_here_is_dropped(world: World) -> None:
     """RFC 5321 section 4.1.1.3."""
     assert (await world.converse(transaction(f"@{REMOTE}:b@{LOCAL}")))[-1] == b"250"
     assert world.delivery.accepted[0][0].recipients == (B,)
+
+
+async def test_who_guesses_too_many_addresses_is_sent_away(world: World) -> None:
+    """S12: 421, for the whole network, until the time is over."""
+    world.unknown_recipients = 3
+    guesses = b"MAIL FROM:<>\r\n" + b"".join(b"RCPT TO:<x%d@host.example>\r\n" % n for n in range(5))
+    assert await world.converse(guesses) == [b"250", b"550", b"550"]
+    assert world.answers.splitlines()[-1].startswith(b"421 4.7.0 Too many unknown recipients")

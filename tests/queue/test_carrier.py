@@ -1,21 +1,26 @@
 """carrier: the SMTP client against a sink on a real socket."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
+from tests.support.certificates import contexts
 from tests.support.deliveries import envelope
 from tests.support.directories import address
 from tests.support.smtp_sink import Sink, sinking
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import Envelope, Terms
 from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.queue.carrier import SmtpCarrier, opportunistic_context
 from pymailcore.queue.nexthop import Hop
 from pymailcore.runtime.certificates import load_material
 from pymailcore.runtime.settings import TlsSettings
+from pymailcore.smtp.client import Outcome, TlsUnavailable
+from pymailcore.smtp.pool import Pool
+from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.settings import SmtpSettings
 
@@ -23,10 +28,9 @@ OCTETS = b"Subject: hi\r\n\r\n.dot\r\n..\r\ntext\r\n"
 
 
 async def carry(sink: Sink, to: Envelope, octets: bytes = OCTETS) -> dict[Address, Reply]:
-    carrier = SmtpCarrier(
-        hostname="mx.a.example", settings=SmtpSettings(), attempt_seconds=10.0, tls=opportunistic_context()
-    )
-    return dict(await carrier.carry(Hop("sink.example", "127.0.0.1", sink.port), to, octets))
+    pool = Pool(hello="mx.a.example", settings=SmtpSettings())
+    carrier = SmtpCarrier(pool, attempt_seconds=10.0, tls=opportunistic_context())
+    return dict((await carrier.carry(Hop("sink.example", "127.0.0.1", sink.port), to, octets)).replies)
 
 
 async def test_a_message_arrives_whole() -> None:
@@ -126,3 +130,108 @@ async def test_a_host_without_smtputf8_cannot_take_such_an_address() -> None:
             replies = await carry(sink, to)
     assert [reply.permanent for reply in replies.values()] == [True]
     assert sink.taken == []
+
+
+# What goes over verified TLS only
+
+
+def strict() -> Envelope:
+    return replace(envelope("x@b.example"), terms=Terms(require_tls=True))
+
+
+async def carry_strictly(sink: Sink, hop: Hop, verifying: ssl.SSLContext) -> Outcome:
+    pool = Pool(hello="mx.a.example", settings=SmtpSettings())
+    carrier = SmtpCarrier(pool, attempt_seconds=10.0, verifying=verifying)
+    return await carrier.carry(hop._replace(port=sink.port), strict(), OCTETS)
+
+
+NAMED = Hop("mx.example", "127.0.0.1", 25, certain=True)
+
+
+async def test_required_tls_is_kept_where_the_host_proves_its_name() -> None:
+    """RFC 8689 section 4.2.1."""
+    server, verifying = contexts()
+    async with sinking(Sink(certificate=server, tls_extensions=["REQUIRETLS"])) as sink:
+        outcome = await carry_strictly(sink, NAMED, verifying)
+    assert [reply.code for reply in outcome.replies.values()] == [250]
+    (taken,) = sink.taken
+    assert taken.tls
+    assert taken.mail.endswith(" REQUIRETLS")
+
+
+@pytest.mark.parametrize("hop", [NAMED._replace(host="other.example"), NAMED])
+async def test_required_tls_fails_where_the_name_is_not_proved(hop: Hop) -> None:
+    """RFC 8689 section 4.2.1 (4); there is no second try in clear."""
+    server, verifying = contexts()
+    if hop is NAMED:
+        verifying = ssl.create_default_context()  # which does not know the authority
+    outcome: object = None
+    async with sinking(Sink(certificate=server, tls_extensions=["REQUIRETLS"])) as sink:
+        try:
+            outcome = await carry_strictly(sink, hop, verifying)
+        except TlsUnavailable as failure:
+            outcome = failure
+    assert isinstance(outcome, TlsUnavailable)
+    assert (sink.connections, sink.taken) == (1, [])
+
+
+async def test_required_tls_fails_where_tls_is_not_offered() -> None:
+    outcome: object = None
+    async with sinking() as sink:
+        try:
+            outcome = await carry_strictly(sink, NAMED, contexts()[1])
+        except TlsUnavailable as failure:
+            outcome = failure
+    assert isinstance(outcome, TlsUnavailable)
+    assert sink.taken == []
+
+
+@pytest.mark.parametrize(("certain", "offers"), [(False, ["REQUIRETLS"]), (True, [])])
+async def test_required_tls_fails_where_the_dns_named_the_host_or_it_does_not_keep_it(
+    certain: bool, offers: list[str]
+) -> None:
+    """RFC 8689 section 4.2.1 (2) and (5): an MX record that nobody has signed proves nothing."""
+    server, verifying = contexts()
+    async with sinking(Sink(certificate=server, tls_extensions=offers)) as sink:
+        outcome = await carry_strictly(sink, NAMED._replace(certain=certain), verifying)
+    assert list(outcome.replies.values()) == [NEEDS_REQUIRETLS]
+    assert sink.taken == []
+
+
+# LMTP
+
+
+async def lmtp(sink: Sink, host: str, port: int) -> dict[str, int]:
+    pool = Pool(hello="mx.a.example", settings=SmtpSettings())
+    carrier = SmtpCarrier(pool, attempt_seconds=10.0)
+    hop = Hop(host, host, port, lmtp=True)
+    outcome = await carrier.carry(hop, envelope("x@b.example", "y@b.example"), OCTETS)
+    assert sink.said[0] == "LHLO mx.a.example"
+    return {str(to): reply.code for to, reply in outcome.replies.items()}
+
+
+async def test_another_store_answers_for_each_recipient() -> None:
+    """RFC 2033 section 4.2."""
+
+    def full(argument: str) -> str | None:
+        return "452 4.2.2 full" if "y@" in argument else None
+
+    async with sinking(Sink(lmtp=True, replies={"end": full})) as sink:
+        replies = await lmtp(sink, "127.0.0.1", sink.port)
+    assert replies == {"x@b.example": 250, "y@b.example": 452}
+    assert len(sink.taken[0].recipients) == 1
+
+
+async def test_another_store_may_listen_on_a_socket_with_a_path(tmp_path: Path) -> None:
+    """RFC 2033 section 3: LMTP is for connections that stay on a machine."""
+    sink = Sink(lmtp=True)
+    path = tmp_path / "lmtp"
+    listening = trio.socket.socket(trio.socket.AF_UNIX)
+    await listening.bind(str(path))
+    listening.listen()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.serve_listeners, sink.serve, [trio.SocketListener(listening)])
+        replies = await lmtp(sink, f"unix:{path}", 0)
+        nursery.cancel_scope.cancel()
+    assert replies == {"x@b.example": 250, "y@b.example": 250}
+    assert sink.taken[0].octets == OCTETS

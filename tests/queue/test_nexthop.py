@@ -85,7 +85,7 @@ async def test_hosts_come_by_preference_with_all_addresses() -> None:
 
 
 async def test_without_mx_the_domain_is_the_host() -> None:
-    assert await find("plain.example") == [Hop("plain.example", "1.1.1.3", 25)]
+    assert await find("plain.example") == [Hop("plain.example", "1.1.1.3", 25, certain=True)]
 
 
 async def test_equal_hosts_come_in_random_order() -> None:
@@ -143,7 +143,9 @@ async def test_a_mapped_address_is_judged_as_what_it_stands_for() -> None:
 
 async def test_private_addresses_can_be_allowed() -> None:
     settings = QueueSettings(allow_private_addresses=True)
-    assert await find("inside0.example", settings=settings) == [Hop("inside0.example", "127.0.0.1", 25)]
+    assert await find("inside0.example", settings=settings) == [
+        Hop("inside0.example", "127.0.0.1", 25, certain=True)
+    ]
     assert await find("[127.0.0.1]", settings=settings) == [Hop("[127.0.0.1]", "127.0.0.1", 25)]
 
 
@@ -175,3 +177,17 @@ async def test_routes_come_before_the_dns_the_nearest_first(domain: str, host: s
 
 async def test_a_route_of_all_is_not_for_literals() -> None:
     assert hosts(await find("[1.1.1.1]", Route(domain="*", host="all"))) == ["[1.1.1.1]"]
+
+
+async def test_a_route_may_speak_lmtp() -> None:
+    """RFC 2033: hand-over to another store."""
+    route = Route(domain="b.example", host="unix:/run/lmtp", protocol="lmtp")
+    hop = Hop("unix:/run/lmtp", "unix:/run/lmtp", 25, certain=True, lmtp=True)
+    assert await find("b.example", route) == [hop]
+    with pytest.raises(ValueError, match="protocol"):
+        Route(domain="*", host="x", protocol="uucp")  # type: ignore[arg-type]  # what a file may say
+
+
+async def test_what_the_dns_named_is_not_certain() -> None:
+    """RFC 8689 section 4.2.1 (2)."""
+    assert {hop.certain for hop in await find("b.example")} == {False}

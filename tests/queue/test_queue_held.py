@@ -5,6 +5,7 @@ from tests.support.directories import Clock, address
 from tests.support.stored_post import ROOT, Process, make_process
 from tests.support.stores import Opened
 
+from pymailcore.base.envelope import Terms
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
 from pymailcore.directory.accounts import Changed
@@ -97,3 +98,24 @@ async def test_held_mail_of_an_account_that_is_removed_does_not_leave(process: P
     await process.directory.accounts.remove(ROOT, address(ANN))
     await process.queue.resume()
     assert (await taken(process), await process.states()) == ([], {"held": 1})
+
+
+@pytest.mark.parametrize("by_operator", [True, False], ids=["released", "may send again"])
+async def test_what_may_not_leave_before_a_moment_does_not_after_a_hold_either(
+    process: Process, by_operator: bool
+) -> None:
+    """RFC 4865 section 4: not before the time that the sender gave."""
+    ann = await process.add(ANN, DEFAULT_TENANT)
+    later_ms = process.clock.ms + 60_000
+    await process.submit(SETTINGS, ann, ANN, "x@b.example", terms=Terms(hold_until_ms=later_ms))
+    await process.submit(SETTINGS, ann, ANN, "y@b.example")
+    await block(process)
+    await process.queue.hold(ann)
+    if by_operator:
+        assert await process.queue.release(account=ann) == 2
+    else:
+        await block(process, blocked=False)
+        await process.queue.resume()
+    assert await taken(process) == ["y@b.example"]
+    process.clock.ms = later_ms
+    assert await taken(process) == ["x@b.example"]

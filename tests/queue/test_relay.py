@@ -1,22 +1,24 @@
 """relay: one try, over the hosts of a domain."""
 
 import random
-from collections.abc import Mapping
 
 import pytest
 from tests.support import dns_zone
 from tests.support.directories import address
 from tests.support.dns_zone import serving
 
-from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import PLAIN, DeliverBy, Envelope, ReportTerms, Terms
 from pymailcore.base.errors import MailError, PermanentFailure, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.dns.resolver import Resolver
+from pymailcore.dns.settings import DnsSettings
 from pymailcore.queue.nexthop import Hop, NextHops
 from pymailcore.queue.relay import Relay
-from pymailcore.queue.settings import QueueSettings
+from pymailcore.queue.settings import QueueSettings, Route
 from pymailcore.queue.types import Lease, Message, Result, Verdict
+from pymailcore.smtp.client import Outcome, TlsUnavailable
+from pymailcore.smtp.protocol.capabilities import Capabilities
+from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS
 from pymailcore.smtp.protocol.reply import Reply
 
 ZONE: dns_zone.Zone = {
@@ -37,14 +39,14 @@ class Hosts:
         self._hosts = hosts
         self.tried: list[str] = []
 
-    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Mapping[Address, Reply]:
+    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Outcome:
         assert octets == b"octets"
         assert envelope.reverse_path == address("ann@a.example")
         self.tried.append(hop.host)
         outcome = self._hosts[hop.host.partition(".")[0]]
         if isinstance(outcome, MailError):
             raise outcome
-        return {address(text): reply for text, reply in outcome.items()}
+        return Outcome(replies={address(text): reply for text, reply in outcome.items()}, tls="")
 
 
 async def attempt(hosts: Hosts, *recipients: str, domain: str = "b.example") -> list[Result]:
@@ -102,3 +104,81 @@ async def test_what_the_dns_says_decides_without_a_host(domain: str, verdict: Ve
     (result,) = await attempt(hosts, f"x@{domain}", domain=domain)
     assert (result.verdict, hosts.tried) == (verdict, [])
     assert result.reply.startswith(status)
+
+
+# Required TLS, and what the sender is told
+
+REFUSED = NEEDS_REQUIRETLS
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict", "reply"),
+    [
+        ({"x@b.example": REFUSED}, {"x@b.example": OK}, Verdict.SENT, "two.b.example: 250 2.0.0 kept"),
+        ({"x@b.example": REFUSED}, {"x@b.example": REFUSED}, Verdict.FAILED, f"two.b.example: {REFUSED}"),
+        (TlsUnavailable("no TLS"), {"x@b.example": OK}, Verdict.SENT, "two.b.example: 250 2.0.0 kept"),
+        (
+            TlsUnavailable("no TLS"),
+            TlsUnavailable("nor here"),
+            Verdict.FAILED,
+            "two.b.example: 5.7.10 nor here",
+        ),
+        (TlsUnavailable("no TLS"), TemporaryFailure("silent"), Verdict.LATER, "two.b.example: silent"),
+    ],
+)
+async def test_required_tls_is_looked_for_on_every_host(
+    one: dict[str, Reply] | MailError, two: dict[str, Reply] | MailError, verdict: Verdict, reply: str
+) -> None:
+    """RFC 8689 section 4.2.1: it fails for good when no host has it and none was out of reach."""
+    hosts = Hosts(one=one, two=two)
+    assert await attempt(hosts, "x@b.example") == [Result("x@b.example", verdict, reply)]
+    assert hosts.tried == ["one.b.example", "two.b.example"]
+
+
+def lease_of(notify: str, terms: Terms) -> Lease:
+    message = Message(1, DEFAULT_TENANT, address("ann@a.example"), 6, b"", False, False, 0, terms=terms)
+    said = {"x@b.example": ReportTerms(notify=frozenset(filter(None, [notify])), orcpt="rfc822;o@b.example")}
+    return Lease(message, "b.example", ("x@b.example",), 0, report_terms=said)
+
+
+TRACE = Terms(deliver_by=DeliverBy(at_ms=10**15, give_up=True, trace=True))
+
+
+@pytest.mark.parametrize(
+    ("notify", "terms", "offers", "lmtp", "told"),
+    [
+        ("SUCCESS", PLAIN, "", False, "relayed"),
+        ("SUCCESS", PLAIN, "DSN", False, ""),
+        ("SUCCESS", PLAIN, "DSN", True, "delivered"),
+        ("", PLAIN, "", False, ""),
+        ("FAILURE", PLAIN, "", True, ""),
+        ("", TRACE, "DSN", False, "relayed"),
+        ("NEVER", TRACE, "", False, ""),
+    ],
+)
+async def test_a_success_is_told_where_the_host_will_not(
+    notify: str, terms: Terms, offers: str, lmtp: bool, told: str
+) -> None:
+    """RFC 3461 section 5.2.2 (b), RFC 2852 section 4."""
+    offered = Capabilities(keywords={offers: ""})
+    seen: list[Envelope] = []
+
+    class Host:
+        async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Outcome:
+            assert (hop.lmtp, octets) == (lmtp, b"octets")
+            seen.append(envelope)
+            return Outcome(replies={address("x@b.example"): OK}, tls="", offered=offered)
+
+    route = Route(domain="*", host="relay", protocol="lmtp" if lmtp else "smtp")
+    hops = NextHops(
+        Resolver(DnsSettings()),
+        (route,),
+        QueueSettings(),
+        hostname="mx.a.example",
+        rng=random.Random(1),  # noqa: S311 - no secret
+    )
+    lease = lease_of(notify, terms)
+    (result,) = await Relay(hops, Host()).attempt(lease, b"octets")
+    assert (result.verdict, result.report) == (Verdict.SENT, told)
+    assert seen[0].terms == terms
+    assert seen[0].reports(address("x@b.example")) == lease.report_terms["x@b.example"]

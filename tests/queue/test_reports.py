@@ -4,6 +4,7 @@ import pytest
 from tests.support.deliveries import MESSAGE
 from tests.support.directories import START_MS, address
 
+from pymailcore.base.envelope import Terms
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.queue.reports import recipient_status, report
 from pymailcore.queue.types import Bounce, Failure, Message
@@ -50,3 +51,61 @@ def test_a_report_names_every_failed_recipient() -> None:
         b"Subject: hi",
     ):
         assert line + b"\r\n" in octets
+
+
+def about(*failures: Failure, terms: Terms | None = None, hours: float = 0.0) -> bytes:
+    message = Message(
+        7, DEFAULT_TENANT, address("ann@a.example"), 1, b"", False, False, START_MS, terms=terms or Terms()
+    )
+    bounce = Bounce(message, failures, 0)
+    return report(
+        bounce, MESSAGE, hostname="mx.a.example", number=9, now_ms=START_MS + HOUR, give_up_hours=hours
+    )
+
+
+HOUR = 3_600_000
+NO = Failure("x@b.example", 1, "mx: 550 5.1.1 no x", "failed", "rfc822;Old@b.example")
+
+
+def test_a_report_says_what_the_sender_named_it_by() -> None:
+    """RFC 3461 section 6.3; RFC 3464 sections 2.2.1 and 2.3.1."""
+    octets = about(NO, terms=Terms(envid="QQ 1"))
+    assert b"\r\nOriginal-Envelope-Id: QQ 1\r\n" in octets
+    assert (
+        b"\r\nOriginal-Recipient: rfc822;Old@b.example\r\nFinal-Recipient: rfc822; x@b.example\r\n" in octets
+    )
+
+
+@pytest.mark.parametrize(
+    ("terms", "action", "whole"),
+    [
+        (Terms(), "failed", True),
+        (Terms(ret="FULL"), "failed", True),
+        (Terms(ret="HDRS"), "failed", False),
+        (Terms(ret="FULL", require_tls=True), "failed", False),
+        (Terms(ret="FULL"), "relayed", False),
+    ],
+)
+def test_the_message_comes_back_where_it_may(terms: Terms, action: str, whole: bool) -> None:
+    """RFC 3461 section 4.3; RFC 8689 section 5."""
+    octets = about(NO._replace(action=action), terms=terms)
+    assert (b"\r\n\r\ntext\r\n" in octets) is whole
+    assert (b"text/rfc822-headers" in octets) is not whole
+    assert b"\r\nSubject: hi\r\n" in octets
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (Failure("x@b.example", 1, "mx: 250 2.0.0 ok", "relayed"), "2.1.9"),
+        (Failure("x@b.example", 1, "2.1.5 delivered here", "delivered"), "2.1.5"),
+        (Failure("x@b.example", 1, "2.1.5 expanded", "expanded"), "2.1.5"),
+        (Failure("x@b.example", 3, "mx: 450 4.2.1 busy", "delayed"), "4.2.1"),
+        (Failure("x@b.example", 3, "the connection was lost", "delayed"), "4.4.0"),
+    ],
+)
+def test_each_action_has_a_status_of_its_class(failure: Failure, status: str) -> None:
+    """RFC 3464 sections 2.3.3 and 2.3.4."""
+    octets = about(failure, hours=120)
+    assert b"\r\nAction: %s\r\nStatus: %s\r\n" % (failure.action.encode(), status.encode()) in octets
+    assert (b"\r\nWill-Retry-Until: " in octets) is (failure.action == "delayed")

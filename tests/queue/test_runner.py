@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,6 @@ from tests.support.deliveries import MESSAGE, Post, envelope, make_post
 from tests.support.directories import VirtualClock, address
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT
@@ -27,6 +26,7 @@ from pymailcore.queue.settings import QueueSettings, Route
 from pymailcore.queue.types import Result, Verdict
 from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.metrics import Metrics
+from pymailcore.smtp.client import Outcome
 from pymailcore.smtp.protocol.reply import Reply
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -47,7 +47,7 @@ class Hosts:
     now: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
 
-    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Mapping[Address, Reply]:
+    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Outcome:
         assert hop.host == "relay"
         domain = envelope.recipients[0].domain
         self.tries[domain] += 1
@@ -64,7 +64,7 @@ class Hosts:
         if reply.positive:
             for recipient in envelope.recipients:
                 self.got.append((trio.current_time(), str(recipient), reverse_path, octets))
-        return dict.fromkeys(envelope.recipients, reply)
+        return Outcome(replies=dict.fromkeys(envelope.recipients, reply), tls="")
 
 
 @dataclass

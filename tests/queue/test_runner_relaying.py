@@ -1,128 +1,21 @@
 """runner over the real store and real sockets: from acceptance to a host that answers for the message."""
 
-import random
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trio
-from tests.support.deliveries import MESSAGE, envelope
-from tests.support.directories import CHEAP, Clock, address, mint
+from tests.support.deliveries import MESSAGE
+from tests.support.directories import address
 from tests.support.dns_zone import Zone, serving
+from tests.support.office import office, route_to, running
 from tests.support.smtp_sink import Sink, sinking
-from tests.support.stores import EnginePlace, small_settings
+from tests.support.stores import EnginePlace
 
-from pymailcore.base.ids import DEFAULT_TENANT
-from pymailcore.delivery.delivery import Accepted, Delivery
 from pymailcore.directory.actors import SYSTEM
-from pymailcore.directory.directory import Directory
-from pymailcore.directory.types import Account
-from pymailcore.dns.resolver import Resolver
-from pymailcore.dns.settings import DnsSettings
-from pymailcore.queue.carrier import SmtpCarrier
-from pymailcore.queue.nexthop import NextHops
-from pymailcore.queue.queue import Queue
-from pymailcore.queue.relay import Relay
-from pymailcore.queue.runner import QueueRunner
-from pymailcore.queue.settings import QueueSettings, Route
-from pymailcore.queue.types import Entry
+from pymailcore.queue.settings import Route
 from pymailcore.runtime.clock import now_ms
-from pymailcore.runtime.hub import ChangeHub
-from pymailcore.runtime.metrics import Metrics
-from pymailcore.smtp.settings import SmtpSettings
-from pymailcore.store.opening import open_store
-from pymailcore.store.store import Store
-from pymailcore.store.types import Want
 
 LARGE = MESSAGE + b"0123456789abcdef" * 4 + b"\r\n" + (b"x" * 76 + b"\r\n") * 2_000
-
-
-@dataclass
-class Office:
-    """One installation with ann's account; `b.example` is routed to the sink."""
-
-    store: Store
-    directory: Directory
-    queue: Queue
-    delivery: Delivery
-    hub: ChangeHub
-    ann: Account
-    runner: QueueRunner
-
-    async def send(
-        self, *recipients: str, octets: bytes = MESSAGE, reverse_path: str | None = "ann@a.example"
-    ) -> Accepted:
-        to = envelope(*recipients, reverse_path=reverse_path)
-        return await self.delivery.accept(to, octets, tenant=DEFAULT_TENANT, received_ms=now_ms())
-
-    async def until(self, count: int) -> list[Entry]:
-        """Wait until so many entries are left and none of them is on its way."""
-        with trio.fail_after(10):
-            while True:
-                entries = await self.queue.entries()
-                if len(entries) == count and all(e.state == "waiting" and e.tries for e in entries):
-                    return entries
-                await trio.lowlevel.checkpoint()
-
-    async def inbox(self) -> list[bytes]:
-        box = await self.store.mailbox_named(self.ann.id, "INBOX")
-        assert box is not None
-        snapshot = await self.store.snapshot(self.ann.id, box.id)
-        rows = await self.store.fetch(self.ann.id, box.id, [(1, 2**32 - 1)], Want.NONE)
-        assert len(rows) == len(snapshot.uids)
-        return [await self.store.message(self.ann.id, row.email) for row in rows]  # type: ignore[arg-type]
-
-
-@asynccontextmanager
-async def office(
-    data: Path,
-    settings_of: EnginePlace,
-    *routes: Route,
-    dns: DnsSettings | None = None,
-    queue: QueueSettings | None = None,
-) -> AsyncIterator[Office]:
-    """Open an installation, new or as it was left."""
-    ids, hub, settings = mint(Clock(now_ms())), ChangeHub(), queue or QueueSettings()
-    async with open_store(
-        small_settings(data, **settings_of), notify=hub.publish, ids=ids, maintain=False
-    ) as store:
-        directory = Directory(store.database, store, ids, hub.publish, CHEAP)
-        if await directory.first_domain() is None:
-            await directory.domains.add(SYSTEM, "a.example")
-            await directory.accounts.add(SYSTEM, address("ann@a.example"), None)
-        ann = await directory.accounts.get(address("ann@a.example"))
-        outbound = Queue(store.database, store, hub.publish, settings)
-        delivery = Delivery(store, directory, outbound, ids)
-        resolver = Resolver(dns or DnsSettings(nameservers=("127.0.0.1",), port=9))
-        hops = NextHops(resolver, routes, settings, hostname="mx.a.example", rng=random.Random(1))  # noqa: S311
-        carrier = SmtpCarrier(hostname="mx.a.example", settings=SmtpSettings(), attempt_seconds=10.0)
-        runner = QueueRunner(
-            outbound,
-            store,
-            delivery,
-            Relay(hops, carrier),
-            hub,
-            ids,
-            settings,
-            Metrics(),
-            hostname="mx.a.example",
-        )
-        yield Office(store, directory, outbound, delivery, hub, ann, runner)
-
-
-@asynccontextmanager
-async def running(it: Office) -> AsyncIterator[None]:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(it.runner.run)
-        yield
-        it.runner.stop()
-
-
-def route_to(sink: Sink) -> Route:
-    return Route(domain="b.example", host="127.0.0.1", port=sink.port)
 
 
 @pytest.mark.parametrize("octets", [MESSAGE, LARGE, b"Subject: x\r\n\r\n.\r\n..\r\n", b"no header at all"])
@@ -266,3 +159,4 @@ async def test_fifty_messages_to_ten_domains_all_arrive_once(
             await it.until(0)
     recipients = sorted(text.split()[0] for taken in sink.taken for text in taken.recipients)
     assert recipients == sorted(f"TO:<x{number}@d{number % 10}.example>" for number in range(50))
+    assert sink.connections < 50  # some were used again

@@ -106,7 +106,7 @@ class QueueMachine(RuleBasedStateMachine):
             return  # the process is gone; the lease stays until it runs out
         finally:
             self.store.memory.fail_next = None
-        for recipient, verdict, _ in final:
+        for recipient, verdict, *_ in final:
             key = (lease.message.id, recipient)
             if key not in self.waiting:
                 if verdict is Verdict.SENT:  # by one whose lease had run out: nobody is told that it failed

@@ -11,7 +11,7 @@ from tests.support.smtp import FakeConnection, FakeContexts, FakeRole, server_of
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.smtp.client import Outcome, deliver
+from pymailcore.smtp.client import Connect, Endpoint, Outcome, connect_anywhere, open_connection
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.settings import SmtpSettings
 
@@ -30,7 +30,6 @@ async def run(
     octets: bytes = b"Subject: x\r\n\r\nx\r\n",
     tls: ssl.SSLContext | None = None,
     tls_required: bool = False,
-    deadline_seconds: float = 3_600.0,
 ) -> Outcome:
     """Deliver to a server that is a function; each connection begins it anew."""
 
@@ -45,18 +44,16 @@ async def run(
         nursery.start_soon(play)
         return ours
 
-    return await deliver(
-        "mx.example",
-        25,
-        ENVELOPE,
-        octets,
-        hello="us.example",
-        settings=SmtpSettings(),
-        tls=tls,
-        tls_required=tls_required,
-        deadline_seconds=deadline_seconds,
-        connect=connect,
-    )
+    return await deliver(Endpoint(host="mx.example", tls=tls, tls_required=tls_required), connect, octets)
+
+
+async def deliver(endpoint: Endpoint, connect: Connect = connect_anywhere, octets: bytes = b"") -> Outcome:
+    """Open a connection, deliver one message over it, and close it."""
+    connection = await open_connection(endpoint, hello="us.example", settings=SmtpSettings(), connect=connect)
+    try:
+        return await connection.deliver(ENVELOPE, octets, now_ms=0)
+    finally:
+        await connection.aclose()
 
 
 def said(*answers: bytes) -> Script:
@@ -121,9 +118,7 @@ async def test_no_connection_is_temporary() -> None:
         raise ConnectionRefusedError
 
     with pytest.raises(TemporaryFailure):
-        await deliver(
-            "mx.example", 25, ENVELOPE, b"", hello="us.example", settings=SmtpSettings(), connect=connect
-        )
+        await deliver(Endpoint(host="mx.example"), connect)
 
 
 async def test_a_refused_port_is_temporary() -> None:
@@ -132,7 +127,7 @@ async def test_a_refused_port_is_temporary() -> None:
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
     with pytest.raises(TemporaryFailure):
-        await deliver("127.0.0.1", port, ENVELOPE, b"", hello="us.example", settings=SmtpSettings())
+        await deliver(Endpoint(host="127.0.0.1", port=port))
 
 
 async def test_a_silent_server_is_left(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
@@ -159,27 +154,6 @@ async def test_a_server_that_drips_is_left(
     with pytest.raises(TemporaryFailure):
         await run(nursery, script)
     assert trio.current_time() <= 300.0
-    nursery.cancel_scope.cancel()
-
-
-async def test_the_whole_conversation_has_a_deadline(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
-    """A tarpit that answers each command just in time."""
-
-    async def script(stream: trio.abc.Stream) -> None:
-        await stream.send_all(b"220 x\r\n")
-        await stream.receive_some()
-        await trio.sleep(250)
-        await stream.send_all(b"250 x\r\n")
-        while True:
-            await stream.receive_some()
-            await trio.sleep(250)
-            await stream.send_all(b"250 x\r\n")
-
-    with pytest.raises(TemporaryFailure):
-        await run(nursery, script, deadline_seconds=600)
-    assert trio.current_time() == pytest.approx(600.0)
     nursery.cancel_scope.cancel()
 
 

@@ -66,13 +66,28 @@ proxymap  unix - - n - - proxymap
 error     unix - - n - - error
 retry     unix - - n - - error
 virtual   unix - n n - - virtual
+smtp      unix - - n - - smtp
+lmtp      unix - - n - - lmtp
 anvil     unix - - n - 1 anvil
 scache    unix - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
 
 
-def _lay_out(folder: Path, domain: str, port: int) -> None:
+_RELAY = """
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+relayhost = [127.0.0.1]:{relay_port}
+"""
+
+_HAND_OVER = """
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+default_transport = lmtp:unix:{lmtp}
+"""
+
+
+def _lay_out(folder: Path, domain: str, port: int, relay_port: int, lmtp: Path | None) -> None:
     etc, spool, box = folder / "etc", folder / "spool", folder / "box"
     values = {
         "folder": folder,
@@ -80,10 +95,13 @@ def _lay_out(folder: Path, domain: str, port: int) -> None:
         "domain": domain,
         "port": port,
         "uid": VIRTUAL_UID,
+        "relay_port": relay_port,
+        "lmtp": lmtp,
     }
     for path in (etc, spool, box):
         path.mkdir(parents=True)
-    (etc / "main.cf").write_text(_MAIN.format(**values), "utf-8")
+    main = _MAIN + (_RELAY if relay_port else "") + (_HAND_OVER if lmtp else "")
+    (etc / "main.cf").write_text(main.format(**values), "utf-8")
     (etc / "master.cf").write_text(_MASTER.format(**values), "utf-8")
     names = "active bounce corrupt defer deferred flush hold incoming private saved trace public maildrop pid"
     for name in names.split():
@@ -105,10 +123,17 @@ def _lay_out(folder: Path, domain: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, domain: str) -> Iterator[tuple[int, Path]]:
-    """Start it, wait until it greets, give its port and its Maildir, and stop it."""
+def running(
+    folder: Path, *, domain: str, relay_port: int = 0, lmtp: Path | None = None
+) -> Iterator[tuple[int, Path]]:
+    """Start it, wait until it greets, give its port and its Maildir, and stop it.
+
+    Args:
+        relay_port: where on loopback it brings mail for all other domains; 0: it takes none.
+        lmtp: the Unix socket that it hands mail for all other domains to; None: there is none.
+    """
     port = free_port()
-    _lay_out(folder, domain, port)
+    _lay_out(folder, domain, port, relay_port, lmtp)
     master = subprocess.Popen(
         [unpacked("postfix") / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
         env=environment("postfix"),

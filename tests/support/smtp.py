@@ -3,6 +3,8 @@
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 import trio
 from tests.support.sasl import keys_for
@@ -16,6 +18,7 @@ from pymailcore.sasl.registry import make_offer
 from pymailcore.sasl.settings import SaslSettings
 from pymailcore.sasl.steps import Credentials, ScramKeys, ScramProof
 from pymailcore.smtp.protocol import events, reply
+from pymailcore.smtp.protocol.extensions import NO_EXTENSIONS, Extensions
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
@@ -112,7 +115,7 @@ class FakeRole:
     messages: list[tuple[Envelope, bytes]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     hellos: list[str] = field(default_factory=list)
-    answer: Callable[[Envelope, bytes], Reply | None] = lambda _envelope, _octets: None
+    answer: Callable[[Envelope, bytes], Reply | Sequence[Reply] | None] = lambda _envelope, _octets: None
 
     def begin(self, session: Session) -> "FakeRole":
         """All conversations are in one."""
@@ -136,10 +139,10 @@ class FakeRole:
         """Decide."""
         return self.decision(event)
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
         """Decide and keep."""
         answer = self.answer(envelope, octets)
-        if answer is None or answer.positive:
+        if answer is None or not isinstance(answer, Reply) or answer.positive:
             self.messages.append((envelope, octets))
         return answer
 
@@ -187,6 +190,10 @@ def server_of(
     contexts: TlsSource | None = None,
     plaintext_login: bool = False,
     budget: MailDataBudget | None = None,
+    extensions: Extensions = NO_EXTENSIONS,
+    lmtp: bool = False,
+    spool_folder: Path | None = None,
+    filters: Sequence[IPv4Network | IPv6Network] = (),
 ) -> SmtpServer:
     """Make a server of a fake role."""
     settings = settings or SmtpSettings()
@@ -199,6 +206,10 @@ def server_of(
         tls=tls,
         contexts=contexts,
         plaintext_login=plaintext_login,
+        extensions=extensions,
+        lmtp=lmtp,
+        spool_folder=spool_folder,
+        filters=filters,
     )
 
 

@@ -3,6 +3,7 @@
 It is written without the product's own SMTP code, so that the two can disagree.
 """
 
+import functools
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -31,17 +32,21 @@ class Sink:
             given the argument and may return None for yes. "" closes the connection.
         extensions: what EHLO lists.
         certificate: offers STARTTLS with this context; None does not.
+        tls_extensions: what EHLO lists inside TLS beside the others.
+        lmtp: answer to LHLO, and for each recipient after the data, what `replies["end"]` says of him.
     """
 
     replies: dict[str, str | Callable[[str], str | None]] = field(default_factory=dict)
     extensions: list[str] = field(default_factory=lambda: ["8BITMIME", "SMTPUTF8", "PIPELINING"])
     certificate: ssl.SSLContext | None = None
+    tls_extensions: list[str] = field(default_factory=list)
+    lmtp: bool = False
     port: int = 0
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
     said: list[str] = field(default_factory=list)
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         """Converse with one client."""
         self.connections += 1
         try:
@@ -73,10 +78,11 @@ class _Talk:
             await self._command(verb.upper(), argument)
 
     async def _command(self, verb: str, argument: str) -> None:
-        if verb in ("EHLO", "HELO"):
+        if verb in (("LHLO",) if self._sink.lmtp else ("EHLO", "HELO")):
             self._hello = argument
             offer = ["STARTTLS"] if self._sink.certificate is not None and not self._tls else []
-            lines = ["sink", *self._sink.extensions, *offer]
+            inside = self._sink.tls_extensions if self._tls else []
+            lines = ["sink", *self._sink.extensions, *inside, *offer]
             marks = ["-"] * (len(lines) - 1) + [" "]
             yes = "\r\n".join(f"250{mark}{text}" for mark, text in zip(marks, lines, strict=True))
             await self._answer("EHLO", argument, yes)
@@ -110,16 +116,27 @@ class _Talk:
         octets = (await self._until(b"\r\n.\r\n") + b"\r\n").replace(b"\r\n..", b"\r\n.")
         if octets.startswith(b".."):
             octets = octets[1:]
-        if await self._answer("end", "", "250 kept"):
-            taken = Taken(self._hello, self._mail, self._recipients, octets, self._tls)
-            self._sink.taken.append(taken)
+        taken = Taken(self._hello, self._mail, [], octets, self._tls)
+
+        def keep(recipients: list[str]) -> None:
+            if not taken.recipients:
+                self._sink.taken.append(taken)
+            taken.recipients += recipients
+
+        for some in [[text] for text in self._recipients] if self._sink.lmtp else [self._recipients]:
+            about = some[0] if self._sink.lmtp else ""
+            await self._answer("end", about, "250 kept", functools.partial(keep, some))
         self._mail = ""
 
-    async def _answer(self, what: str, argument: str, yes: str) -> bool:
+    async def _answer(
+        self, what: str, argument: str, yes: str, kept: Callable[[], None] | None = None
+    ) -> bool:
         how = self._sink.replies.get(what)
         text = how(argument) if callable(how) else how
         if text == "":
             raise EOFError
+        if text is None and kept is not None:
+            kept()  # before the client can know
         await self._stream.send_all((yes if text is None else text).encode() + b"\r\n")
         return text is None
 

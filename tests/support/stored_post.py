@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tests.support.directories import CHEAP, Clock, address, mint
 from tests.support.stores import Opened
 
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import PLAIN, Envelope, Terms
 from pymailcore.base.ids import AccountId, IdMint, TenantId
 from pymailcore.delivery.delivery import Delivery
 from pymailcore.directory.actors import Actor
@@ -32,13 +32,19 @@ class Process:
     delivery: Delivery
 
     async def submit(
-        self, settings: SubmissionSettings, sender: AccountId, name: str, *recipients: str
+        self,
+        settings: SubmissionSettings,
+        sender: AccountId,
+        name: str,
+        *recipients: str,
+        terms: Terms = PLAIN,
     ) -> None:
         """Send a message with the sender's name in it."""
         submission = Submission(
             self.directory, self.delivery, settings, hostname="mx.example", ids=self.ids, now_ms=self.clock
         )
-        envelope = Envelope(reverse_path=address(name), recipients=tuple(map(address, recipients)))
+        named = tuple(map(address, recipients))
+        envelope = Envelope(reverse_path=address(name), recipients=named, terms=terms)
         octets = f"From: <{name}>\r\nSubject: hi\r\n\r\nbuy\r\n".encode()
         await submission.submit(await self.directory.principal(sender), envelope, octets, origin=ORIGIN)
 

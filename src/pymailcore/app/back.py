@@ -23,6 +23,7 @@ from pymailcore.runtime.lock import FolderLock, LockHeld
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics_http import serve_metrics
 from pymailcore.runtime.serve import serve_sockets
+from pymailcore.smtp.pool import Pool
 from pymailcore.store.fulltext.job import IndexJob
 from pymailcore.store.housekeeping.keeper import Keeper
 
@@ -45,6 +46,7 @@ class BackApp:
         self._ready = False
         self._draining = False
         self._runner: QueueRunner | None = None
+        self._pool: Pool | None = None
         self._housekeeping = trio.CancelScope()
         self._indexing = trio.CancelScope()
 
@@ -64,11 +66,12 @@ class BackApp:
         if core is None:
             return
         core.reload(configuration)
-        if self._runner is not None:
+        if self._runner is not None and self._pool is not None:
+            self._pool.reload(hello=configuration.hostname, settings=configuration.smtp)
             self._runner.reload(
                 core.queue,
                 core.delivery,
-                _make_relay(configuration, core),
+                _make_relay(configuration, core, self._pool),
                 configuration.queue,
                 hostname=configuration.hostname,
             )
@@ -101,19 +104,23 @@ class BackApp:
         if lock is None:
             return
         configuration = core.configuration
+        self._pool = Pool(hello=configuration.hostname, settings=configuration.smtp)
         with contextlib.closing(lock):
             self._runner = QueueRunner(
                 core.queue,
                 core.store,
                 core.delivery,
-                _make_relay(configuration, core),
+                _make_relay(configuration, core, self._pool),
                 core.hub,
                 core.ids,
                 configuration.queue,
                 core.metrics,
                 hostname=configuration.hostname,
             )
-            await self._runner.run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._pool.run)
+                await self._runner.run()
+                nursery.cancel_scope.cancel()
 
     async def _keep_house(self, core: Core) -> None:
         """Keep house for the store until it is time to end; a slice under way is finished first."""
@@ -153,7 +160,7 @@ class BackApp:
         return None
 
 
-def _make_relay(configuration: Configuration, core: Core) -> HomeRelay:
+def _make_relay(configuration: Configuration, core: Core, pool: Pool) -> HomeRelay:
     hops = NextHops(
         Resolver(configuration.dns),
         configuration.routes,
@@ -161,9 +168,5 @@ def _make_relay(configuration: Configuration, core: Core) -> HomeRelay:
         hostname=configuration.hostname,
         rng=random.SystemRandom(),
     )
-    carrier = SmtpCarrier(
-        hostname=configuration.hostname,
-        settings=configuration.smtp,
-        attempt_seconds=configuration.queue.attempt_seconds,
-    )
+    carrier = SmtpCarrier(pool, attempt_seconds=configuration.queue.attempt_seconds)
     return HomeRelay(Relay(hops, carrier), core.directory, core.delivery, hostname=configuration.hostname)

@@ -1,6 +1,8 @@
-"""The front worker's app: SMTP, submission, IMAP and HTTP on the inherited sockets."""
+"""The front worker's app: SMTP, submission, LMTP, IMAP and HTTP on the inherited sockets."""
 
 import functools
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -14,23 +16,29 @@ from pymailcore.config.listener import Listener
 from pymailcore.imap.places import Places
 from pymailcore.imap.server import serve_connection as serve_imap
 from pymailcore.msa.role import MsaRole
+from pymailcore.mx.lmtp import LmtpRole
 from pymailcore.mx.role import MxRole
 from pymailcore.runtime.channel_binding import find_exporter
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.serve import Connection, Handler, serve_sockets
+from pymailcore.smtp.protocol.extensions import Extensions
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
+from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.web.server import HttpServer
 
 log = get_logger()
 
 _REFUSALS: Final = {
     "smtp": b"421 4.7.0 Too many connections, come again later\r\n",
+    "lmtp": b"421 4.7.0 Too many connections, come again later\r\n",
     "submission": b"421 4.7.0 Too many connections, come again later\r\n",
     "imap": b"* BYE [UNAVAILABLE] Too many connections, come again later\r\n",
     "http": b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\n\r\n",
 }
 """What a connection beyond the caps is told; nothing where TLS comes first."""
+
+_KEPT: Final = Extensions(chunking=True, binarymime=True, dsn=True, requiretls=True, limits=True)
 
 
 class FrontApp:
@@ -81,6 +89,7 @@ class FrontApp:
                     [context.sockets[number]],
                     context.acceptor,
                     name=listener.name,
+                    balancers=listener.networks if listener.proxy else None,
                     refusal=b"" if listener.tls == "implicit" else _REFUSALS[listener.protocol],
                 )
                 await nursery.start(serve)
@@ -100,6 +109,7 @@ class FrontApp:
                 core.submission, core.directory, configuration.smtp, metrics=self._context.metrics
             ),
         }
+        self._spool_folder = _make_spool(configuration)
         http = make_http(core, self._context)
         self._handlers = [
             self._make_handler(core, listener, roles, http)
@@ -129,8 +139,15 @@ class FrontApp:
                 budget=self._budget,
                 places=self._places,
             )
+        role = roles.get(listener.protocol) or LmtpRole(
+            core.delivery,
+            core.directory,
+            core.configuration.smtp,
+            hostname=core.configuration.hostname,
+            trusted=listener.networks,
+        )
         return SmtpServer(
-            role=roles[listener.protocol],
+            role=role,
             settings=core.configuration.smtp,
             hostname=core.configuration.hostname,
             budget=self._budget,
@@ -139,4 +156,27 @@ class FrontApp:
             contexts=context.tls.for_logins(listener.client_certificates),
             plaintext_login=listener.plaintext_login,
             sasl=core.configuration.sasl,
+            extensions=_extensions(listener.protocol, core.configuration.smtp),
+            lmtp=listener.protocol == "lmtp",
+            filters=listener.networks if listener.xclient else (),
+            spool_folder=self._spool_folder,
         ).serve_connection
+
+
+def _extensions(protocol: str, settings: SmtpSettings) -> Extensions:
+    """What a mail listener offers of what can be left off; when mail leaves is for our own users to say."""
+    kept = replace(_KEPT, no_soliciting=",".join(settings.no_soliciting) or None)
+    if protocol != "submission":
+        return kept
+    return replace(kept, max_hold_seconds=settings.max_hold_seconds, deliverby=True, priority=True)
+
+
+def _make_spool(configuration: Configuration) -> Path | None:
+    """The folder for large mail data that is arriving; without one it stays in memory."""
+    folder = configuration.data / "spool"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as fault:
+        log.error("large messages are held in memory", folder=str(folder), fault=fault.strerror)
+        return None
+    return folder

@@ -16,8 +16,7 @@ from pymailcore.runtime.certificates import BadCertificate, load_material
 from pymailcore.runtime.lock import FolderLock, LockHeld
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.privileges import find_user
-from pymailcore.runtime.settings import parse_bind
-from pymailcore.runtime.sockets import CannotBind, bind_listener, bound_to
+from pymailcore.runtime.sockets import CannotBind, bind_place, bound_to
 from pymailcore.runtime.tls import TlsMaterial
 
 _BIND_SECONDS: Final = 1.0  # workers of a supervisor that was killed may hold a port a little longer
@@ -69,7 +68,7 @@ def take_hold(configuration: Configuration) -> Held:
             log.warning(
                 "the certificate is self-signed; set tls.certificate", hostname=configuration.hostname
             )
-        sockets += [_bind(*listener.address) for listener in configuration.listeners]
+        sockets += [_bind(listener.bind) for listener in configuration.listeners]
         metrics = _bind_metrics(configuration.metrics.bind)
     except (BadCertificate, CannotBind) as fault:
         for listening in sockets:
@@ -154,17 +153,17 @@ def _bind_metrics(bind: str) -> socket.socket | None:
     if not bind:
         return None
     try:
-        return bind_listener(*parse_bind(bind))
+        return bind_place(bind)
     except CannotBind as fault:
         log.error("there are no metrics", fault=str(fault))
         return None
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(place: str) -> socket.socket:
     until = time.monotonic() + _BIND_SECONDS
     while True:
         try:
-            return bind_listener(host, port)
+            return bind_place(place)
         except CannotBind as fault:
             if "in use" not in str(fault) or time.monotonic() > until:
                 raise

@@ -96,7 +96,15 @@ def _certificate(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _ports(configuration: Configuration) -> Iterator[Finding]:
-    binds = [(f"{entry.protocol} {entry.bind}", entry.address) for entry in configuration.listeners]
+    binds = []
+    for entry in configuration.listeners:
+        name = f"{entry.protocol} {entry.bind}"
+        if entry.path is None:
+            binds.append((name, entry.address))
+        elif not os.access(entry.path.parent, os.W_OK | os.X_OK):
+            yield name, "fault", f"{entry.path.parent} is no folder that can be written"
+        else:
+            yield name, "ok", ""
     if configuration.metrics.bind:
         binds.append((f"metrics {configuration.metrics.bind}", parse_bind(configuration.metrics.bind)))
     for name, address in binds:

@@ -147,8 +147,9 @@ def cross_faults(
     if metrics.bind:
         binds.append(("metrics.bind", metrics.bind, parse_bind(metrics.bind)))
     for path, text, (host, port) in binds:
-        key = (str(ipaddress.ip_address(host)) if host else "", port)
-        if port and key in seen:
+        unix = host.startswith("/")
+        key = (str(ipaddress.ip_address(host)) if host and not unix else host, port)
+        if (port or unix) and key in seen:
             faults.append((path, f"{text} is used by {seen[key]} already"))
         seen.setdefault(key, path)
     return faults

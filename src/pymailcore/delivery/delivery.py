@@ -1,20 +1,21 @@
 """The way of an accepted message to its recipients: mailboxes here, the queue for those elsewhere.
 
-Standards: RFC 5321 sections 3.6.3 (who answers for a message), 3.9.1 (alias), 4.4 (Return-Path), 6.3 (loops).
+Standards: RFC 5321 sections 3.6.3 (who answers for a message), 3.9.1 (alias), 4.4 (Return-Path), 6.3 (loops);
+RFC 3461 sections 5.2.3 and 5.2.7 (reports of delivery, aliases).
 
 Contract: when `accept` returns, the message is on disk for every recipient; when it raises, for none. What is
 filed here and what goes to the queue is one transaction, so a crash cannot part them.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import Envelope, ReportTerms
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import AccountId, IdMint, TenantId
-from pymailcore.delivery.outbound import Outbound
+from pymailcore.delivery.outbound import Done, Outbound
 from pymailcore.directory import correspondents
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import Loop
@@ -92,17 +93,25 @@ class Delivery:
         """
         if count_received(octets) > MAX_HOPS:
             raise Loop("too many hops")
-        local, remote = await self._route(envelope.recipients, tenant)
-        queued = self._ids.new() if remote else None
+        routed = await self._route(envelope, tenant, received_ms)
+        local, remote = routed.local, tuple(routed.remote)
+        entry = self._ids.new() if routed.remote or routed.done else None
         if local:
             octets = _return_path(envelope) + without_return_path(octets)
         prepared = await self._store.prepare(octets)
         author = _author(octets) if local and account is None else None
 
         async def rows(tx: Transaction, message: StoredMessage) -> None:
-            if queued is not None:
+            if entry is not None:
                 await self._outbound.enqueue(
-                    tx, message, envelope, remote, id=queued, now_ms=received_ms, account=account
+                    tx,
+                    message,
+                    replace(envelope, report_terms=routed.remote),
+                    remote,
+                    id=entry,
+                    now_ms=received_ms,
+                    account=account,
+                    reports=routed.done,
                 )
             if author is not None:
                 await correspondents.heard_of(tx, local, author, received_ms)
@@ -114,10 +123,11 @@ class Delivery:
             [Target(account, role) for account in local],
             tenant=tenant,
             received_ms=received_ms,
-            also=None if queued is None and also is None and author is None else rows,
+            also=None if entry is None and also is None and author is None else rows,
         )
-        if queued is not None:
+        if entry is not None:
             self._outbound.wake()
+        queued = entry if remote else None
         log.info("accepted", appended=len(appended), queued=queued, octets=len(octets))
         return Accepted(appended=tuple(appended), queued=queued, remote=remote)
 
@@ -125,33 +135,65 @@ class Delivery:
         """Let what waits in the queue of an account that may not send wait until it may."""
         await self._outbound.hold(account)
 
-    async def _route(
-        self, recipients: tuple[Address, ...], tenant: TenantId
-    ) -> tuple[tuple[AccountId, ...], tuple[Address, ...]]:
+    async def _route(self, envelope: Envelope, tenant: TenantId, now_ms: int) -> "_Routed":
         """The accounts that get it now, and the addresses that the queue gets it to.
 
         What is of another tenant, or suspended, is the queue's (`queue.home`): one message is stored for one
-        tenant.
+        tenant. So is what may not be released yet (RFC 4865 section 4).
         """
+        routed = _Routed()
         local: dict[AccountId, None] = {}
-        remote: dict[str, Address] = {}
-        for address in recipients:
+        held = (envelope.terms.hold_until_ms or 0) > now_ms
+        for address in envelope.recipients:
             route = await self._directory.route(address)
             if route.state == CLOSING:
                 raise NotFound(f"{address} takes no mail any more")
             elsewhere = list(route.remote)
-            if route.state == SUSPENDED or route.tenant not in (None, tenant):
+            here: list[AccountId] = []
+            if held or route.state == SUSPENDED or route.tenant not in (None, tenant):
                 elsewhere = [address]
             else:
-                local.update(dict.fromkeys(one.account for one in route.local if one.tenant == tenant))
+                here = [one.account for one in route.local if one.tenant == tenant]
+                local.update(dict.fromkeys(here))
                 for one in route.local:
                     if one.tenant != tenant:
                         elsewhere.append((await self._directory.addresses_of(one.account))[0])
-            for target in elsewhere:
-                remote.setdefault(str(target), target)
-        if not local and not remote:
+            routed.add(envelope, address, elsewhere, len(here))
+        if not local and not routed.remote:
             raise InvalidValue("a message without recipients")
-        return tuple(local), tuple(remote.values())
+        routed.local = tuple(local)
+        return routed
+
+
+@dataclass(slots=True)
+class _Routed:
+    """Where a message goes, and what the sender said of those to whom it goes.
+
+    Attributes:
+        remote: addresses that the queue gets it to, with what was said of each.
+        done: recipients of whom the sender is to be told now.
+    """
+
+    local: tuple[AccountId, ...] = ()
+    remote: dict[Address, ReportTerms] = field(default_factory=dict)
+    done: list[Done] = field(default_factory=list)
+
+    def add(self, envelope: Envelope, address: Address, elsewhere: list[Address], here_count: int) -> None:
+        """Take up one recipient (RFC 3461 sections 5.2.3 and 5.2.7).
+
+        What stands for one other address hands on what was said of it; what stands for several is expanded,
+        and none of these reports a success.
+        """
+        terms = envelope.reports(address)
+        several = here_count + len(elsewhere) > 1
+        told = "SUCCESS" in terms.notify and envelope.reverse_path is not None
+        if told and (several or not elsewhere):
+            self.done.append(Done(address, "expanded" if several else "delivered", terms.orcpt))
+        if several and "SUCCESS" in terms.notify:
+            # NOTIFY without a word that is left would mean what was never said
+            terms = replace(terms, notify=terms.notify - {"SUCCESS"} or frozenset({"NEVER"}))
+        for target in elsewhere:
+            self.remote.setdefault(target, terms)
 
 
 def _author(octets: bytes) -> int | None:

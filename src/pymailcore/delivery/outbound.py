@@ -1,11 +1,25 @@
 """What delivery needs of the outbound queue, which stands above it."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import AccountId
 from pymailcore.store.types import StoredMessage, Transaction
+
+
+class Done(NamedTuple):
+    """A recipient who is served here, of whom the sender wants to be told (RFC 3461 section 5.2).
+
+    Attributes:
+        action: "delivered", or "expanded" for an address that stands for several.
+        orcpt: the original recipient with its type, "" when it is not known.
+    """
+
+    address: Address
+    action: str
+    orcpt: str
 
 
 class Outbound(Protocol):
@@ -21,12 +35,15 @@ class Outbound(Protocol):
         id: int,
         now_ms: int,
         account: AccountId | None = None,
+        reports: Sequence[Done] = (),
     ) -> None:
         """Keep a message for some recipients, inside the caller's transaction; may run more than once.
 
         Args:
             account: who sent it, where somebody signed in to do so.
-            envelope: reverse-path and options of the message; its recipients are not looked at.
+            envelope: reverse-path and options of the message; its recipients are not looked at, but what was
+                said of them is.
+            reports: of whom the sender is to be told, without anything else to do.
         """
         ...
 

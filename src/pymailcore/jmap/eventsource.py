@@ -70,6 +70,7 @@ class EventStream:
 
     Args:
         draining: set when the server stops.
+        ended: set when the account may not stay signed in.
         still_valid: whether the sign-in that opened the stream still holds.
     """
 
@@ -81,6 +82,7 @@ class EventStream:
         principal: Principal,
         wishes: Wishes,
         draining: trio.Event,
+        ended: trio.Event,
         still_valid: Callable[[], Awaitable[bool]],
     ) -> None:
         self._store = store
@@ -88,6 +90,7 @@ class EventStream:
         self._principal = principal
         self._wishes = wishes
         self._draining = draining
+        self._ended = ended
         self._still_valid = still_valid
         self._last_sent: dict[str, str] = {}
 
@@ -112,6 +115,7 @@ class EventStream:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_cancel_after, request.disconnected, nursery.cancel_scope)
                     nursery.start_soon(_cancel_after, self._draining.wait, nursery.cancel_scope)
+                    nursery.start_soon(_cancel_after, self._ended.wait, nursery.cancel_scope)
                     await self._run(watch.changed, send)
                     nursery.cancel_scope.cancel()
             except* MailError as trouble:

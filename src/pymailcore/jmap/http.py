@@ -33,7 +33,7 @@ from pymailcore.jmap.protocol.capabilities import KNOWN
 from pymailcore.jmap.protocol.problems import RequestProblem
 from pymailcore.jmap.protocol.request import Request, parse_request
 from pymailcore.jmap.protocol.values import is_id
-from pymailcore.jmap.services import Authenticator, Hub, Services
+from pymailcore.jmap.services import PROTOCOL, Authenticator, Hub, Services
 from pymailcore.jmap.session import session_object, session_state
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.threads import run_in_thread
@@ -250,13 +250,22 @@ class JmapHttp:
     async def _eventsource(self, request: HttpRequest, send: Send, principal: Principal) -> None:
         """RFC 8620 section 7.3."""
         wishes = Wishes(request.query, self._settings)
-        with self._event_sources.enter(principal.account):
+        ended = trio.Event()
+        here = self._services.directory.here(
+            principal,
+            ended.set,
+            protocol=PROTOCOL,
+            peer=request.peer,
+            client=request.header(b"user-agent"),
+        )
+        with self._event_sources.enter(principal.account), here:
             stream = EventStream(
                 store=self._services.store,
                 hub=self._hub,
                 principal=principal,
                 wishes=wishes,
                 draining=self._draining,
+                ended=ended,
                 still_valid=lambda: self._authenticator.still_valid(request),
             )
             await stream.serve(request, send)

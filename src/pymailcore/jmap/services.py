@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import AccountId, IdMint
@@ -14,6 +14,9 @@ from pymailcore.jmap.settings import JmapSettings
 from pymailcore.store.store import Store
 from pymailcore.store.types import StoredMessage, Transaction
 from pymailcore.submission.submission import Origin
+
+PROTOCOL: Final = "jmap"
+"""What the secrets are called that may be used with requests, and who is connected here."""
 
 
 class Authenticator(Protocol):
@@ -35,6 +38,12 @@ class Authenticator(Protocol):
 
 class Directory(Protocol):
     """What methods ask of the directory; `directory.directory.Directory` is one."""
+
+    def here(
+        self, principal: Principal, end: Callable[[], None], *, protocol: str, peer: str, client: str = ""
+    ) -> AbstractContextManager[object]:
+        """Hold a place for a stream that stays open; `end` is called when its sign-in counts no more."""
+        ...
 
     async def identities(self, account: AccountId) -> Sequence[Identity]:
         """All identities of an account."""

@@ -9,7 +9,8 @@ or quotes in a local part. Apart from the Received field in front (and the Retur
 place of any that a message begins with) not one octet of a message is changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -22,6 +23,7 @@ from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import ACTIVE, SUSPENDED
 from pymailcore.directory.types import Route
 from pymailcore.message.trace import count_received, received_field
+from pymailcore.mx.guesses import Guesses
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import events, reply
@@ -34,6 +36,7 @@ from pymailcore.smtp.transmission import with_protocol
 NO_SUCH_RECIPIENT: Final = Reply(550, "5.1.1", "No such recipient here")
 NO_RELAYING: Final = Reply(550, "5.7.1", "Relaying denied")
 OTHER_TENANT: Final = Reply(452, "4.5.3", "Send to this recipient in a transaction of its own")
+TOO_MANY_GUESSES: Final = Reply(421, "4.7.0", "Too many unknown recipients, come again later")
 TOO_MANY_HOPS: Final = Reply(554, "5.4.6", "Too many Received fields, this looks like a loop")
 
 # A local part with one of these was an instruction to relay in the days of source routing.
@@ -78,7 +81,7 @@ class MxRole:
         now_ms: milliseconds since 1970.
     """
 
-    way: Final = "mx"
+    way: str = "mx"
     takes_logins: Final = False
 
     def __init__(
@@ -95,6 +98,7 @@ class MxRole:
         self.settings = settings
         self.hostname = hostname
         self.now_ms = now_ms
+        self.guesses = Guesses(settings.unknown_recipients_count, now_ms)
 
     def begin(self, session: Session) -> "MxConversation":
         """Begin a conversation."""
@@ -113,8 +117,8 @@ class MxConversation:
         self._renamed: dict[Address, Address] = {}
 
     async def opened(self) -> Reply | None:
-        """Greet everybody."""
-        return None
+        """Greet everybody but those whose network has guessed too many addresses."""
+        return TOO_MANY_GUESSES if self._role.guesses.exhausted(self._session.peer) else None
 
     async def hello(self, event: events.Hello) -> Reply | None:
         """Remember the name for Received."""
@@ -135,6 +139,9 @@ class MxConversation:
         try:
             route = await self._role.directory.route(address)
         except NotFound:
+            self._role.guesses.add(self._session.peer)
+            if self._role.guesses.exhausted(self._session.peer):
+                return TOO_MANY_GUESSES
             return NO_RELAYING if _ROUTING.intersection(address.localpart) else NO_SUCH_RECIPIENT
         if route.state != ACTIVE:
             return MAILBOX_SUSPENDED if route.state == SUSPENDED else MAILBOX_DISABLED
@@ -161,7 +168,7 @@ class MxConversation:
             return None if domain is None else Address("postmaster", domain)
         return None
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
         """Put our Received field on top and hand the message to delivery."""
         role = self._role
         if count_received(octets) > role.settings.max_received_count:
@@ -169,6 +176,7 @@ class MxConversation:
         self._count += 1
         name = f"{self._session.connection_id}.{self._count}"
         received_ms = role.now_ms()
+        asked = envelope.recipients
         if self._renamed:
             envelope = self._with_names(envelope)
         field = received_field(
@@ -182,29 +190,32 @@ class MxConversation:
                 smtputf8=envelope.smtputf8,
             ),
             id=name,
+            peer_name=self._session.peer_name or None,
             date=datetime.fromtimestamp(received_ms / 1000, UTC),
             recipient=str(envelope.recipients[0]) if len(envelope.recipients) == 1 else None,
             tls=self._session.tls or None,
         )
+        answer = await self._deliver(envelope, field + without_return_path(octets), received_ms, name)
+        if isinstance(answer, Reply):
+            return answer
+        return [answer[self._renamed.get(address, address)] for address in asked]
+
+    async def _deliver(
+        self, envelope: Envelope, octets: bytes, received_ms: int, name: str
+    ) -> Reply | Mapping[Address, Reply]:
+        """Store a message for all its recipients; gives one reply, or one for each of them."""
+        tenant = self._tenant or DEFAULT_TENANT
         try:
-            await role.delivery.accept(
-                envelope,
-                field + without_return_path(octets),
-                tenant=self._tenant or DEFAULT_TENANT,
-                received_ms=received_ms,
-            )
+            await self._role.delivery.accept(envelope, octets, tenant=tenant, received_ms=received_ms)
         except Loop:
             return TOO_MANY_HOPS
         return Reply(250, "2.0.0", f"Accepted as {name}")
 
     def _with_names(self, envelope: Envelope) -> Envelope:
-        recipients = (self._renamed.get(address, address) for address in envelope.recipients)
-        return Envelope(
-            reverse_path=envelope.reverse_path,
-            recipients=tuple(dict.fromkeys(recipients)),
-            smtputf8=envelope.smtputf8,
-            eight_bit=envelope.eight_bit,
-        )
+        renamed = self._renamed
+        recipients = (renamed.get(address, address) for address in envelope.recipients)
+        terms = {renamed.get(address, address): said for address, said in envelope.report_terms.items()}
+        return replace(envelope, recipients=tuple(dict.fromkeys(recipients)), report_terms=terms)
 
     async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:  # noqa: ARG002
         """Refuse: AUTH is not offered here."""

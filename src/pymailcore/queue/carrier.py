@@ -1,18 +1,16 @@
 """Carries messages to hosts with the SMTP client.
 
 Standards: RFC 3207 (STARTTLS), RFC 7435 section 3 (opportunistic security: TLS where it can be had, without
-asking who is there, because otherwise it would be in clear).
+asking who is there, because otherwise it would be in clear), RFC 8689 section 4.2.1 (REQUIRETLS).
 """
 
 import ssl
-from collections.abc import Mapping
 
-from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.queue.nexthop import Hop
-from pymailcore.smtp import client
-from pymailcore.smtp.protocol.reply import Reply
-from pymailcore.smtp.settings import SmtpSettings
+from pymailcore.smtp.client import Endpoint, Outcome
+from pymailcore.smtp.pool import Pool
+from pymailcore.smtp.protocol.outgoing import needs_tls
 
 
 def opportunistic_context() -> ssl.SSLContext:
@@ -25,43 +23,51 @@ def opportunistic_context() -> ssl.SSLContext:
 
 
 class SmtpCarrier:
-    """`relay.Carrier` over `smtp.client`.
+    """`relay.Carrier` over `smtp.pool`.
+
+    A message that requires TLS goes over a connection on which the host has proved its name, or not at all.
 
     Args:
-        hostname: our own name, for EHLO.
-        settings: times to wait for replies.
         attempt_seconds: longest time with one host.
         tls: context for STARTTLS where it is offered; None makes one that takes any certificate.
+        verifying: context that takes only certificates of the hosts; None trusts the system's authorities.
     """
 
     def __init__(
         self,
+        pool: Pool,
         *,
-        hostname: str,
-        settings: SmtpSettings,
         attempt_seconds: float,
         tls: ssl.SSLContext | None = None,
+        verifying: ssl.SSLContext | None = None,
     ) -> None:
-        self._hostname = hostname
-        self._settings = settings
+        self._pool = pool
         self._attempt_seconds = attempt_seconds
         self._tls = opportunistic_context() if tls is None else tls
+        self._verifying = verifying
 
-    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Mapping[Address, Reply]:
+    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Outcome:
         """Run one mail transaction with one host; see `relay.Carrier`.
 
         Raises:
             TemporaryFailure: no connection, no SMTP, no sense, or no end.
         """
-        outcome = await client.deliver(
-            hop.address,
-            hop.port,
+        return await self._pool.deliver(
+            self._endpoint(hop, strict=needs_tls(envelope)),
             envelope,
             octets,
-            hello=self._hostname,
-            settings=self._settings,
-            tls=self._tls,
-            tls_name=hop.host.strip("[]"),
             deadline_seconds=self._attempt_seconds,
         )
-        return outcome.replies
+
+    def _endpoint(self, hop: Hop, *, strict: bool) -> Endpoint:
+        if strict and self._verifying is None:
+            self._verifying = ssl.create_default_context()
+        return Endpoint(
+            host=hop.address,
+            port=hop.port,
+            tls=self._verifying if strict else self._tls,
+            tls_required=strict,
+            tls_name=hop.host.strip("[]"),
+            verified=strict and hop.certain,
+            lmtp=hop.lmtp,
+        )

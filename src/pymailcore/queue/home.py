@@ -119,14 +119,19 @@ class HomeRelay:
                 return Result(text, Verdict.FAILED, "5.7.2 the sender may not write to this group")
             await self._delivery.accept(envelope, octets, tenant=tenant, received_ms=now_ms, also=once)
         except brought.BroughtBefore:
-            return Result(text, Verdict.SENT, "2.1.5 delivered here before")
+            return Result(text, Verdict.SENT, "2.1.5 delivered here before", _told(lease, text))
         except Loop:
             return Result(text, Verdict.FAILED, "5.4.6 too many hops")
         except (TemporaryFailure, OverQuota) as failure:
             return Result(text, Verdict.LATER, f"4.3.0 {failure}")
         except MailError as failure:
             return Result(text, Verdict.FAILED, f"5.1.1 {failure}")
-        return Result(text, Verdict.SENT, "2.1.5 delivered here")
+        return Result(text, Verdict.SENT, "2.1.5 delivered here", _told(lease, text))
+
+
+def _told(lease: Lease, text: str) -> str:
+    """RFC 3461 section 5.2.3."""
+    return "delivered" if lease.wants(text, "SUCCESS") else ""
 
 
 def _origin(lease: Lease, octets: bytes) -> bytes:

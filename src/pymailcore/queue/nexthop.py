@@ -22,11 +22,20 @@ class Unroutable(PermanentFailure):
 
 
 class Hop(NamedTuple):
-    """A host to try. `address` is what to connect to; `host` is its name, for logs and reports."""
+    """A host to try.
+
+    Attributes:
+        host: its name, for certificates, logs and reports.
+        address: what to connect to.
+        certain: the name was not given by the DNS, so that a certificate for it proves who is there.
+        lmtp: it speaks LMTP (RFC 2033).
+    """
 
     host: str
     address: str
     port: int
+    certain: bool = False
+    lmtp: bool = False
 
 
 class NextHops:
@@ -64,10 +73,10 @@ class NextHops:
         """
         route = self._route(domain)
         if route is not None:
-            return [Hop(route.host, route.host, route.port)]
+            return [Hop(route.host, route.host, route.port, certain=True, lmtp=route.protocol == "lmtp")]
         if domain.startswith("["):
             return [self._literal(domain)]
-        return await self._hosts(self._ordered(domain, await self._exchanges(domain)))
+        return await self._hosts(domain, self._ordered(domain, await self._exchanges(domain)))
 
     def _route(self, domain: str) -> Route | None:
         """The route of the domain itself, of the nearest domain above it, or of all."""
@@ -111,7 +120,7 @@ class NextHops:
             hosts += shuffled
         return hosts
 
-    async def _hosts(self, names: Sequence[str]) -> list[Hop]:
+    async def _hosts(self, domain: str, names: Sequence[str]) -> list[Hop]:
         """Find the addresses of hosts, as many as will be tried."""
         hops: list[Hop] = []
         unknown: TemporaryFailure | None = None
@@ -128,7 +137,7 @@ class NextHops:
                 continue
             allowed = [address for address in addresses if self._may_connect(address)]
             refused = refused or len(allowed) < len(addresses)
-            hops += [Hop(name, address, SMTP_PORT) for address in allowed]
+            hops += [Hop(name, address, SMTP_PORT, certain=name == domain) for address in allowed]
         if hops:
             return hops[: self._settings.hosts_count]
         if unknown is not None:

@@ -14,8 +14,9 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.queue import tables
-from pymailcore.queue.schedule import next_try_ms
+from pymailcore.delivery.outbound import Done
+from pymailcore.queue import held, tables
+from pymailcore.queue.schedule import by_deadline, has_missed, next_try_ms
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.queue.turns import Group, Turns
 from pymailcore.queue.types import Bounce, Entry, Lease, Result, Verdict
@@ -28,6 +29,13 @@ _DROP_SLICE: Final = 500
 
 Check = Callable[[Transaction], Awaitable[object]]
 """Asks whether something may be done, in the transaction that does it."""
+
+
+def _to_be_told(lease: Lease, result: Result) -> str:
+    """What the sender is to be told of a recipient that is done with; "" for nothing."""
+    if result.verdict is Verdict.SENT:
+        return result.report
+    return "failed" if lease.wants(result.address, "FAILURE") else ""
 
 
 class Queue:
@@ -66,6 +74,7 @@ class Queue:
         id: int,
         now_ms: int,
         account: AccountId | None = None,
+        reports: Sequence[Done] = (),
     ) -> None:
         """Keep a message for some recipients, inside the caller's transaction; see `delivery.Outbound`."""
         await tables.insert(
@@ -80,14 +89,21 @@ class Queue:
             recipients=recipients,
             now_ms=now_ms,
             account=account or 0,
+            binary=envelope.binary,
+            terms=envelope.terms,
+            report_terms=envelope.report_terms,
         )
+        for done in reports:
+            await tables.insert_report(
+                tx, id, done.address, action=done.action, orcpt=done.orcpt, now_ms=now_ms
+            )
         await self._store.hold_blobs(tx, message, id)
 
     async def hold(self, account: AccountId) -> None:
         """Let what waits of an account wait until it may send; see `delivery.Outbound`."""
 
         async def work(tx: Transaction) -> None:
-            await tables.hold(tx, account)
+            await held.hold(tx, account)
 
         await self._database.write(work)
 
@@ -159,9 +175,9 @@ class Queue:
         now_ms = self._now_ms()
 
         async def work(tx: Transaction) -> int:
-            return await tables.resume(tx, now_ms)
+            return await held.resume(tx, now_ms)
 
-        if not await self._database.read(tables.may_resume):
+        if not await self._database.read(held.may_resume):
             return
         if await self._database.write(work):
             self.wake()
@@ -183,7 +199,8 @@ class Queue:
         """Write down what became of a lease, in one transaction.
 
         A recipient that is to be tried later and is too old fails. A failure of a message with the null
-        reverse-path is the end of it (RFC 5321 section 6.1); any other waits for its report.
+        reverse-path is the end of it (RFC 5321 section 6.1); any other waits for its report, unless the
+        sender wants none, and so does a success of which he wants to be told (RFC 3461 section 5.2).
 
         Returns:
             The results as they were written down.
@@ -198,22 +215,58 @@ class Queue:
             for result in final:
                 if result.verdict is Verdict.LATER:
                     tries = await tables.tries(tx, lease.message.id, result.address)
-                    due_ms = next_try_ms(current.created_ms, tries + 1, now_ms, self._settings) or now_ms
+                    due_ms = next_try_ms(current.begin_ms, tries + 1, now_ms, self._settings) or now_ms
+                    due_ms = by_deadline(due_ms, now_ms, current.terms)
                     await tables.put_off(tx, lease, result.address, due_ms, result.reply)
-                elif result.verdict is Verdict.SENT or current.reverse_path is None:
-                    await tables.remove(tx, lease.message.id, result.address)
+                    continue
+                action = _to_be_told(lease, result)
+                if action and current.reverse_path is not None:
+                    await tables.give_up(tx, lease, result.address, now_ms, result.reply, action=action)
                 else:
-                    await tables.give_up(tx, lease, result.address, now_ms, result.reply)
+                    await tables.remove(tx, lease.message.id, result.address)
             await self._clear(tx, lease.message.id)
 
         await self._database.write(work)
         return final
 
     def _too_old(self, lease: Lease, result: Result, now_ms: int) -> Result:
-        created_ms = lease.message.created_ms
-        if result.verdict is not Verdict.LATER or next_try_ms(created_ms, 1, now_ms, self._settings):
+        message = lease.message
+        if result.verdict is not Verdict.LATER:
+            return result
+        by = message.terms.deliver_by
+        if by is not None and by.give_up and has_missed(now_ms, message.terms):
+            return Result(result.address, Verdict.FAILED, f"5.4.7 not in time; last: {result.reply}")
+        if next_try_ms(message.begin_ms, 1, now_ms, self._settings):
             return result
         return Result(result.address, Verdict.FAILED, f"4.4.7 gave up; last: {result.reply}")
+
+    async def delayed(self, lease: Lease) -> Bounce | None:
+        """Find recipients of a lease that still wait and of whose delay the sender is to be told now.
+
+        That is where he asked for it, once, after some hours; or when the time is over by which the message
+        should have been delivered (RFC 2852 section 4), unless he wants no such reports.
+        """
+        message, now_ms = lease.message, self._now_ms()
+        missed = has_missed(now_ms, message.terms)
+        hours = self._settings.delay_report_hours
+        if message.reverse_path is None or (
+            not missed and now_ms < message.begin_ms + int(hours * 3_600_000)
+        ):
+            return None
+        wanting = [
+            address
+            for address in lease.recipients
+            if lease.wants(address, "DELAY") or (missed and not lease.notify(address))
+        ]
+        if not wanting:
+            return None
+        found = await self._database.read(lambda tx: tables.untold(tx, lease))
+        failures = tuple(failure for failure in found if failure.address in wanting)
+        return Bounce(message, failures, 0) if failures else None
+
+    async def tell(self, tx: Transaction, bounce: Bounce, now_ms: int) -> None:
+        """Note that a sender was told of a delay, inside the transaction that files the report."""
+        await tables.tell(tx, bounce.message.id, [one.address for one in bounce.failures], now_ms)
 
     async def forget_bounce(self, tx: Transaction, bounce: Bounce) -> None:
         """Remove failed recipients, inside the transaction that files their report."""
@@ -307,7 +360,7 @@ class Queue:
         async def work(tx: Transaction) -> int:
             if check is not None:
                 await check(tx)
-            return await tables.release(tx, now_ms, number=message, domain=domain, account=account)
+            return await held.release(tx, now_ms, number=message, domain=domain, account=account)
 
         count = await self._database.write(work)
         if not count:

@@ -1,6 +1,7 @@
 """One try to relay a message to the recipients in one domain.
 
-Standards: RFC 5321 sections 3.6.2, 4.2.1 (what 4yz and 5yz mean) and 5.1 (the next host when one fails).
+Standards: RFC 5321 sections 3.6.2, 4.2.1 (what 4yz and 5yz mean) and 5.1 (the next host when one fails);
+RFC 8689 section 4.2.1, RFC 3461 section 5.2.
 
 Theory: hosts are tried in order until one takes up the mail transaction. Its replies are final for this
 try: a recipient that was refused for good fails, one that was put off waits. Trouble before that (no
@@ -17,7 +18,8 @@ from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.queue.nexthop import Hop, NextHops, Unroutable
 from pymailcore.queue.types import Lease, Result, Verdict
 from pymailcore.runtime.logs import get_logger
-from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.client import Outcome, TlsUnavailable
+from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS
 
 log = get_logger()
 
@@ -25,8 +27,8 @@ log = get_logger()
 class Carrier(Protocol):
     """Speaks SMTP with one host."""
 
-    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Mapping[Address, Reply]:
-        """Run one mail transaction and give a reply for every recipient.
+    async def carry(self, hop: Hop, envelope: Envelope, octets: bytes) -> Outcome:
+        """Run one mail transaction, or as many as the host wants, and give a reply for every recipient.
 
         A positive reply means that the host has answered for the message (RFC 5321 section 6.1).
 
@@ -51,35 +53,71 @@ class Relay:
         """
         try:
             hops = await self._hops.find(lease.domain)
-        except Unroutable as outcome:
-            return [Result(text, Verdict.FAILED, str(outcome)) for text in lease.recipients]
-        except TemporaryFailure as outcome:
-            return [Result(text, Verdict.LATER, f"4.4.3 {outcome}") for text in lease.recipients]
+        except Unroutable as reason:
+            return [Result(text, Verdict.FAILED, str(reason)) for text in lease.recipients]
+        except TemporaryFailure as reason:
+            return [Result(text, Verdict.LATER, f"4.4.3 {reason}") for text in lease.recipients]
         addresses = {text: Address.parse(text) for text in lease.recipients}
-        envelope = Envelope(
-            reverse_path=lease.message.reverse_path,
-            recipients=tuple(address for address in addresses.values() if address is not None),
-            smtputf8=lease.message.smtputf8,
-            eight_bit=lease.message.eight_bit,
-        )
-        reason = "4.4.1 no host could be reached"
+        envelope = _envelope(lease, addresses)
+        trouble, unmet = "", ""
         for hop in hops:
             try:
-                replies = await self._carrier.carry(hop, envelope, octets)
+                outcome = await self._carrier.carry(hop, envelope, octets)
+            except TlsUnavailable as failure:
+                unmet = f"{hop.host}: 5.7.10 {failure}"
+                log.info("host without the TLS that is required", host=hop.host, reason=str(failure))
             except TemporaryFailure as failure:
-                reason = f"{hop.host}: {failure}"
+                trouble = f"{hop.host}: {failure}"
                 log.info("host not usable", host=hop.host, address=hop.address, reason=str(failure))
-                continue
             except MailError as failure:
                 return [Result(text, Verdict.FAILED, f"{hop.host}: {failure}") for text in lease.recipients]
-            return [
-                _result(hop, text, replies.get(address)) for text, address in addresses.items() if address
-            ]
-        return [Result(text, Verdict.LATER, reason) for text in lease.recipients]
+            else:
+                if NEEDS_REQUIRETLS not in outcome.replies.values():
+                    return [
+                        _result(hop, lease, text, outcome, address) for text, address in addresses.items()
+                    ]
+                unmet = f"{hop.host}: {NEEDS_REQUIRETLS}"
+        if unmet and not trouble:  # RFC 8689 section 4.2.1: no host is left that could do it
+            return [Result(text, Verdict.FAILED, unmet) for text in lease.recipients]
+        trouble = trouble or "4.4.1 no host could be reached"
+        return [Result(text, Verdict.LATER, trouble) for text in lease.recipients]
 
 
-def _result(hop: Hop, text: str, reply: Reply | None) -> Result:
+def _envelope(lease: Lease, addresses: Mapping[str, Address | None]) -> Envelope:
+    message = lease.message
+    said = {
+        address: lease.report_terms[text]
+        for text, address in addresses.items()
+        if address is not None and text in lease.report_terms
+    }
+    return Envelope(
+        reverse_path=message.reverse_path,
+        recipients=tuple(address for address in addresses.values() if address is not None),
+        smtputf8=message.smtputf8,
+        eight_bit=message.eight_bit,
+        binary=message.binary,
+        terms=message.terms,
+        report_terms=said,
+    )
+
+
+def _result(hop: Hop, lease: Lease, text: str, outcome: Outcome, address: Address | None) -> Result:
+    if address is None:
+        return Result(text, Verdict.FAILED, "5.1.3 that is no address")
+    reply = outcome.replies.get(address)
     if reply is None:
         return Result(text, Verdict.LATER, f"{hop.host}: 4.5.0 no reply for this recipient")
     verdict = Verdict.SENT if reply.positive else Verdict.LATER if reply.temporary else Verdict.FAILED
-    return Result(text, verdict, f"{hop.host}: {reply}")
+    return Result(text, verdict, f"{hop.host}: {reply}", _told(hop, lease, text, outcome))
+
+
+def _told(hop: Hop, lease: Lease, text: str, outcome: Outcome) -> str:
+    """What the sender is to be told when the host has taken the message.
+
+    A host that makes reports itself makes this one, too (RFC 3461 section 5.2.2); a store has delivered it
+    (RFC 2033 section 4.2). A sender who traces is told of each host (RFC 2852 section 4).
+    """
+    by = lease.message.terms.deliver_by
+    if lease.wants(text, "SUCCESS") and (hop.lmtp or "DSN" not in outcome.offered):
+        return "delivered" if hop.lmtp else "relayed"
+    return "relayed" if by is not None and by.trace and not lease.wants(text, "NEVER") else ""

@@ -187,6 +187,9 @@ class QueueRunner:
                 outcome=result.verdict.value,
                 reply=result.reply,
             )
+        bounce = await self._until_it_works(lambda: self._queue.delayed(lease))
+        if bounce is not None:
+            await self._tell(bounce)
 
     async def _attempt(self, lease: Lease) -> list[Result]:
         reason = "4.4.2 the host took too long"
@@ -202,10 +205,22 @@ class QueueRunner:
                 reason = "4.3.0 fault while relaying"
         return [Result(address, Verdict.LATER, reason) for address in lease.recipients]
 
+    async def _tell(self, bounce: Bounce) -> None:
+        """Tell the sender of a delay; when that cannot be done now, the next failed try does it."""
+        now_ms = self._now_ms()
+
+        async def note(tx: Transaction, told: Bounce) -> None:
+            await self._queue.tell(tx, told, now_ms)
+
+        try:
+            await self._file_report(bounce, note)
+        except MailError as failure:
+            log.warning("a delay cannot be told", message=bounce.message.id, reason=str(failure))
+
     async def _report(self, bounce: Bounce) -> None:
         """Tell the sender; the report and the end of the failed recipients are one transaction."""
         try:
-            await self._file_report(bounce)
+            await self._file_report(bounce, self._queue.forget_bounce)
         except (TemporaryFailure, OverQuota) as failure:
             log.warning("a report cannot be filed now", message=bounce.message.id, reason=str(failure))
             await self._until_it_works(lambda: self._queue.put_off_bounce(bounce))
@@ -217,7 +232,9 @@ class QueueRunner:
             log.exception("fault while reporting", message=bounce.message.id)
             await self._until_it_works(lambda: self._queue.put_off_bounce(bounce))
 
-    async def _file_report(self, bounce: Bounce) -> None:
+    async def _file_report(
+        self, bounce: Bounce, note: Callable[[Transaction, Bounce], Awaitable[None]]
+    ) -> None:
         message = bounce.message
         if message.reverse_path is None:
             raise PermanentFailure("null reverse-path")
@@ -226,10 +243,17 @@ class QueueRunner:
         except PermanentFailure:
             original = b""
         now_ms = self._now_ms()
-        octets = report(bounce, original, hostname=self._hostname, number=self._ids.new(), now_ms=now_ms)
+        octets = report(
+            bounce,
+            original,
+            hostname=self._hostname,
+            number=self._ids.new(),
+            now_ms=now_ms,
+            give_up_hours=self._settings.give_up_hours,
+        )
 
-        async def forget(tx: Transaction, _: StoredMessage) -> None:
-            await self._queue.forget_bounce(tx, bounce)
+        async def also(tx: Transaction, _: StoredMessage) -> None:
+            await note(tx, bounce)
 
         await self._delivery.accept(
             Envelope(
@@ -241,5 +265,5 @@ class QueueRunner:
             octets,
             tenant=message.tenant,
             received_ms=now_ms,
-            also=forget,
+            also=also,
         )

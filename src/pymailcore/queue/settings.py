@@ -1,6 +1,7 @@
 """Settings of the outbound queue."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,8 +11,19 @@ class Route:
     domain: str = field(
         metadata={"doc": 'Domain in lower case; ".example.org" for all below it, "*" for all others.'}
     )
-    host: str = field(metadata={"doc": "Name or address of the host that takes it."})
-    port: int = field(default=25, metadata={"doc": "Its port."})
+    host: str = field(
+        metadata={"doc": 'Name or address of the host that takes it, or "unix:" and the path of a socket.'}
+    )
+    port: int = field(default=25, metadata={"doc": "Its port; of no use with a socket's path."})
+    protocol: Literal["smtp", "lmtp"] = field(
+        default="smtp",
+        metadata={"doc": "What it speaks: smtp, or lmtp for handing mail over to another store (RFC 2033)."},
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        if self.protocol not in ("smtp", "lmtp"):
+            raise ValueError("protocol: smtp or lmtp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +36,10 @@ class QueueSettings:
     )
     give_up_hours: float = field(
         default=120.0, metadata={"doc": "Age at which a message that still waits is returned to its sender."}
+    )
+    delay_report_hours: float = field(
+        default=4.0,
+        metadata={"doc": "Age at which a sender who asked for it is told that a message still waits."},
     )
     concurrent_count: int = field(default=50, metadata={"doc": "Messages that are relayed at the same time."})
     concurrent_per_domain_count: int = field(

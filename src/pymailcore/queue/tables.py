@@ -8,28 +8,31 @@ changes nothing, but a success always counts.
 
 Looking for what is due is for readers, which hold nobody up; the writer then takes what was found by its key.
 
-`failed` rows wait for the report to the sender; they go in the transaction that files the report. The
-message's row goes with its last recipient, and lets its blobs go in the same transaction.
+`failed` rows wait for the report to the sender, also of a success that was to be told; they go in the
+transaction that files the report. The message's row goes with its last recipient, and lets its blobs go in
+the same transaction.
 
-`held` rows are of accounts that may not send. Whether one may is looked at where mail begins to leave, in the
-transaction that leases it; so nothing leaves after an account was blocked but what was leased before.
+`held` rows are of accounts that may not send; see `queue.held`.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from pymailcore.base.address import Address
+from pymailcore.base.envelope import NOTHING_SAID, PLAIN, DeliverBy, ReportTerms, Terms
 from pymailcore.base.ids import TenantId
+from pymailcore.queue.held import WAITING, hold, may_not_send
+from pymailcore.queue.schedule import first_try_ms
 from pymailcore.queue.turns import LEAST_FLOW, Group, Turns
 from pymailcore.queue.types import Bounce, Entry, Failure, Lease, Message
 from pymailcore.store.types import Row, Transaction
 
-WAITING: Final = "waiting"
-HELD: Final = "held"
 FAILED: Final = "failed"
 MAX_REPLY_CHARACTERS: Final = 1_000
 _LOOK_ROWS: Final = 500
+_NO_TERMS: Final[Mapping[Address, ReportTerms]] = MappingProxyType({})
 _LOOK_FLOWS: Final = 64
 _LOOK_EACH: Final = 8
 
@@ -46,12 +49,18 @@ async def insert(
     eight_bit: bool,
     recipients: Sequence[Address],
     now_ms: int,
+    binary: bool = False,
+    terms: Terms = PLAIN,
+    report_terms: Mapping[Address, ReportTerms] = _NO_TERMS,
     account: int = 0,
 ) -> None:
-    """Add a message that is due at once."""
+    """Add a message that is due at once, or when it may be released (RFC 4865 section 4)."""
+    by = terms.deliver_by
     await tx.run(
         "INSERT INTO queue_messages (id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit,"
-        " created_ms, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        " created_ms, is_binary, ret, envid, require_tls, hold_until_ms, deliver_by_ms, deliver_by_mode,"
+        " priority, account)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         number,
         tenant,
         None if reverse_path is None else str(reverse_path),
@@ -60,24 +69,55 @@ async def insert(
         int(smtputf8),
         int(eight_bit),
         now_ms,
+        int(binary),
+        terms.ret,
+        terms.envid,
+        int(terms.require_tls),
+        terms.hold_until_ms,
+        None if by is None else by.at_ms,
+        "" if by is None else ("R" if by.give_up else "N") + ("T" if by.trace else ""),
+        terms.priority,
         account,
     )
+    due_ms = first_try_ms(now_ms, terms)
     for address in recipients:
+        said = report_terms.get(address, NOTHING_SAID)
         await tx.run(
-            "INSERT INTO queue_recipients (message, address, domain, next_try_ms, flow)"
-            " VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO queue_recipients (message, address, domain, next_try_ms, notify, orcpt, flow)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             number,
             str(address),
             address.domain,
-            now_ms,
+            due_ms,
+            ",".join(sorted(said.notify)),
+            said.orcpt,
             account or -tenant,
         )
+
+
+async def insert_report(
+    tx: Transaction, number: int, address: Address, *, action: str, orcpt: str, now_ms: int
+) -> None:
+    """Add a recipient who is done with and of whom the sender of a message is to be told."""
+    await tx.run(
+        "INSERT INTO queue_recipients (message, address, domain, next_try_ms, state, action, orcpt,"
+        " last_reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        number,
+        str(address),
+        address.domain,
+        now_ms,
+        FAILED,
+        action,
+        orcpt,
+        f"2.1.5 {action}",
+    )
 
 
 async def message(tx: Transaction, number: int) -> Message | None:
     """One message."""
     row = await tx.row(
-        "SELECT id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit, created_ms, account"
+        "SELECT id, tenant, reverse_path, size_octets, recipe, smtputf8, eight_bit, created_ms, is_binary,"
+        " ret, envid, require_tls, hold_until_ms, deliver_by_ms, deliver_by_mode, priority, account"
         " FROM queue_messages WHERE id = ?1",
         number,
     )
@@ -86,7 +126,21 @@ async def message(tx: Transaction, number: int) -> Message | None:
 
 def _message(row: Row) -> Message:
     reverse_path = None if row[2] is None else Address.parse(row[2])
-    return Message(row[0], row[1], reverse_path, row[3], row[4], bool(row[5]), bool(row[6]), row[7], row[8])
+    by = None
+    if row[13] is not None:
+        by = DeliverBy(at_ms=row[13], give_up="R" in row[14], trace="T" in row[14])
+    return Message(
+        *(row[0], row[1], reverse_path, row[3], row[4], bool(row[5]), bool(row[6]), row[7], row[16]),
+        binary=bool(row[8]),
+        terms=Terms(
+            ret=row[9],
+            envid=row[10],
+            require_tls=bool(row[11]),
+            hold_until_ms=row[12],
+            deliver_by=by,
+            priority=row[15],
+        ),
+    )
 
 
 async def due_groups(
@@ -186,14 +240,15 @@ async def lease(
         if found is None:
             await remove_message(tx, number)
             continue
-        if await _may_not_send(tx, found):
+        if await may_not_send(tx, found):
             await hold(tx, found.account)
             continue
         rows = await tx.rows(
             "UPDATE queue_recipients SET next_try_ms = ?5, lease_until_ms = ?5 WHERE message = ?1"
             " AND state = ?3 AND next_try_ms <= ?4"  # again: another runner may have been faster
             " AND address IN (SELECT address FROM queue_recipients WHERE message = ?1 AND domain = ?2"
-            " AND state = ?3 AND next_try_ms <= ?4 ORDER BY address LIMIT ?6) RETURNING address",
+            " AND state = ?3 AND next_try_ms <= ?4 ORDER BY address LIMIT ?6)"
+            " RETURNING address, notify, orcpt",
             number,
             domain,
             WAITING,
@@ -202,77 +257,17 @@ async def lease(
             per_lease,
         )
         if rows:
-            leases.append(Lease(found, domain, tuple(sorted(row[0] for row in rows)), until_ms, flow))
+            addresses = tuple(sorted(row[0] for row in rows))
+            leases.append(Lease(found, domain, addresses, until_ms, flow, report_terms=_report_terms(rows)))
     return leases
 
 
-async def _may_not_send(tx: Transaction, found: Message) -> bool:
-    if not found.account:
-        return False
-    row = await tx.row(
-        "SELECT 1 FROM accounts a JOIN queue_messages m ON m.account = a.id"
-        " WHERE m.id = ?1 AND m.cleared = 0 AND a.send_blocked <> 0",
-        found.id,
-    )
-    return row is not None
-
-
-async def hold(tx: Transaction, account: int) -> None:
-    """Hold what waits of an account, but for what an operator has let go."""
-    await tx.run(
-        "UPDATE queue_recipients SET state = ?2 WHERE state = ?3"
-        " AND message IN (SELECT id FROM queue_messages WHERE account = ?1 AND cleared = 0)",
-        account,
-        HELD,
-        WAITING,
-    )
-
-
-_MAY_GO: Final = (
-    "SELECT m.id FROM queue_messages m JOIN accounts a ON a.id = m.account WHERE a.send_blocked = 0"
-)
-
-
-async def may_resume(tx: Transaction) -> bool:
-    """Whether something is held whose account may send; for a reading transaction."""
-    row = await tx.row(
-        f"SELECT 1 FROM queue_recipients WHERE state = ?1 AND message IN ({_MAY_GO}) LIMIT 1",  # noqa: S608 - a constant
-        HELD,
-    )
-    return row is not None
-
-
-async def resume(tx: Transaction, now_ms: int) -> int:
-    """Let what is held wait again whose account may send."""
-    return await tx.run(
-        "UPDATE queue_recipients SET state = ?2, next_try_ms = ?3"  # noqa: S608 - a constant
-        f" WHERE state = ?1 AND message IN ({_MAY_GO})",
-        HELD,
-        WAITING,
-        now_ms,
-    )
-
-
-async def release(
-    tx: Transaction, now_ms: int, *, number: int | None, domain: str | None, account: int | None
-) -> int:
-    """Let held messages go out whatever their account may; None means all."""
-    which = (number or 0, domain or "", account or 0)
-    await tx.run(
-        "UPDATE queue_messages SET cleared = 1 WHERE (?2 = 0 OR id = ?2) AND (?4 = 0 OR account = ?4)"
-        " AND id IN (SELECT message FROM queue_recipients WHERE state = ?1 AND (?3 = '' OR domain = ?3))",
-        HELD,
-        *which,
-    )
-    return await tx.run(
-        "UPDATE queue_recipients SET state = ?5, next_try_ms = ?6 WHERE state = ?1"
-        " AND (?2 = 0 OR message = ?2) AND (?3 = '' OR domain = ?3)"
-        " AND (?4 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?4))",
-        HELD,
-        *which,
-        WAITING,
-        now_ms,
-    )
+def _report_terms(rows: Sequence[Row]) -> Mapping[str, ReportTerms]:
+    return {
+        row[0]: ReportTerms(notify=frozenset(filter(None, row[1].split(","))), orcpt=row[2])
+        for row in rows
+        if row[1] or row[2]
+    }
 
 
 async def has_failed(tx: Transaction, now_ms: int) -> bool:
@@ -284,7 +279,7 @@ async def has_failed(tx: Transaction, now_ms: int) -> bool:
 
 
 async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: int) -> list[Bounce]:
-    """Lease the failed recipients of messages whose senders are to be told."""
+    """Lease recipients of messages whose senders are to be told of them."""
     due = await tx.rows(
         "SELECT message FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2"
         " ORDER BY next_try_ms LIMIT ?3",
@@ -297,7 +292,7 @@ async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: in
         found = await message(tx, number)
         rows = await tx.rows(
             "UPDATE queue_recipients SET next_try_ms = ?4, lease_until_ms = ?4 WHERE message = ?1"
-            " AND state = ?2 AND next_try_ms <= ?3 RETURNING address, tries, last_reply",
+            " AND state = ?2 AND next_try_ms <= ?3 RETURNING address, tries, last_reply, action, orcpt",
             number,
             FAILED,
             now_ms,
@@ -357,17 +352,46 @@ async def put_off(tx: Transaction, held: Lease, address: str, next_try_ms: int, 
     )
 
 
-async def give_up(tx: Transaction, held: Lease, address: str, now_ms: int, reply: str) -> None:
-    """Note a try that failed for good; the report is due now."""
+async def give_up(
+    tx: Transaction, held: Lease, address: str, now_ms: int, reply: str, *, action: str = "failed"
+) -> None:
+    """Note a try after which there is no other; the report is due now. A success counts in any case."""
     await tx.run(
         "UPDATE queue_recipients SET state = ?6, tries = tries + 1, next_try_ms = ?4, lease_until_ms = 0,"
-        " last_reply = ?5 WHERE message = ?1 AND address = ?2 AND lease_until_ms = ?3",
+        " last_reply = ?5, action = ?7 WHERE message = ?1 AND address = ?2"
+        " AND (lease_until_ms = ?3 OR (?7 <> 'failed' AND state = ?8))",
         held.message.id,
         address,
         held.until_ms,
         now_ms,
         reply[:MAX_REPLY_CHARACTERS],
         FAILED,
+        action,
+        WAITING,
+    )
+
+
+async def untold(tx: Transaction, held: Lease) -> list[Failure]:
+    """Recipients of a lease that still wait, and of whose delay the sender was not told."""
+    rows = await tx.rows(
+        "SELECT address, tries, last_reply, 'delayed', orcpt FROM queue_recipients WHERE message = ?1"
+        " AND state = ?2 AND told_ms = 0 AND address IN (SELECT value FROM json_each(?3 /*text*/))"
+        " ORDER BY address",
+        held.message.id,
+        WAITING,
+        json.dumps(list(held.recipients)),
+    )
+    return [Failure(*row) for row in rows]
+
+
+async def tell(tx: Transaction, number: int, addresses: Sequence[str], now_ms: int) -> None:
+    """Note that the sender was told of the delay of recipients."""
+    await tx.run(
+        "UPDATE queue_recipients SET told_ms = ?2 WHERE message = ?1"
+        " AND address IN (SELECT value FROM json_each(?3 /*text*/))",
+        number,
+        now_ms,
+        json.dumps(list(addresses)),
     )
 
 
@@ -398,7 +422,8 @@ async def entries(tx: Transaction, *, after: tuple[int, str], limit: int, now_ms
     """Recipients ordered by message and address, from behind one on."""
     rows = await tx.rows(
         "SELECT m.id, r.address, COALESCE(m.reverse_path, ''), m.size_octets, m.created_ms, r.tries,"
-        " r.next_try_ms, r.state, r.last_reply, r.lease_until_ms FROM queue_recipients r"
+        " r.next_try_ms, CASE r.state WHEN 'failed' THEN r.action ELSE r.state END, r.last_reply,"
+        " r.lease_until_ms FROM queue_recipients r"
         " JOIN queue_messages m ON m.id = r.message"
         " WHERE r.message > ?1 OR (r.message = ?1 AND r.address > ?2) ORDER BY r.message, r.address LIMIT ?3",
         *after,

@@ -1,10 +1,13 @@
 """Values of the outbound queue."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from pymailcore.base.address import Address
+from pymailcore.base.envelope import NOTHING_SAID, PLAIN, ReportTerms, Terms
 from pymailcore.base.ids import TenantId
 from pymailcore.queue.turns import Group
 
@@ -20,12 +23,17 @@ class Verdict(enum.Enum):
 class Result(NamedTuple):
     """The verdict for one recipient and why: a reply of a host as `host: 550 5.1.1 text`, or our own words.
 
-    Our own words begin with an enhanced status code (RFC 3463).
+    Our own words begin with an enhanced status code (RFC 3463). `report` is what the sender is to be told of
+    a success: "relayed" or "delivered"; "" for nothing.
     """
 
     address: str
     verdict: Verdict
     reply: str
+    report: str = ""
+
+
+_NONE: Final[Mapping[str, ReportTerms]] = MappingProxyType({})
 
 
 class Message(NamedTuple):
@@ -40,6 +48,13 @@ class Message(NamedTuple):
     eight_bit: bool
     created_ms: int
     account: int = 0
+    terms: Terms = PLAIN
+    binary: bool = False
+
+    @property
+    def begin_ms(self) -> int:
+        """When it might first be sent."""
+        return max(self.created_ms, self.terms.hold_until_ms or 0)
 
 
 class Lease(NamedTuple):
@@ -50,6 +65,16 @@ class Lease(NamedTuple):
     recipients: tuple[str, ...]
     until_ms: int
     flow: int = 0
+    report_terms: Mapping[str, ReportTerms] = _NONE
+
+    def notify(self, recipient: str) -> frozenset[str]:
+        """When the sender wants reports; empty when he did not say (RFC 3461 section 4.1)."""
+        return self.report_terms.get(recipient, NOTHING_SAID).notify
+
+    def wants(self, recipient: str, occasion: str) -> bool:
+        """Whether the sender wants a report; of failures he does unless he said otherwise."""
+        notify = self.notify(recipient)
+        return occasion in notify if notify else occasion == "FAILURE"
 
     @property
     def group(self) -> Group:
@@ -58,15 +83,22 @@ class Lease(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A recipient for whom a message failed for good."""
+    """A recipient of whom the sender is to be told.
+
+    Attributes:
+        action: what became of the message: "failed", "delayed", "relayed", "delivered", "expanded".
+        orcpt: the original recipient, with its type; "" when it is not known.
+    """
 
     address: str
     tries: int
     reply: str
+    action: str = "failed"
+    orcpt: str = ""
 
 
 class Bounce(NamedTuple):
-    """Failed recipients of one message, of whom its sender is to be told."""
+    """Recipients of one message, of whom its sender is to be told."""
 
     message: Message
     failures: tuple[Failure, ...]
@@ -80,8 +112,8 @@ class Entry:
     Attributes:
         id: of the message; its recipients share it.
         sender: the reverse-path; "" when it is null.
-        state: `waiting`, `sending`, `held` (its account may not send), or `failed` (the report to the sender
-            is due).
+        state: `waiting`, `sending`, `held` (its account may not send), or what the report is about that
+            is due to the sender: `failed` …
     """
 
     id: int

@@ -9,9 +9,11 @@ they promised, then they are cancelled.
 
 import contextlib
 import errno
+import ipaddress
 import itertools
 import os
 import secrets
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +25,16 @@ import trio
 from pymailcore.runtime.caps import ConnectionCaps, plain_address
 from pymailcore.runtime.logs import Logger, get_logger
 from pymailcore.runtime.metrics import Metrics
+from pymailcore.runtime.proxy_protocol import BadProxyHeader, ProxyHeader
 from pymailcore.runtime.settings import ServeSettings
 
 _NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _NO_ROOM_SECONDS: Final = 0.1
+_PROXY_SECONDS: Final = 5.0
+LOCAL_PEER: Final = "127.0.0.1"
+"""What a peer that came through a Unix socket counts as."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 log = get_logger()
 
@@ -86,6 +94,7 @@ async def serve_sockets(
     *,
     name: str,
     refusal: bytes = b"",
+    balancers: Sequence[Network] | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accept on listening sockets until the acceptor drains; return when the last connection has ended.
@@ -95,8 +104,10 @@ async def serve_sockets(
         sockets: listening and non-blocking; they are closed as soon as draining begins.
         name: of the listener, in logs and metrics.
         refusal: what a peer without room is told, in clear, before it is closed ("421 …").
+        balancers: networks of load balancers, whose connections begin with the PROXY protocol; all others are
+            closed. None where nobody speaks it.
     """
-    listener = _Listener(handler, acceptor, name, refusal)
+    listener = _Listener(handler, acceptor, name, refusal, balancers)
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as accepting:
             for listening in sockets:
@@ -110,7 +121,15 @@ async def serve_sockets(
 
 
 class _Listener:
-    def __init__(self, handler: Handler, acceptor: Acceptor, name: str, refusal: bytes) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        acceptor: Acceptor,
+        name: str,
+        refusal: bytes,
+        balancers: Sequence[Network] | None,
+    ) -> None:
+        self._balancers = balancers
         self._handler = handler
         self._acceptor = acceptor
         self._name = name
@@ -132,12 +151,14 @@ class _Listener:
                 elif fault.errno == errno.EBADF:
                     raise
                 continue  # the peer was gone before we took it: ECONNABORTED and friends
-            peer = plain_address(address[0])
+            # Who speaks through a Unix socket is on this machine; such a peer has no address.
+            host, port = address[:2] if address else (LOCAL_PEER, 0)
+            peer = plain_address(host)
             reason = self._acceptor.caps.admit(peer)
             if reason is not None:
                 self._refuse(accepted, peer, reason)
                 continue
-            nursery.start_soon(self._serve, accepted, peer, address[1])
+            nursery.start_soon(self._serve, accepted, peer, port)
 
     def _refuse(self, accepted: trio.socket.SocketType, peer: str, reason: str) -> None:
         """Turn a peer away without spending anything on it."""
@@ -155,12 +176,17 @@ class _Listener:
         self._open.inc()
         connection_id = acceptor.next_id()
         structlog.contextvars.bind_contextvars(connection=connection_id, listener=self._name, peer=peer)
+        behind = ""
         try:
-            local = accepted.getsockname()
+            local = accepted.getsockname() if accepted.family != socket.AF_UNIX else (LOCAL_PEER, 0)
+            if self._balancers is not None:
+                behind, peer_port = await self._read_proxy_header(accepted, peer, peer_port)
+                if not behind:
+                    return
             stream = trio.SocketStream(accepted)
             connection = Connection(
                 stream=stream,
-                peer=peer,
+                peer=behind or peer,
                 peer_port=peer_port,
                 local=plain_address(local[0]),
                 local_port=local[1],
@@ -178,3 +204,31 @@ class _Listener:
             accepted.close()
             self._open.dec()
             acceptor.caps.release(peer)
+            if behind and behind != peer:
+                acceptor.caps.release(behind)
+
+    async def _read_proxy_header(
+        self, accepted: trio.socket.SocketType, peer: str, peer_port: int
+    ) -> tuple[str, int]:
+        """Give the client that a load balancer speaks for, counted; "" when the connection is to end."""
+        address = ipaddress.ip_address(peer)
+        if not any(address in network for network in self._balancers or ()):
+            log.warning("no load balancer of ours", listener=self._name)
+            return "", 0
+        header = ProxyHeader()
+        try:
+            with trio.fail_after(_PROXY_SECONDS):
+                while header.wanted_octets:
+                    header.receive(await accepted.recv(header.wanted_octets))
+        except (BadProxyHeader, trio.TooSlowError) as fault:
+            log.warning("no PROXY header", listener=self._name, fault=str(fault))
+            return "", 0
+        if header.client is None:
+            return peer, peer_port
+        behind = plain_address(header.client[0])
+        structlog.contextvars.bind_contextvars(peer=behind, balancer=peer)
+        if behind != peer and (reason := self._acceptor.caps.admit(behind)) is not None:
+            self._acceptor.metrics.connections_refused.labels(self._name, reason).inc()
+            log.info("connection refused", listener=self._name, peer=behind, reason=reason)
+            return "", 0
+        return behind, header.client[1]

@@ -8,6 +8,7 @@ from typing import Final
 
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _FORMATS: Final = ("auto", "console", "json")
+_MAX_UNIX_OCTETS: Final = 107
 _BIND: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})\Z")
 
 
@@ -27,6 +28,20 @@ def parse_bind(text: str) -> tuple[str, int]:
         except ValueError:
             raise ValueError(f"{host!r} is no IP address; names are not looked up here") from None
     return host, int(match["port"])
+
+
+def parse_unix(text: str) -> Path | None:
+    """Read `unix:/path`; None when the text does not begin so.
+
+    Raises:
+        ValueError: the path is not absolute, or longer than a Unix socket can have.
+    """
+    if not text.startswith("unix:"):
+        return None
+    path = Path(text.removeprefix("unix:"))
+    if not path.is_absolute() or len(bytes(path)) > _MAX_UNIX_OCTETS:
+        raise ValueError(f'must be "unix:" and an absolute path of at most {_MAX_UNIX_OCTETS} octets')
+    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

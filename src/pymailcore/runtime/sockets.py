@@ -1,15 +1,60 @@
 """Binding the sockets that listeners accept on."""
 
+import contextlib
 import os
 import resource
 import socket
+from pathlib import Path
 from typing import Final
+
+from pymailcore.runtime.settings import parse_bind, parse_unix
 
 _BACKLOG: Final = 1024
 
 
 class CannotBind(Exception):
     """An address and port cannot be had; the text says which and why."""
+
+
+def bind_place(bind: str) -> socket.socket:
+    """Listen where a setting says: `address:port`, or `unix:/path`.
+
+    Raises:
+        CannotBind: the place is taken, is not ours, or we may not.
+        ValueError: the text has another form.
+    """
+    path = parse_unix(bind)
+    return bind_listener(*parse_bind(bind)) if path is None else bind_unix(path)
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """Listen on a Unix socket that every user may connect to; the folder around it says who can.
+
+    A socket that a server left behind when it was killed is replaced.
+
+    Raises:
+        CannotBind: another server listens there, or we may not.
+    """
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            _remove_left_behind(path)
+        listening.bind(str(path))
+        path.chmod(0o666)
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError as fault:
+        listening.close()
+        raise CannotBind(f"unix:{path}: {os.strerror(fault.errno or 0)}") from None
+    return listening
+
+
+def _remove_left_behind(path: Path) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
 
 
 def bind_listener(host: str, port: int) -> socket.socket:
@@ -38,7 +83,9 @@ def bind_listener(host: str, port: int) -> socket.socket:
 
 
 def bound_to(listening: socket.socket) -> str:
-    """The address and port that a socket has, as `address:port`."""
+    """The address and port that a socket has, as `address:port`, or its path as `unix:/path`."""
+    if listening.family == socket.AF_UNIX:
+        return f"unix:{listening.getsockname()}"
     host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

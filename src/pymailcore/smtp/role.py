@@ -1,9 +1,9 @@
-"""What stands behind the wire: the contract between the SMTP server and its two roles.
+"""What stands behind the wire: the contract between the SMTP server and its roles.
 
 Standards: RFC 5598 section 4 (MSA, MTA as roles of one protocol).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,18 +21,22 @@ class Session:
     Attributes:
         connection_id: names the connection in the logs.
         peer: the peer's address as text.
+        peer_name: the peer's host name, where somebody we trust has looked it up; else "".
         tls: version and cipher, such as "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" in clear.
         certificate: the client's, DER, verified; None when it gave none.
         whole: what is entered here is left when the conversation ends.
+        lmtp: the protocol is LMTP.
         put_out: ends the conversation soon, with 421; for who is signed in and no longer may be.
     """
 
     connection_id: str
     peer: str
     tls: str
+    peer_name: str = ""
     certificate: bytes | None = None
     whole: ExitStack = field(default_factory=ExitStack)
     put_out: Callable[[], None] = lambda: None
+    lmtp: bool = False
 
 
 class Conversation(Protocol):
@@ -59,8 +63,11 @@ class Conversation(Protocol):
         """Judge one forward-path."""
         ...
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
-        """Take over a message; returns only when it is safe on disk, or was refused."""
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+        """Take over a message; returns only when it is safe on disk, or was refused.
+
+        In LMTP it may give a reply for each recipient of the envelope, in their order.
+        """
         ...
 
     async def scram_keys(self, event: events.KeysNeeded) -> ScramKeys | Reply:
@@ -77,7 +84,7 @@ class SmtpRole(Protocol):
 
     @property
     def way(self) -> str:
-        """The name for metrics: `mx` or `submission`."""
+        """The name for metrics: `mx`, `lmtp` or `submission`."""
         ...
 
     @property

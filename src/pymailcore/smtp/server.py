@@ -10,29 +10,36 @@ also watches for the server to drain and for its sign-in to end; before that it 
 task would double the cost of every command.
 """
 
+import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import trio
 
 from pymailcore.base.budget import MailDataBudget
-from pymailcore.base.errors import MailError, TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, MailError, TemporaryFailure
 from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.claims import Claims
+from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.logs import Logger
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.registry import NOTHING, make_offer
 from pymailcore.sasl.settings import SaslSettings
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp import outcomes
+from pymailcore.smtp.binary_mail import with_lines
+from pymailcore.smtp.mail_data_spool import MailDataSpool
 from pymailcore.smtp.protocol import events, reply
+from pymailcore.smtp.protocol.extensions import NO_EXTENSIONS, Extensions
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
-from pymailcore.smtp.protocol.states import State
+from pymailcore.smtp.protocol.states import ENDED, State
 from pymailcore.smtp.role import Conversation, Session, SmtpRole
 from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.smtp.tls import describe
@@ -40,6 +47,9 @@ from pymailcore.smtp.tls import describe
 READ_OCTETS: Final = 65_536
 _QUIET_SECONDS: Final = 2.0
 
+NO_SPACE: Final = outcomes.REPLIES[InsufficientStorage]
+
+Answer = Reply | ScramKeys | Sequence[Reply] | None
 TlsMode = Literal["none", "starttls", "implicit"]
 
 
@@ -92,6 +102,11 @@ class SmtpServer:
         tls: `starttls` and `implicit` need `contexts`.
         plaintext_login: offer AUTH without TLS; for loopback tests only.
         random_bytes: gives that many random octets, for the nonces of logins.
+        extensions: which of those that can be left off are offered.
+        lmtp: speak LMTP; the role then may answer each recipient for itself.
+        filters: networks of mail filters, which may say with XCLIENT for whom they speak.
+        spool_folder: where large mail data waits until it is whole; None for memory.
+        now_ms: milliseconds since 1970.
         claims: takes note of what peers say about where they come from.
     """
 
@@ -105,6 +120,11 @@ class SmtpServer:
     plaintext_login: bool = False
     sasl: SaslSettings = field(default_factory=SaslSettings)
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    extensions: Extensions = NO_EXTENSIONS
+    lmtp: bool = False
+    filters: Sequence[IPv4Network | IPv6Network] = ()
+    spool_folder: Path | None = None
+    now_ms: Callable[[], int] = wall_clock_ms
     claims: Claims = field(default_factory=Claims)
 
     async def serve_connection(self, connection: Connection) -> None:
@@ -119,10 +139,15 @@ class SmtpServer:
             tls, facts = None, NO_FACTS
             if self.tls == "implicit":
                 tls, facts = await self._shake_hands(stream)
-            state = await _Driver(self, connection, tls or stream, facts).run()
-            if state is State.TLS:
-                tls, facts = await self._shake_hands(stream)
-                await _Driver(self, connection, tls, facts).run(State.GREETED)
+            state, client = State.CONNECTED, (connection.peer, "")
+            while state is not State.CLOSED:
+                driver = _Driver(self, connection, tls or stream, facts, client)
+                state = await driver.run(state)
+                if state is State.TLS:
+                    tls, facts = await self._shake_hands(stream)
+                    state = State.GREETED
+                elif state is State.RENEWED:
+                    state, client = State.CONNECTED, driver.client
             if tls is not None:
                 with trio.move_on_after(self.settings.tls_handshake_seconds):
                     await tls.aclose()
@@ -140,8 +165,8 @@ class SmtpServer:
             self.metrics.tls_handshakes.labels(self.role.way, outcome).inc()
         return taken
 
-    def options(self, facts: TlsFacts, *, encrypted: bool) -> ServerOptions:
-        """Give what a core is to offer, in clear or inside TLS."""
+    def options(self, facts: TlsFacts, *, encrypted: bool, peer: str) -> ServerOptions:
+        """Give what a core is to offer to a peer, in clear or inside TLS."""
         offer = NOTHING
         if self.role.takes_logins and (encrypted or self.plaintext_login):
             offer = make_offer(
@@ -160,59 +185,80 @@ class SmtpServer:
             junk_commands=self.settings.junk_commands_count,
             starttls=self.tls == "starttls" and not encrypted,
             offer=offer,
+            encrypted=encrypted,
+            lmtp=self.lmtp,
+            xclient=bool(self.filters) and any(ip_address(peer) in network for network in self.filters),
+            extensions=self.extensions,
+            max_transactions=self.settings.transactions_count,
+            refuse_early_talkers=self._refuses_early_talkers,
+            now_ms=self.now_ms,
         )
+
+    @property
+    def _refuses_early_talkers(self) -> bool:
+        return self.settings.refuse_early_talkers and self.role.way == "mx"
 
 
 class _Driver:
     """One core, one stream, one conversation of the role."""
 
     def __init__(
-        self, server: SmtpServer, connection: Connection, stream: trio.abc.Stream, facts: TlsFacts
+        self,
+        server: SmtpServer,
+        connection: Connection,
+        stream: trio.abc.Stream,
+        facts: TlsFacts,
+        client: tuple[str, str],
     ) -> None:
+        self.client = client
         self._server = server
         self._settings = server.settings
         self._connection = connection
         self._stream = stream
         self._facts = facts
-        self._mail_data: list[bytes] = []
-        self._mail_data_octets = 0
+        self._spool = MailDataSpool(server.spool_folder, server.budget, server.settings.spool_memory_octets)
         self._deadline = 0.0
         self._put_out = trio.Event()
 
     async def run(self, state: State = State.CONNECTED) -> State:
         """Converse until the end or until a handshake is due; give the core's last state."""
         tls = describe(self._stream)
-        options = self._server.options(self._facts, encrypted=bool(tls))
+        peer, peer_name = self.client
+        options = self._server.options(self._facts, encrypted=bool(tls), peer=self._connection.peer)
         protocol = self._protocol = SmtpServerProtocol(options, state)
         session = Session(
             connection_id=self._connection.id,
-            peer=self._connection.peer,
+            peer=peer,
+            peer_name=peer_name,
             tls=tls,
             certificate=self._facts.certificate,
+            lmtp=self._server.lmtp,
             put_out=self._put_out.set,
         )
         self._conversation = self._server.role.begin(session)
         try:
             self._extend()
+            if options.refuse_early_talkers and state is State.CONNECTED:
+                await self._listen_before_greeting()
             while True:
                 event = protocol.next_event()
                 if event is None:
                     await self._send()
-                    if protocol.state is State.CLOSED or protocol.state is State.TLS:
+                    if protocol.state in ENDED:
                         return protocol.state
                     await self._receive()
                 elif type(event) is events.MailData:
-                    self._keep(event.octets)
+                    await self._keep(event.octets)
                 elif type(event) is events.MailDataAborted:
-                    self._forget()
+                    self._spool.forget()
                 else:
                     await self._answer(event)
         finally:
             session.whole.close()
-            self._forget()
+            self._spool.forget()
 
     async def _answer(self, event: events.Event) -> None:
-        answer: Reply | ScramKeys | None
+        answer: Answer
         try:
             answer = await self._decide(self._conversation, event)
         except MailError as outcome:
@@ -229,10 +275,12 @@ class _Driver:
             self._protocol.accept()
         elif isinstance(answer, ScramKeys):
             self._protocol.give_keys(answer)
-        else:
+        elif isinstance(answer, Reply):
             self._protocol.answer(answer)
+        else:
+            self._protocol.answer_each(answer)
 
-    async def _decide(self, conversation: Conversation, event: events.Event) -> Reply | ScramKeys | None:
+    async def _decide(self, conversation: Conversation, event: events.Event) -> Answer:
         if self._put_out.is_set():
             return reply.CLOSING_SIGN_IN
         match event:
@@ -242,8 +290,6 @@ class _Driver:
                 return await conversation.recipient(mail, event)
             case events.Mail():
                 return await conversation.mail(event)
-            case events.DataRequested():
-                return None if self._server.budget.free_octets >= READ_OCTETS else reply.NO_MEMORY
             case events.MailDataEnd():
                 return await self._hand_over(conversation, event)
             case events.Hello():
@@ -254,17 +300,35 @@ class _Driver:
                 return await conversation.scram_keys(event)
             case events.Authenticate():
                 return await conversation.authenticate(event)
+        return self._decide_here(event)
+
+    def _decide_here(self, event: events.Event) -> Reply | None:
+        """Decide what concerns no role."""
+        if isinstance(event, events.DataRequested):
+            self._spool.forget()  # what a transaction had that EHLO ended
+            return None if self._server.budget.free_octets >= READ_OCTETS else reply.NO_MEMORY
+        if isinstance(event, events.Xclient):
+            self._connection.log.info("speaks for a client", client=event.address, name=event.name)
+            self.client = event.address, event.name
         return None
 
-    async def _hand_over(self, conversation: Conversation, event: events.MailDataEnd) -> Reply | None:
+    async def _hand_over(self, conversation: Conversation, event: events.MailDataEnd) -> Answer:
         began = trio.current_time()
-        octets = self._mail_data[0] if len(self._mail_data) == 1 else b"".join(self._mail_data)
-        self._mail_data.clear()
         try:
-            answer = await conversation.message(event.envelope, octets)
+            octets = await self._spool.take()
+            if octets is None:
+                return reply.NO_MEMORY
+            sound = await with_lines(event.envelope, octets)
+            if isinstance(sound, Reply):
+                return sound
+            answer = await conversation.message(*sound)
+        except OSError as fault:
+            self._connection.log.error("mail data cannot be read back", fault=str(fault))
+            return NO_SPACE
         finally:
-            self._forget()
-        if answer is None or answer.positive:
+            self._spool.forget()
+        replies = [answer] if answer is None or isinstance(answer, Reply) else answer
+        if any(one is None or one.positive for one in replies):
             way = self._server.role.way
             metrics = self._server.metrics
             metrics.messages_accepted.labels(way).inc()
@@ -272,18 +336,29 @@ class _Driver:
             metrics.accept_seconds.labels(way).observe(trio.current_time() - began)
         return answer
 
-    def _keep(self, octets: bytes) -> None:
-        if self._server.budget.take(len(octets)):
-            self._mail_data.append(octets)
-            self._mail_data_octets += len(octets)
-        else:
+    async def _keep(self, octets: bytes) -> None:
+        spool = self._spool
+        if not spool.keep(octets):
             self._protocol.refuse_mail_data(reply.NO_MEMORY)
-            self._forget()
+        elif spool.overflowing:
+            try:
+                await spool.spill()
+            except OSError as fault:
+                self._connection.log.error("mail data cannot be kept", fault=str(fault))
+                self._protocol.refuse_mail_data(NO_SPACE)
 
-    def _forget(self) -> None:
-        self._server.budget.give_back(self._mail_data_octets)
-        self._mail_data_octets = 0
-        self._mail_data.clear()
+    async def _listen_before_greeting(self) -> None:
+        """Take what a peer says before it is greeted; nobody honest says anything (RFC 5321 section 3.1)."""
+        octets: bytes | bytearray = b""
+        delay = self._settings.greeting_delay_seconds
+        if delay:
+            with trio.move_on_after(delay):
+                octets = await self._stream.receive_some(READ_OCTETS)
+        elif type(self._stream) is trio.SocketStream:
+            with contextlib.suppress(OSError):
+                octets = os.read(self._stream.socket.fileno(), READ_OCTETS)
+        if octets:
+            self._protocol.receive_data(bytes(octets))
 
     def _extend(self) -> None:
         self._deadline = trio.current_time() + self._settings.idle_seconds
@@ -316,7 +391,7 @@ class _Driver:
         if octets is None:
             protocol.close(reply.CLOSING_IDLE)
             return
-        if protocol.state is State.DATA:
+        if protocol.state is State.DATA or protocol.state is State.CHUNK:
             earned = len(octets) / self._settings.min_mail_data_rate_octets
             latest = trio.current_time() + self._settings.idle_seconds
             self._deadline = min(self._deadline + earned, latest)

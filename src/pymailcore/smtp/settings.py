@@ -22,6 +22,57 @@ class SmtpSettings:
             "Beyond it clients get 452 or NO, and come again."
         },
     )
+    spool_memory_octets: int = field(
+        default=1_048_576,
+        metadata={
+            "doc": "How much of a message is held in memory while it arrives; what is beyond waits in a file "
+            "without name in the folder `spool` of the data folder, encrypted."
+        },
+    )
+    transactions_count: int = field(
+        default=0,
+        metadata={
+            "doc": "Most messages of one connection, announced with LIMITS (RFC 9422); further ones get 421. "
+            "0: as many as the client likes."
+        },
+    )
+    max_hold_seconds: int = field(
+        default=2_592_000,
+        metadata={
+            "doc": "How far ahead a client of `submission` can have a message released (FUTURERELEASE, RFC "
+            "4865). 0: not at all."
+        },
+    )
+    no_soliciting: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Kinds of mail that are not wanted, announced with NO-SOLICITING (RFC 3865); who says "
+            "that its mail is of such a kind gets 550. Empty: not announced.",
+            "example": ["org.example:ADV"],
+        },
+    )
+    unknown_recipients_count: int = field(
+        default=200,
+        metadata={
+            "doc": "Recipients that nobody here has, which one network (IPv4 /24, IPv6 /56; not loopback) "
+            "may ask an `smtp` listener for in ten minutes; then its connections end with 421. Each front "
+            "worker counts for itself. 0: as many as it likes."
+        },
+    )
+    refuse_early_talkers: bool = field(
+        default=True,
+        metadata={
+            "doc": "Whether `smtp` listeners end a connection whose client speaks before the greeting, or "
+            "sends a message before DATA is answered: mail programs do not, spam programs do."
+        },
+    )
+    greeting_delay_seconds: float = field(
+        default=0.0,
+        metadata={
+            "doc": "How long `smtp` listeners wait with the greeting, to see who speaks before it; only with "
+            "`refuse_early_talkers`."
+        },
+    )
     max_received_count: int = field(
         default=50,
         metadata={
@@ -77,6 +128,10 @@ class SmtpSettings:
         default=300.0,
         metadata={"doc": "Sending: longest wait for a reply (RFC 5321 4.5.3.2.1 to 4.5.3.2.3)."},
     )
+    data_reply_seconds: float = field(
+        default=120.0,
+        metadata={"doc": "Sending: longest wait for the go-ahead for mail data (RFC 5321 4.5.3.2.4)."},
+    )
     final_reply_seconds: float = field(
         default=600.0,
         metadata={"doc": "Sending: longest wait for the reply to a whole message (RFC 5321 4.5.3.2.6)."},
@@ -84,6 +139,15 @@ class SmtpSettings:
     block_seconds: float = field(
         default=180.0,
         metadata={"doc": "Longest time in which 64 KiB must leave (RFC 5321 4.5.3.2.5)."},
+    )
+
+    reuse_idle_seconds: float = field(
+        default=10.0,
+        metadata={"doc": "Sending: how long a connection is kept for the next message to the same host."},
+    )
+    reuse_messages_count: int = field(
+        default=100,
+        metadata={"doc": "Sending: most messages over one connection; 1 means that none is used again."},
     )
 
     def __post_init__(self) -> None:
@@ -96,9 +160,17 @@ class SmtpSettings:
             "failed_logins_count",
             "idle_seconds",
             "min_mail_data_rate_octets",
+            "spool_memory_octets",
             "reply_seconds",
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: must be greater than 0")
+        if not 0 <= self.max_hold_seconds <= 999_999_999:
+            raise ValueError("max_hold_seconds: must be from 0 to 999999999")
+        for name in ("transactions_count", "unknown_recipients_count"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: must not be less than 0")
+        if not 0 <= self.greeting_delay_seconds <= 60:
+            raise ValueError("greeting_delay_seconds: must be from 0 to 60")
         if self.max_mail_data_memory_octets < self.max_message_octets:
             raise ValueError("max_mail_data_memory_octets: must hold one message of max_message_octets")

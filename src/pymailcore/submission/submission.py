@@ -4,7 +4,7 @@ Standards: RFC 6409 sections 6 and 8, RFC 5321 section 4.4 (Received), RFC 6531 
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pymailcore.base.address import Address
@@ -182,9 +182,8 @@ def _with_needs(envelope: Envelope, octets: bytes) -> Envelope:
     """Note what the message needs of the hosts on its way, whatever the client said."""
     addresses = (envelope.reverse_path, *envelope.recipients)
     international = not all(address is None or address.is_ascii for address in addresses)
-    return Envelope(
-        reverse_path=envelope.reverse_path,
-        recipients=envelope.recipients,
+    return replace(
+        envelope,
         smtputf8=envelope.smtputf8
         or international
         or not octets[: header_end(octets, 0, len(octets))].isascii(),

@@ -23,12 +23,11 @@ from pymailcore.base.ids import AccountId
 from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal
 from pymailcore.jmap.asgi import HttpRequest, cookies
+from pymailcore.jmap.services import PROTOCOL
 from pymailcore.sasl.steps import MAX_TOKEN_OCTETS, BearerToken, Credentials, Evidence
 
 SECURE_COOKIE: Final = "__Host-session"
 PLAIN_COOKIE: Final = "session"
-PROTOCOL: Final = "jmap"
-"""What the secrets are called that may be used with requests."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_TOKEN: Final = 128
 _MAX_BASIC: Final = 4_096

@@ -6,9 +6,8 @@ from tests.support.smtp import OFFER, OPTIONS
 from pymailcore.sasl.steps import Credentials
 from pymailcore.smtp.protocol import reply
 from pymailcore.smtp.protocol.authentication import Exchange
-from pymailcore.smtp.protocol.commands import CommandRefused
 from pymailcore.smtp.protocol.events import Authenticate
-from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.protocol.reply import CommandRefused, Reply
 
 LOGIN = replace(OPTIONS, offer=OFFER)
 TIM = Credentials("tim", "", "tanstaaf")

@@ -8,8 +8,8 @@ from tests.support.smtp import OFFER, OPTIONS
 
 from pymailcore.base.address import Address
 from pymailcore.smtp.protocol import events, reply
-from pymailcore.smtp.protocol.commands import CommandRefused, parse_hello, parse_mail, parse_recipient
-from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.protocol.commands import parse_hello, parse_mail, parse_recipient
+from pymailcore.smtp.protocol.reply import CommandRefused, Reply
 
 B = Address("b", "host.example")
 

@@ -10,13 +10,15 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.smtp.protocol import events, reply
+from pymailcore.smtp.protocol.command_lines import MAX_COMMAND_OCTETS, MAX_RESPONSE_OCTETS
+from pymailcore.smtp.protocol.extensions import Extensions
 from pymailcore.smtp.protocol.reply import Reply
-from pymailcore.smtp.protocol.server import MAX_COMMAND_OCTETS, MAX_RESPONSE_OCTETS, SmtpServerProtocol
+from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import State
 
 A = Address("a", "client.example")
 B = Address("b", "host.example")
-LOGIN = replace(OPTIONS, offer=OFFER, starttls=True)
+LOGIN = replace(OPTIONS, offer=OFFER, starttls=True, extensions=Extensions(chunking=True))
 DIALOGUE = ENVELOPE + b"DATA\r\nSubject: hi\r\n\r\n..dot\r\n.\r\nQUIT\r\n"
 
 # What brings a new core into each state in which it reads.
@@ -67,7 +69,10 @@ TABLE = [
     (b"AUTH PLAIN AHRpbQB3cm9uZw==", (503, G), (535, R), (503, M), (503, T)),
     (b"AUTH LOGIN", (503, G), (334, State.AUTH), (503, M), (503, T)),
     (b"QUIT", *((221, State.CLOSED),) * 4),
-    (b"BDAT 1 LAST", (500, G), (500, R), (500, M), (500, T)),
+    (b"LHLO c.example", (500, G), (500, R), (500, M), (500, T)),
+    (b"BDAT 0 LAST", (503, G), (503, R), (503, R), (250, R)),
+    (b"BDAT 0", (503, G), (503, R), (503, R), (250, State.CHUNKS)),
+    (b"BDAT x", *((521, State.CLOSED),) * 4),
     (b"XCLIENT ADDR=1.2.3.4", (500, G), (500, R), (500, M), (500, T)),
     (b"GET / HTTP/1.1", *((421, State.CLOSED),) * 4),
 ]

@@ -5,9 +5,21 @@ import pytest
 from tests.support import dialogue
 from tests.support.smtp import OFFER, OPTIONS, take_events
 
+from pymailcore.smtp.protocol.extensions import Extensions
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import State
 
+EVERYTHING = Extensions(
+    chunking=True,
+    binarymime=True,
+    dsn=True,
+    requiretls=True,
+    max_hold_seconds=86_400,
+    deliverby=True,
+    priority=True,
+    limits=True,
+    no_soliciting="org.example:ADV",
+)
 FOLDER = Path(__file__).parents[2] / "dialogues" / "smtp"
 FILES = sorted(FOLDER.glob("*.txt"))
 
@@ -22,6 +34,9 @@ def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
     options = replace(
         OPTIONS,
         starttls="starttls" in script.words,
+        lmtp="lmtp" in script.words,
+        extensions=EVERYTHING if "everything" in script.words else OPTIONS.extensions,
+        encrypted="everything" in script.words,
         offer=OFFER if "login" in script.words else OPTIONS.offer,
         max_message_octets=20 if "small" in script.words else OPTIONS.max_message_octets,
     )
@@ -37,4 +52,4 @@ def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
 
 
 def test_there_are_transcripts() -> None:
-    assert len(FILES) >= 15
+    assert len(FILES) >= 24

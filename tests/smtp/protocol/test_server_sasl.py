@@ -8,8 +8,9 @@ from tests.support.smtp import OFFER, OPTIONS, PASSWORD, codes, decide, feed, op
 
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.smtp.protocol import events, reply
+from pymailcore.smtp.protocol.command_lines import MAX_RESPONSE_OCTETS
 from pymailcore.smtp.protocol.options import ServerOptions
-from pymailcore.smtp.protocol.server import MAX_RESPONSE_OCTETS, SmtpServerProtocol
+from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import State
 
 LOGIN = ServerOptions(

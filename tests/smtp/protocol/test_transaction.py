@@ -1,7 +1,7 @@
 import pytest
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import NOTHING_SAID, Envelope
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.lines import LineBuffer
 from pymailcore.smtp.protocol.transaction import Transaction
@@ -23,7 +23,7 @@ def test_the_envelope_is_what_was_accepted() -> None:
     """RFC 5321 section 2.3.1."""
     transaction, address = Transaction(), Address("b", "host.example")
     transaction.mail = events.Mail(address, smtputf8=True)
-    transaction.recipients[address] = None
+    transaction.recipients[address] = NOTHING_SAID
     assert transaction.read(buffer(b"\xff\r\n.\r\n"), 100) == b"\xff\r\n"
     assert transaction.envelope == Envelope(
         reverse_path=address, recipients=(address,), smtputf8=True, eight_bit=True

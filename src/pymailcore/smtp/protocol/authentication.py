@@ -18,10 +18,9 @@ from pymailcore.sasl.steps import (
     Succeeded,
 )
 from pymailcore.smtp.protocol import reply
-from pymailcore.smtp.protocol.commands import CommandRefused
 from pymailcore.smtp.protocol.events import Authenticate, KeysNeeded
 from pymailcore.smtp.protocol.options import ServerOptions
-from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.protocol.reply import CommandRefused, Reply
 
 Turn = Authenticate | KeysNeeded | bytes
 """What comes next: a question to the role, or a line with a challenge."""

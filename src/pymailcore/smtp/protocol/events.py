@@ -1,6 +1,7 @@
 """What the peer of the SMTP server asks for.
 
-Standards: RFC 5321 section 4.1.1, RFC 3207 section 4, RFC 4954 section 4, RFC 1870, RFC 6152, RFC 6531.
+Standards: RFC 5321 section 4.1.1, RFC 3207 section 4, RFC 4954 section 4, RFC 1870, RFC 2033, RFC 3030,
+RFC 3461, RFC 6152, RFC 6531.
 
 All but `MailData` and `MailDataAborted` want an answer.
 """
@@ -8,7 +9,7 @@ All but `MailData` and `MailDataAborted` want an answer.
 from dataclasses import dataclass
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import NOTHING_SAID, PLAIN, Envelope, ReportTerms, Terms
 from pymailcore.sasl.steps import Evidence, NeedKeys
 
 
@@ -19,7 +20,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """EHLO (`extended`) or HELO. The name is what the client says, of `A-Z a-z 0-9 . - _ : [ ]` only."""
+    """EHLO or LHLO (`extended`), or HELO.
+
+    Attributes:
+        name: what the client says, of `A-Z a-z 0-9 . - _ : [ ]` only.
+    """
 
     name: str
     extended: bool
@@ -34,12 +39,16 @@ class Mail:
         size_octets: what the client declared with SIZE; 0 when it did not.
         eight_bit: BODY=8BITMIME was given.
         smtputf8: SMTPUTF8 was given.
+        binary: BODY=BINARYMIME was given.
+        terms: what the other parameters ask for.
     """
 
     reverse_path: Address | None
     size_octets: int = 0
     eight_bit: bool = False
     smtputf8: bool = False
+    binary: bool = False
+    terms: Terms = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,18 @@ class Recipient:
     """RCPT adds a forward-path to the transaction."""
 
     forward_path: Address
+    terms: ReportTerms = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
 class DataRequested:
-    """DATA with at least one recipient accepted."""
+    """Mail data begins: DATA with at least one recipient accepted, or the first BDAT of a message.
+
+    Attributes:
+        chunked: by BDAT; the client waits for no answer, and a refusal is given when the chunk has been read.
+    """
+
+    chunked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,21 @@ class StartTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Xclient:
+    """XCLIENT: the peer speaks for somebody else. After a positive answer the driver makes a new core.
+
+    Attributes:
+        address: of the client.
+        port: of the client; 0 for not known.
+        name: the host name of the client, as the peer found it; "" for none.
+    """
+
+    address: str
+    port: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeysNeeded:
     """The SASL exchange waits for the keys of a name: answered with `give_keys`, or a refusal."""
 
@@ -99,6 +130,15 @@ class Authenticate:
 
 
 Answerable = (
-    Opened | Hello | Mail | Recipient | DataRequested | MailDataEnd | StartTls | KeysNeeded | Authenticate
+    Opened
+    | Hello
+    | Mail
+    | Recipient
+    | DataRequested
+    | MailDataEnd
+    | StartTls
+    | Xclient
+    | KeysNeeded
+    | Authenticate
 )
 Event = Answerable | MailData | MailDataAborted

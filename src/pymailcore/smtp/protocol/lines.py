@@ -37,6 +37,12 @@ class LineBuffer:
         self._at = 0
         return octets
 
+    def take_some(self, most: int) -> bytes:
+        """Take octets from the front, no more than `most`; b"" when there are none."""
+        octets = self._octets[self._at : self._at + most]
+        self._at += len(octets)
+        return octets
+
     def put_back(self, octets: bytes) -> None:
         """Give octets back to the front."""
         self._octets = octets + self._octets[self._at :]

@@ -1,12 +1,17 @@
 """What one listener offers, and the limits of a conversation.
 
-Standards: RFC 5321 sections 4.1.1.1 and 4.5.3.1; RFC 1870, 2034, 2920, 3207, 4954, 6152, 6531.
+Standards: RFC 5321 sections 4.1.1.1 and 4.5.3.1; RFC 1870, 2033, 2034, 2920, 3207, 4954, 6152, 6531.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from pymailcore.sasl.registry import NOTHING, Offer
+from pymailcore.smtp.protocol.extensions import NO_EXTENSIONS, Extensions, keywords, limits
 from pymailcore.smtp.protocol.reply import Reply
+
+XCLIENT_KEYWORD: Final = "XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +30,13 @@ class ServerOptions:
         starttls: STARTTLS can be had.
         offer: how a client may log in; AUTH is not announced without a mechanism.
         encrypted: the octets come out of TLS.
+        lmtp: the protocol is LMTP (RFC 2033): LHLO, and a reply for each recipient after the mail data.
+        xclient: the peer is one of ours and may say for whom it speaks.
+        extensions: which of those that can be left off are offered.
+        max_transactions: MAIL commands in one conversation; 0 for as many as the client likes.
+        refuse_early_talkers: end the conversation with a client that does not wait for the greeting, or for
+            the reply to DATA.
+        now_ms: the time for commands that speak of one, milliseconds since 1970.
     """
 
     hostname: str
@@ -37,16 +49,22 @@ class ServerOptions:
     starttls: bool = False
     offer: Offer = NOTHING
     encrypted: bool = False
+    lmtp: bool = False
+    xclient: bool = False
+    extensions: Extensions = NO_EXTENSIONS
+    max_transactions: int = 0
+    refuse_early_talkers: bool = False
+    now_ms: Callable[[], int] = lambda: 0
 
     @property
     def greeting(self) -> Reply:
         """What a client reads first."""
-        return Reply(220, "", f"{self.hostname} ESMTP pymailcore")
+        return Reply(220, "", f"{self.hostname} {'LMTP' if self.lmtp else 'ESMTP'} pymailcore")
 
     @property
     def extended_hello(self) -> Reply:
         """The answer to EHLO: exactly what works."""
-        keywords = [
+        lines = [
             self.hostname,
             "PIPELINING",
             f"SIZE {self.max_message_octets}",
@@ -54,11 +72,16 @@ class ServerOptions:
             "SMTPUTF8",
             "ENHANCEDSTATUSCODES",
         ]
+        lines += keywords(self.extensions, encrypted=self.encrypted, now_ms=self.now_ms())
+        if self.extensions.limits:
+            lines.append(limits(max_recipients=self.max_recipients, max_transactions=self.max_transactions))
+        if self.xclient:
+            lines.append(XCLIENT_KEYWORD)
         if self.starttls:
-            keywords.append("STARTTLS")
+            lines.append("STARTTLS")
         if self.offer.names:
-            keywords.append("AUTH " + " ".join(self.offer.names))
-        return Reply(250, "", "\n".join(keywords))
+            lines.append("AUTH " + " ".join(self.offer.names))
+        return Reply(250, "", "\n".join(lines))
 
     @property
     def plain_hello(self) -> Reply:

@@ -52,6 +52,14 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text.replace("\n", " "))))
 
 
+class CommandRefused(Exception):
+    """The command cannot be served whatever the service behind would say."""
+
+    def __init__(self, refusal: Reply) -> None:
+        super().__init__(refusal)
+        self.reply = refusal
+
+
 OK: Final = Reply(250, "2.0.0", "OK")
 RESET: Final = Reply(250, "2.0.0", "Reset")
 ACCEPTED: Final = Reply(250, "2.0.0", "Accepted")
@@ -69,6 +77,7 @@ CLOSING_FAULT: Final = Reply(421, "4.3.0", "Internal fault, closing")
 CLOSING_DOWN: Final = Reply(421, "4.3.2", "Shutting down, try again")
 CLOSING_SIGN_IN: Final = Reply(421, "4.7.0", "Your sign-in has ended, closing")
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "Too many errors, closing")
+TOO_MANY_TRANSACTIONS: Final = Reply(421, "4.7.0", "Enough mail for one connection, come again")
 TOO_MANY_LOGINS: Final = Reply(421, "4.7.0", "Too many failed logins, closing")
 NOT_SMTP: Final = Reply(421, "4.7.0", "This is no HTTP server, closing")
 OCTETS_AFTER_STARTTLS: Final = Reply(421, "4.7.0", "Octets after STARTTLS, closing")
@@ -92,8 +101,10 @@ UNKNOWN_MECHANISM: Final = Reply(504, "5.5.4", "Mechanism unknown")
 AUTH_REQUIRED: Final = Reply(530, "5.7.0", "Authentication required")
 AUTH_FAILED: Final = Reply(535, "5.7.8", "Authentication credentials invalid")
 TLS_REQUIRED: Final = Reply(538, "5.7.11", "Encryption required for this mechanism")
+SOLICITING: Final = Reply(550, "5.7.1", "Mail of this kind is not wanted here")
 TOO_LARGE: Final = Reply(552, "5.3.4", "Message too large")
 NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "Address needs SMTPUTF8")
+EARLY_TALKER: Final = Reply(554, "5.5.0", "You speak before you are answered, closing")
 BARE_LINE_END: Final = Reply(554, "5.6.0", "Message holds a bare CR or LF")
 NO_VALID_RECIPIENTS: Final = Reply(554, "5.5.1", "No valid recipients")
 UNKNOWN_PARAMETER: Final = Reply(555, "5.5.4", "Parameter unknown")

@@ -1,7 +1,7 @@
 """Server half of one SMTP conversation, as a state machine without I/O.
 
 Standards: RFC 5321 sections 3.1, 3.3, 4.1.1, 4.1.4, 4.5.3.1; RFC 2920 section 3.2; RFC 3207 section 4;
-RFC 4954 section 4.
+RFC 4954 section 4; RFC 3030 section 2; RFC 2033 section 4.
 
 The driver puts octets in with `receive_data`, takes events out with `next_event` until it gives None, answers
 every event that wants an answer, and sends what `bytes_to_send` hands over. No method awaits, reads a clock
@@ -16,20 +16,19 @@ is gone by construction.
 Holds at most one read of the driver, one unfinished line of 12,288 octets, and the envelope.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from pymailcore.base.errors import LocalProtocolError
-from pymailcore.sasl import wire
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import commands, events, reply
 from pymailcore.smtp.protocol.authentication import Exchange, Turn
-from pymailcore.smtp.protocol.commands import CommandRefused
-from pymailcore.smtp.protocol.lines import LineBuffer, LineTooLong
+from pymailcore.smtp.protocol.chunking import CHUNK_SYNTAX, CHUNK_TOO_LARGE, Chunk, parse_chunk
+from pymailcore.smtp.protocol.command_lines import MAX_COMMAND_OCTETS, MAX_RESPONSE_OCTETS, CommandLines
+from pymailcore.smtp.protocol.lines import LineBuffer
 from pymailcore.smtp.protocol.options import ServerOptions
-from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.protocol.reply import CommandRefused, Reply
 from pymailcore.smtp.protocol.states import (
     AFTER_ACCEPT,
     AFTER_REFUSE,
@@ -38,17 +37,16 @@ from pymailcore.smtp.protocol.states import (
     ON_SUCCESS,
     WITHOUT_ARGUMENTS,
     State,
+    unknown_here,
 )
 from pymailcore.smtp.protocol.transaction import Transaction
+from pymailcore.smtp.protocol.xclient import parse_xclient
 
-MAX_COMMAND_OCTETS: Final = 2_048  # RFC 5321 section 4.5.3.1.4 asks for 512, with CRLF; SMTPUTF8 for more
-MAX_RESPONSE_OCTETS: Final = wire.MAX_LINE_OCTETS + 2  # RFC 4954 section 4
-MAX_LONG_LINES: Final = 2  # the second one ends the conversation
-_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
+_MAIL_DATA: Final = frozenset({State.DATA, State.CHUNK})
 # A web browser can be made to speak to us; what it says first is never a mistake of a mail program.
 _HTTP: Final = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH"})
 _ANSWERS: Final[Mapping[bytes, Reply]] = MappingProxyType(
-    {b"NOOP": reply.OK, b"RSET": reply.RESET, b"VRFY": reply.VERIFY_UNKNOWN, b"HELP": reply.HELP}
+    {b"NOOP": reply.OK, b"VRFY": reply.VERIFY_UNKNOWN, b"HELP": reply.HELP}
 )
 
 
@@ -66,13 +64,16 @@ class SmtpServerProtocol:
         self._options = options
         self._pending: events.Answerable | None = None
         self._buffer = LineBuffer()
+        self._lines = CommandLines(self._buffer)
         self._out: list[bytes] = []
         self._at_end = False
         self._junk = 0
-        self._long_lines = 0
         self._authenticated = False
         self._exchange: Exchange | None = None
         self._transaction = Transaction()
+        self._transactions_count = 0
+        self._chunk: Chunk | None = None
+        self._foreign = unknown_here(lmtp=options.lmtp, xclient=options.xclient)
 
     @property
     def tardy(self) -> bool:
@@ -103,14 +104,17 @@ class SmtpServerProtocol:
         if self._pending is not None:
             raise LocalProtocolError(f"{self._pending} has no answer yet")
         if self.state is State.CONNECTED:
-            return self._ask(events.Opened())
+            if not (self._options.refuse_early_talkers and self._buffer):
+                return self._ask(events.Opened())
+            self.close(reply.EARLY_TALKER)
         event: events.Event | None = None
         while event is None and self.state not in ENDED:
             try:
-                octets = self._read_mail_data() if self.state is State.DATA else self._take_line()
+                reading = self.state is State.DATA or self.state is State.CHUNK
+                octets = self._read_mail_data() if reading else self._take_line()
                 if octets is None:
                     break
-                if self.state is State.DATA:
+                if reading:
                     event = self._take_mail_data(octets)
                 elif self.state is State.AUTH:
                     event = self._take_response(octets)
@@ -162,7 +166,14 @@ class SmtpServerProtocol:
         self._pending = None
         if isinstance(event, events.Authenticate) and self._concluding(answer):
             return
-        self._out.append(answer.encode())
+        if isinstance(event, events.DataRequested) and event.chunked:
+            self._begin_chunks(answer)
+            return
+        if not (isinstance(event, events.Xclient) and answer.positive):  # the new core greets instead
+            octets = answer.encode()
+            # RFC 2033 section 4.2: each recipient has a reply of its own.
+            each = self._options.lmtp and isinstance(event, events.MailDataEnd)
+            self._out.append(octets * len(self._transaction.commands) if each else octets)
         table = AFTER_ACCEPT if answer.positive else AFTER_REFUSE
         self.state = table.get(type(event), self.state)
         self._note(event, accepted=answer.positive)
@@ -171,13 +182,33 @@ class SmtpServerProtocol:
         elif answer.permanent:
             self._count_error()
 
+    def answer_each(self, replies: Sequence[Reply]) -> None:
+        """Answer `MailDataEnd` in LMTP: a reply for each recipient of the envelope, in their order.
+
+        Raises:
+            LocalProtocolError: no whole message waits for an answer, or this is no LMTP.
+        """
+        event = self._pending
+        if not isinstance(event, events.MailDataEnd) or not self._options.lmtp:
+            raise LocalProtocolError("nobody waits for an answer for each recipient")
+        self._pending = None
+        by_recipient = dict(zip(event.envelope.recipients, replies, strict=True))
+        self._out += [by_recipient[forward_path].encode() for forward_path in self._transaction.commands]
+        self.state = State.READY
+        accepted = any(answer.positive for answer in replies)
+        self._note(event, accepted=accepted)
+        if any(answer.code == 421 for answer in replies):
+            self.state = State.CLOSED
+        elif not accepted and any(answer.permanent for answer in replies):
+            self._count_error()
+
     def refuse_mail_data(self, refusal: Reply) -> None:
         """Decide while mail data is coming in that the message will be refused; the reply waits for its end.
 
         Raises:
             LocalProtocolError: no mail data is being read.
         """
-        if self.state is not State.DATA or self._pending is not None:
+        if self.state not in _MAIL_DATA or self._pending is not None:
             raise LocalProtocolError("no mail data is being read")
         self._transaction.refuse(refusal)
 
@@ -200,23 +231,15 @@ class SmtpServerProtocol:
         """Take one line without its end; None when there is no whole one. Refuses what no line may hold."""
         responding = self.state is State.AUTH
         try:
-            line = self._buffer.take_line(MAX_RESPONSE_OCTETS if responding else MAX_COMMAND_OCTETS)
-        except LineTooLong:
-            self._long_lines += 1
-            if self._long_lines >= MAX_LONG_LINES:
-                self.close(reply.LINE_TOO_LONG)
+            return self._lines.take(MAX_RESPONSE_OCTETS if responding else MAX_COMMAND_OCTETS)
+        except CommandRefused as refused:
+            if self._lines.hopeless:
+                self.close(refused.reply)
                 return None
-            refusal = reply.LINE_TOO_LONG
-        else:
-            if line is None:
-                return None
-            if line[-2:] == b"\r\n" and not _CONTROL.search(line, 0, len(line) - 2):
-                return line[:-2]
-            refusal = reply.BAD_LINE
-        if responding:
+            if not responding:
+                raise
             self.state = State.READY
-            refusal = self._lost(refusal)
-        raise CommandRefused(refusal)
+            raise CommandRefused(self._lost(refused.reply)) from None
 
     def _take_command(self, line: bytes) -> events.Event | None:
         verb, _, arguments = line.partition(b" ")
@@ -226,7 +249,7 @@ class SmtpServerProtocol:
         if allowed is None and verb in _HTTP:
             self.close(reply.NOT_SMTP)
             return None
-        if allowed is None:
+        if allowed is None or verb in self._foreign:
             raise CommandRefused(reply.UNKNOWN_COMMAND)
         if self.state not in allowed:
             raise CommandRefused(reply.BAD_SEQUENCE)
@@ -235,12 +258,15 @@ class SmtpServerProtocol:
         return self._COMMANDS[verb](self, verb, arguments)
 
     def _hello(self, verb: bytes, arguments: bytes) -> events.Event | None:
-        event = commands.parse_hello(arguments, extended=verb == b"EHLO")
+        event = commands.parse_hello(arguments, extended=verb != b"HELO")
         if self.state is not State.GREETED:
             self._count_junk()
         return None if self.state is State.CLOSED else self._ask(event)
 
-    def _mail(self, _verb: bytes, arguments: bytes) -> events.Event:
+    def _mail(self, _verb: bytes, arguments: bytes) -> events.Event | None:
+        if 0 < self._options.max_transactions <= self._transactions_count:
+            self.close(reply.TOO_MANY_TRANSACTIONS)
+            return None
         return self._ask(commands.parse_mail(arguments, self._options))
 
     def _recipient(self, _verb: bytes, arguments: bytes) -> events.Event | None:
@@ -255,12 +281,55 @@ class SmtpServerProtocol:
             raise CommandRefused(reply.TOO_MANY_RECIPIENTS)
         return self._ask(event)
 
-    def _data(self, _verb: bytes, _arguments: bytes) -> events.Event:
-        if not self._transaction.recipients:
-            # RFC 5321 section 3.3, RFC 2920 section 3.2.
-            tried = self._transaction.recipient_refused
-            raise CommandRefused(reply.NO_VALID_RECIPIENTS if tried else reply.BAD_SEQUENCE)
+    def _data(self, _verb: bytes, _arguments: bytes) -> events.Event | None:
+        refusal = self._transaction.why_no_data
+        if refusal is not None:
+            raise CommandRefused(refusal)
+        if self._options.refuse_early_talkers and self._buffer:
+            # RFC 2920 section 3.1: DATA is the last command of a group.
+            self.close(reply.EARLY_TALKER)
+            return None
         return self._ask(events.DataRequested())
+
+    def _bdat(self, _verb: bytes, arguments: bytes) -> events.Event | None:
+        chunk = parse_chunk(arguments)
+        limit = self._options.max_message_octets
+        if chunk is None or chunk.size_octets > 2 * limit:
+            self.close(CHUNK_SYNTAX if chunk is None else CHUNK_TOO_LARGE)
+            return None
+        self._chunk = chunk
+        chunk.stray = (
+            self._transaction.why_no_data if self._options.extensions.chunking else reply.NOT_IMPLEMENTED
+        )
+        chunk.early = self.state is State.GREETED
+        self.state = State.CHUNK
+        if chunk.stray is not None:
+            return None
+        begun = self._transaction.begun
+        self._transaction.begin_chunk(chunk, limit)
+        return None if begun else self._ask(events.DataRequested(chunked=True))
+
+    def _begin_chunks(self, answer: Reply) -> None:
+        """Take the answer to the first chunk, of which the peer hears when the chunk is here."""
+        if answer.code == 421:
+            self.close(answer)
+        elif not answer.positive:
+            self._transaction.refuse(answer)
+
+    def _end_chunk(self, chunk: Chunk) -> events.Event | None:
+        """A chunk has been read to its end."""
+        transaction, self._chunk = self._transaction, None
+        refusal = chunk.stray or transaction.refusal
+        if refusal is not None:
+            self._transaction = Transaction()
+            self.state = State.GREETED if chunk.early else State.READY
+            self._refuse(refusal, copies=max(1, len(transaction.commands)) if chunk.last else 1)
+            return events.MailDataAborted() if transaction.begun else None
+        if chunk.last:
+            return self._ask(events.MailDataEnd(transaction.envelope))
+        self._out.append(chunk.received.encode())
+        self.state = State.CHUNKS
+        return None
 
     def _start_tls(self, _verb: bytes, _arguments: bytes) -> events.Event | None:
         if not self._options.starttls or self._authenticated:
@@ -270,6 +339,12 @@ class SmtpServerProtocol:
             self.close(reply.OCTETS_AFTER_STARTTLS)
             return None
         return self._ask(events.StartTls())
+
+    def _xclient(self, _verb: bytes, arguments: bytes) -> events.Event | None:
+        event = parse_xclient(arguments)
+        if event is None or self._buffer or self._authenticated:
+            raise CommandRefused(reply.SYNTAX)
+        return self._ask(event)
 
     def _auth(self, _verb: bytes, arguments: bytes) -> events.Event | None:
         if self._authenticated:
@@ -318,11 +393,16 @@ class SmtpServerProtocol:
     def _simple(self, verb: bytes, arguments: bytes) -> None:
         if verb == b"VRFY" and not arguments:
             raise CommandRefused(reply.SYNTAX)
-        if verb == b"RSET":
-            self._transaction = Transaction()
-            self.state = State.GREETED if self.state is State.GREETED else State.READY
         self._out.append(_ANSWERS[verb].encode())
         self._count_junk()
+
+    def _reset(self, _verb: bytes, _arguments: bytes) -> events.Event | None:
+        begun = self._transaction.begun
+        self._transaction = Transaction()
+        self.state = State.GREETED if self.state is State.GREETED else State.READY
+        self._out.append(reply.RESET.encode())
+        self._count_junk()
+        return events.MailDataAborted() if begun else None
 
     def _not_implemented(self, _verb: bytes, _arguments: bytes) -> None:
         raise CommandRefused(reply.NOT_IMPLEMENTED)
@@ -331,11 +411,16 @@ class SmtpServerProtocol:
         self.close(reply.CLOSING)
 
     def _read_mail_data(self) -> bytes | None:
-        return self._transaction.read(self._buffer, self._options.max_message_octets)
+        chunk, limit = self._chunk, self._options.max_message_octets
+        if chunk is None:
+            return self._transaction.read(self._buffer, limit)
+        return self._transaction.read_chunk(chunk, self._buffer, limit)
 
     def _take_mail_data(self, octets: bytes) -> events.Event | None:
-        transaction = self._transaction
-        if transaction.refusal is None:
+        transaction, chunk = self._transaction, self._chunk
+        if chunk is not None and not octets:
+            return self._end_chunk(chunk)
+        if transaction.refusal is None and (chunk is None or chunk.stray is None):
             return events.MailData(octets) if octets else self._ask(events.MailDataEnd(transaction.envelope))
         if octets:
             if transaction.size_octets > 2 * self._options.max_message_octets:
@@ -344,7 +429,7 @@ class SmtpServerProtocol:
             return None
         self._transaction = Transaction()
         self.state = State.READY
-        self._refuse(transaction.refusal)
+        self._refuse(transaction.refusal or reply.BAD_SEQUENCE, copies=len(transaction.commands))
         return events.MailDataAborted()
 
     def _ask(self, event: events.Answerable) -> events.Answerable:
@@ -354,13 +439,12 @@ class SmtpServerProtocol:
     def _note(self, event: events.Answerable, *, accepted: bool) -> None:
         """Keep what an answer means for the transaction and the counters."""
         match event:
-            case events.Recipient(forward_path):
-                if forward_path in self._transaction.recipients:
+            case events.Recipient(forward_path, terms):
+                if self._transaction.add(forward_path, terms, accepted=accepted):
                     self._count_junk()
-                elif accepted:
-                    self._transaction.recipients[forward_path] = None
             case events.Mail():
                 self._transaction.mail = event if accepted else None
+                self._transactions_count += accepted
             case events.MailDataEnd():
                 self._transaction = Transaction()
                 if accepted:
@@ -370,8 +454,8 @@ class SmtpServerProtocol:
             case events.Authenticate():
                 self._authenticated = accepted
 
-    def _refuse(self, refusal: Reply) -> None:
-        self._out.append(refusal.encode())
+    def _refuse(self, refusal: Reply, *, copies: int = 1) -> None:
+        self._out.append(refusal.encode() * (copies if self._options.lmtp else 1))
         if refusal.code == 421:
             self.state = State.CLOSED
         elif refusal.permanent:
@@ -394,12 +478,15 @@ class SmtpServerProtocol:
         {
             b"EHLO": _hello,
             b"HELO": _hello,
+            b"LHLO": _hello,
             b"MAIL": _mail,
             b"RCPT": _recipient,
             b"DATA": _data,
+            b"BDAT": _bdat,
             b"STARTTLS": _start_tls,
             b"AUTH": _auth,
-            b"RSET": _simple,
+            b"XCLIENT": _xclient,
+            b"RSET": _reset,
             b"NOOP": _simple,
             b"VRFY": _simple,
             b"HELP": _simple,
