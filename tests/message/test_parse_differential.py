@@ -19,7 +19,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pymailcore.message.builder import Draft, attachment, build, picture
@@ -108,7 +108,11 @@ def test_what_python_writes_is_read_as_python_reads_it(
         message.add_alternative(html, subtype="html")
     for name, content in files:
         message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
-    compare(message.as_bytes())
+    octets = message.as_bytes()
+    # Python folds some long lists into encoded words that swallow addresses: it cannot read them itself
+    written = email.message_from_bytes(octets, policy=email.policy.default)["To"].addresses
+    assume([address.addr_spec for address in written] == [f"{local}@example.com" for _, local in people])
+    compare(octets)
 
 
 @pytest.mark.slow
