@@ -89,6 +89,17 @@ def test_rows_of_an_older_version_are_filled(tmp_path: Path) -> None:
     connection.close()
 
 
+def of_version(place: Path, version: int, rows: str) -> apsw.Connection:
+    """A database as an earlier version has left it."""
+    connection = open_connection(place, cache_octets=1 << 20)
+    connection.execute(VERSIONS)
+    for number, sql in migrations()[:version]:
+        connection.execute(sql)
+        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
+    connection.execute(rows)
+    return connection
+
+
 BEFORE_THE_DIRECTORY = """
 INSERT INTO domains (id, tenant, name, created_ms)
     VALUES (10, 1, 'a.example', 1), (11, 1, 'sub.a.example', 1);
@@ -104,12 +115,7 @@ INSERT INTO addresses (address, target_account, kind, display, created_ms)
 
 def test_administrators_become_operators_and_all_know_their_domain(tmp_path: Path) -> None:
     """The directory came with schema 4."""
-    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
-    connection.execute(VERSIONS)
-    for number, sql in migrations()[:3]:
-        connection.execute(sql)
-        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
-    connection.execute(BEFORE_THE_DIRECTORY)
+    connection = of_version(tmp_path / "x", 3, BEFORE_THE_DIRECTORY)
     assert migrate(connection) == list(range(4, VERSION + 1))
     held = connection.execute("SELECT account, role, scope, scope_id, created_ms FROM role_grants").fetchall()
     assert held == [(901, "operator", "installation", 0, 5)]
@@ -148,12 +154,7 @@ WAITS = [
 
 def test_mail_that_waits_goes_on_waiting(tmp_path: Path) -> None:
     """Turns in the queue and what an account may send to strangers came with schema 5."""
-    connection = open_connection(tmp_path / "x", cache_octets=1 << 20)
-    connection.execute(VERSIONS)
-    for number, sql in migrations()[:4]:
-        connection.execute(sql)
-        connection.execute("INSERT INTO schema_versions VALUES (?, ?)", (number, number))
-    connection.execute(MAIL_THAT_WAITS)
+    connection = of_version(tmp_path / "x", 4, MAIL_THAT_WAITS)
     assert migrate(connection) == list(range(5, VERSION + 1))
     assert connection.execute(WAITING_ROWS).fetchall() == WAITS
     sent = "SELECT messages, recipients, first_recipients, refused FROM sent"

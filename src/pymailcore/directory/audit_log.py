@@ -8,7 +8,7 @@ it.
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,7 +16,7 @@ from pymailcore.base.errors import InvalidValue
 from pymailcore.base.ids import TenantId
 from pymailcore.directory import audit
 from pymailcore.directory.actors import SYSTEM, Actor
-from pymailcore.directory.audit import HEAD, PRUNED, ZERO, Place, Record, digest_of
+from pymailcore.directory.audit import HEAD, PRUNED, ZERO, Entry, Place, Record, digest_of
 from pymailcore.directory.changes import Change
 from pymailcore.directory.ground import Ground
 from pymailcore.directory.permissions import View
@@ -186,6 +186,22 @@ class AuditLog:
             change.record(action, subject, tenant=tenant)
 
         await self._changes.run(actor, work)
+
+    def beside(
+        self, actor: Actor, action: str, subject: str, *, tenant: TenantId | None
+    ) -> Callable[[Transaction], Awaitable[None]]:
+        """What writes a record in the transaction of a change that is made outside of the directory.
+
+        It asks first whether the actor still may (`Actor.confirm`), and raises what refuses him.
+        """
+        now_ms = self._now_ms()
+
+        async def write(tx: Transaction) -> None:
+            await tx.lock("directory")
+            acting = actor if actor.confirm is None else await actor.confirm(tx)
+            await audit.append(tx, acting, [Entry(action, subject, tenant)], now_ms)
+
+        return write
 
     async def prune(self) -> int:
         """Let go what is older than the settings say, and keep the digest of the last one; gives how many."""

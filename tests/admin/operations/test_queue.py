@@ -7,11 +7,13 @@ import pytest
 from tests.support.administration import OPERATOR
 from tests.support.deliveries import MESSAGE, Post, envelope, make_post
 from tests.support.directories import START_MS
+from tests.support.directory_parts import ALL
 
 from pymailcore.admin.operation import moment
 from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.directory.audit_log import Filter
 
 
 @pytest.fixture
@@ -43,6 +45,15 @@ async def test_recipients_are_listed_retried_and_dropped(post: Post) -> None:
     assert await call(post, "queue.drop") == {"count": 1}
     with pytest.raises(NotFound):
         await call(post, "queue.drop")
+    written = [
+        (one.action, one.subject) for one in await post.directory.audit.listing(ALL, Filter(action="queue"))
+    ]
+    assert written == [
+        ("queue.drop", "everything"),
+        ("queue.drop", "to b.example"),
+        ("queue.retry", "to c.example"),
+        ("queue.retry", f"message {first['id']}"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The outbound queue."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict
 
 import msgspec
 
@@ -9,6 +9,7 @@ from pymailcore.admin.operation import Arguments, Call, Operation, Record, momen
 from pymailcore.base.errors import InvalidValue
 from pymailcore.base.ids import AccountId, decode_id, encode_id
 from pymailcore.directory.permissions import Permission
+from pymailcore.queue.queue import Check
 from pymailcore.queue.types import Entry
 
 QUEUED: Final = "q"
@@ -39,24 +40,15 @@ async def _list(call: Call, given: Some) -> Record:
 
 
 async def _retry(call: Call, given: Which) -> Record:
-    message, domain, account = await _chosen(call, given)
-    confirm = call.actor.confirm
-    count = await call.queue.retry(message=message, domain=domain, account=account, check=confirm)
-    return {"count": count}
+    return {"count": await call.queue.retry(**await _chosen(call, given, "queue.retry"))}
 
 
 async def _release(call: Call, given: Which) -> Record:
-    message, domain, account = await _chosen(call, given)
-    confirm = call.actor.confirm
-    count = await call.queue.release(message=message, domain=domain, account=account, check=confirm)
-    return {"count": count}
+    return {"count": await call.queue.release(**await _chosen(call, given, "queue.release"))}
 
 
 async def _drop(call: Call, given: Which) -> Record:
-    message, domain, account = await _chosen(call, given)
-    confirm = call.actor.confirm
-    count = await call.queue.drop(message=message, domain=domain, account=account, check=confirm)
-    return {"count": count}
+    return {"count": await call.queue.drop(**await _chosen(call, given, "queue.drop"))}
 
 
 def _number(text: str) -> int:
@@ -66,12 +58,36 @@ def _number(text: str) -> int:
     return number
 
 
-async def _chosen(call: Call, given: Which) -> tuple[int | None, str | None, AccountId | None]:
-    account = None
-    if given.account is not None:
-        account = (await call.directory.accounts.get(read_address(given.account))).id
+class _Chosen(TypedDict):
+    """Arguments of `Queue.retry` and its like."""
+
+    message: int | None
+    domain: str | None
+    account: AccountId | None
+    check: Check
+
+
+async def _chosen(call: Call, given: Which, action: str) -> _Chosen:
+    """Which recipients, and what records the action in the transaction that takes it."""
+    account = (
+        None if given.account is None else await call.directory.accounts.get(read_address(given.account))
+    )
+    message = None if given.message is None else _number(given.message)
     domain = None if given.domain is None else read_domain(given.domain)
-    return None if given.message is None else _number(given.message), domain, account
+    subject = [
+        "" if message is None else f"message {given.message}",
+        "" if domain is None else f"to {domain}",
+        "" if account is None else f"from {account.name}",
+    ]
+    check = call.directory.audit.beside(
+        call.actor,
+        action,
+        " ".join(filter(None, subject)) or "everything",
+        tenant=None if account is None else account.tenant,
+    )
+    return _Chosen(
+        message=message, domain=domain, account=None if account is None else account.id, check=check
+    )
 
 
 def _record(entry: Entry) -> Record:
