@@ -2,13 +2,16 @@
 
 import pytest
 from tests.support.directories import Clock, address
+from tests.support.directory_parts import ALL
 from tests.support.stored_post import ROOT, Process, make_process
 from tests.support.stores import Opened
 
+from pymailcore.admin.registry import Administration
 from pymailcore.base.envelope import Terms
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
 from pymailcore.directory.accounts import Changed
+from pymailcore.directory.audit_log import Filter
 from pymailcore.queue.types import Result, Verdict
 from pymailcore.submission.settings import SubmissionSettings
 
@@ -119,3 +122,19 @@ async def test_what_may_not_leave_before_a_moment_does_not_after_a_hold_either(
     assert await taken(process) == ["y@b.example"]
     process.clock.ms = later_ms
     assert await taken(process) == ["x@b.example"]
+
+
+async def test_what_is_let_go_is_recorded_in_the_same_transaction(process: Process) -> None:
+    """Nothing is recorded of what was not there."""
+    ann = await sent(process, "x@b.example")
+    await block(process)
+    await process.queue.hold(ann)
+    administration = Administration(process.directory, process.queue)
+    with pytest.raises(NotFound):
+        await administration.call(ROOT, "queue.retry", {"domain": "c.example"})
+    assert await administration.call(ROOT, "queue.release", {"account": ANN}) == {"count": 1}
+    written = await process.directory.audit.listing(ALL, Filter(action="queue"))
+    assert [(one.action, one.subject, one.tenant) for one in written] == [
+        ("queue.release", f"from {ANN}", DEFAULT_TENANT)
+    ]
+    assert (await process.directory.audit.verify()).fault == ""
