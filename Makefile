@@ -22,7 +22,7 @@ test: setup web  ## Set everything up and run all checks and tests
 	@sh scripts/peers.sh
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python scripts/webui.py check
-	@$(BIN)/python scripts/run_tests.py -m "not long"
+	@$(BIN)/python scripts/run_tests.py -m "not long" --numprocesses=2 --dist=loadfile
 
 test-long: setup web  ## The tests with the long counts
 	@sh scripts/packages.sh
