@@ -7,6 +7,8 @@ counts it once in all.
 """
 
 import argparse
+import contextlib
+import os
 import statistics
 import subprocess
 import sys
@@ -33,6 +35,25 @@ def family_of(parent: int) -> list[int]:
     """A process and its children."""
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
     return [parent, *(int(child) for task in tasks for child in task.read_text("ascii").split())]
+
+
+def tree_of(root: int) -> list[int]:
+    """A process and all that come from it."""
+    found = [root]
+    for process in found:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            found += family_of(process)[1:]
+    return found
+
+
+def cpu_seconds(root: int) -> float:
+    """CPU time of a process and all that come from it, those that have ended and were waited for included."""
+    ticks = 0
+    for process in tree_of(root):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def start(config: Path, processes: int) -> tuple[subprocess.Popen[str], float]:
@@ -69,8 +90,8 @@ def main() -> None:
     print(f"time to ready: median {statistics.median(times):.2f} s of {len(times)}, best {min(times):.2f} s")
     for name, rss, pss in rows:
         print(f"{name:32} RSS {rss / 1024:6.1f} MiB   PSS {pss / 1024:6.1f} MiB")
-    rss, pss = (sum(row[place] for row in rows) / 1024 for place in (1, 2))
-    print(f"{'all':32} RSS {rss:6.1f} MiB   PSS {pss:6.1f} MiB")
+    all_rss, all_pss = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    print(f"{'all':32} RSS {all_rss / 1024:6.1f} MiB   PSS {all_pss / 1024:6.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ servers. A folder that is there already is served again with its mail.
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -20,7 +22,8 @@ from pymailcore.cli.installation import open_installation
 from pymailcore.directory.actors import SYSTEM
 
 ACCOUNTS = 140
-LISTENERS = (
+Listener = tuple[str, int, str]
+LISTENERS: Final[Sequence[Listener]] = (
     ("smtp", 22725, "none"),
     ("imap", 22743, "none"),
     ("imap", 22793, "implicit"),
@@ -28,7 +31,7 @@ LISTENERS = (
 )
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, listeners: Sequence[Listener] = LISTENERS, accounts: int = ACCOUNTS) -> Path:
     """Make the installation; gives its configuration file."""
     config = folder / "pymailcore.toml"
     if config.exists():
@@ -36,18 +39,18 @@ def make(folder: Path) -> Path:
     command("init", str(folder), "--hostname", "mx.bench.test", "--domain", "bench.test")
     settings, _, _ = config.read_text("utf-8").partition("[[listener]]")
     settings += "[directory]\npassword_min_characters = 5\n\n"
-    for protocol, port, tls in LISTENERS:
+    for protocol, port, tls in listeners:
         settings += f'[[listener]]\nprotocol = "{protocol}"\nbind = "127.0.0.1:{port}"\ntls = "{tls}"\n'
         settings += "plaintext_login = true\n\n"
     config.write_text(settings, "utf-8")
-    trio.run(add_accounts, config)
+    trio.run(add_accounts, config, accounts)
     return config
 
 
-async def add_accounts(config: Path) -> None:
+async def add_accounts(config: Path, accounts: int) -> None:
     """Make the accounts, in one go."""
     async with open_installation(config) as core:
-        for number in range(ACCOUNTS):
+        for number in range(accounts):
             await core.directory.accounts.add(SYSTEM, Address(f"user{number}", "bench.test"), "bench")
 
 

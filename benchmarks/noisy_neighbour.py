@@ -1,30 +1,34 @@
 """What one tenant feels of another one that floods: times of its searches, reads, APPENDs and sent mail.
 
-    python -m benchmarks.noisy_neighbour [--seconds 20] [--processes 2] [--mails 3000]
+    python -m benchmarks.noisy_neighbour [--seconds 20] [--processes 2] [--mails 1000] [--waits]
 
 The tenant "flood" has ten accounts: on ten connections they search for two letters (which reads messages),
-on four they APPEND, on four they send to another host without a pause. The tenant "calm" has one account with
-a Mailbox of its own, which does one thing of each kind after the other; first alone, then beside the flood.
-Both share two cores with the load generator itself, and so does the host that takes the sent mail.
+on four they APPEND, on four they send to another host, on two they FETCH whole Mailboxes, without a pause.
+The tenant "calm" has one account with a Mailbox of its own, which does one thing of each kind after the
+other; first alone, then beside the flood. Each of the two is a process of its own, with the host that takes
+its mail; they share the cores with the server. With --waits each process of the server says where time goes
+while the flood is on (`benchmarks.noisy_waits`).
 """
 
 import argparse
 import base64
 import functools
 import itertools
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
 
+from benchmarks import noisy_waits
 from benchmarks.support import command
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
@@ -35,6 +39,8 @@ from pymailcore.runtime.clock import now_ms
 
 PASSWORD = "correct horse battery"
 LISTENERS = '\n[[listener]]\nprotocol = "{}"\nbind = "127.0.0.1:0"\ntls = "none"\nplaintext_login = true\n'
+ROUTE = '\n[[route]]\ndomain = "{}"\nhost = "127.0.0.1"\nport = {}\n'
+CALM_HOST = "calm-far.test"
 FLOODERS = 10
 WORDS = (
     "the",
@@ -185,13 +191,13 @@ async def file(accept: Callable[..., Awaitable[object]], to: Address, tenant: Te
     await accept(envelope, message(number), tenant=tenant, received_ms=now_ms())
 
 
-class Bench:
-    """Both tenants at work."""
+class Client:
+    """Connections to the server, and the host that takes what is sent."""
 
     def __init__(self, ports: dict[str, int], sink: Sink) -> None:
         self._ports, self._sink = ports, sink
         self._numbers = itertools.count(1)
-        self.done = {"searches": 0, "appends": 0, "sent": 0}
+        self.done = {"searches": 0, "appends": 0, "sent": 0, "fetches": 0}
 
     @asynccontextmanager
     async def imap(self, name: str) -> AsyncIterator[Imap]:
@@ -230,6 +236,14 @@ class Bench:
                 await it.send(f"f{one}@far{one % 50}.test")
                 self.done["sent"] += 1
 
+    async def fetch(self, number: int) -> None:
+        """Fetch whole Mailboxes without end."""
+        async with self.imap(f"u{number}@flood.test") as it:
+            while True:
+                await it.say(b"FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)")
+                await it.say(b"FETCH 1:50 BODY.PEEK[]")
+                self.done["fetches"] += 2
+
     async def flood(self) -> None:
         """All of it at once."""
         async with trio.open_nursery() as nursery:
@@ -238,6 +252,8 @@ class Bench:
             for number in range(4):
                 nursery.start_soon(self.append, number)
                 nursery.start_soon(self.send, number)
+            for number in range(2):
+                nursery.start_soon(self.fetch, number)
 
     async def calm(self, seconds: float) -> dict[str, list[float]]:
         """Do one thing after the other; gives the milliseconds that each took."""
@@ -252,7 +268,7 @@ class Bench:
                     ("search", functools.partial(imap.say, b'UID SEARCH TEXT "qz"')),
                     ("read", functools.partial(imap.say, b"UID FETCH %d BODY.PEEK[]" % (1 + number % 500))),
                     ("append", functools.partial(imap.append, message(number))),
-                    ("submit", functools.partial(smtp.send, f"{name}@far.test")),
+                    ("submit", functools.partial(smtp.send, f"{name}@{CALM_HOST}")),
                     ("arrive", came.wait),
                 ):
                     began = time.perf_counter()
@@ -262,23 +278,77 @@ class Bench:
         return took
 
 
-async def measure(
-    ports: dict[str, int], sink: Sink, listeners: list[trio.SocketListener], seconds: float
-) -> None:
-    """Print what the calm tenant sees, alone and beside the flood."""
+async def flood() -> None:
+    """The process that floods: says the port of its host, is told those of the server, floods until EOF.
+
+    To each further line it answers with what it has done.
+    """
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    sink = Sink()
+    _tell(listeners[0].socket.getsockname()[1])
+    client = Client(json.loads(await trio.to_thread.run_sync(sys.stdin.readline)), sink)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, sink.serve, listeners)
-        bench = Bench(ports, sink)
-        await bench.calm(2.0)
-        idle = await bench.calm(seconds)
-        async with trio.open_nursery() as flooding:
-            flooding.start_soon(bench.flood)
-            await trio.sleep(3.0)
-            before = dict(bench.done)
-            beside = await bench.calm(seconds)
-            rates = {what: (count - before[what]) / seconds for what, count in bench.done.items()}
-            flooding.cancel_scope.cancel()
+        nursery.start_soon(client.flood)
+        while await trio.to_thread.run_sync(sys.stdin.readline):
+            _tell(client.done)
         nursery.cancel_scope.cancel()
+
+
+def _tell(what: object) -> None:
+    sys.stdout.write(f"{json.dumps(what)}\n")
+    sys.stdout.flush()
+
+
+class Flood:
+    """The other process, as this one sees it; not begun."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.noisy_neighbour", "--flood"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.port = int(self._line())
+
+    def begin(self, ports: dict[str, int]) -> None:
+        """Let it flood."""
+        self._say(json.dumps(ports))
+
+    def done(self) -> dict[str, int]:
+        """What it has done by now."""
+        self._say("")
+        counts: dict[str, int] = json.loads(self._line())
+        return counts
+
+    def end(self) -> None:
+        """Stop it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+async def measure(client: Client, other: Flood, ports: dict[str, int], seconds: float, waits: Path) -> None:
+    """Print what the calm tenant sees, alone and beside the flood."""
+    await client.calm(2.0)
+    idle = await client.calm(seconds)
+    other.begin(ports)
+    await trio.sleep(3.0)
+    await trio.Path(waits).touch()
+    before, began = await trio.to_thread.run_sync(other.done), time.perf_counter()
+    beside = await client.calm(seconds)
+    lasted = time.perf_counter() - began
+    done = await trio.to_thread.run_sync(other.done)
+    await trio.Path(waits).unlink()
+    rates = {what: (count - before[what]) / lasted for what, count in done.items()}
     print("the flood, a second: " + ", ".join(f"{rate:.0f} {what}" for what, rate in rates.items()))
     for what, alone in idle.items():
         figures = [*quantiles(alone), *quantiles(beside[what])]
@@ -294,11 +364,13 @@ def quantiles(times: list[float]) -> tuple[float, float]:
     return statistics.median(times), sorted(times)[max(0, round(len(times) * 0.99) - 1)]
 
 
-def serve(config: Path, processes: int) -> tuple[subprocess.Popen[str], dict[str, int]]:
+def serve(
+    config: Path, processes: int, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[str], dict[str, int]]:
     """Start the server; gives it and its ports."""
     server = subprocess.Popen(
         [sys.executable, "-m", "pymailcore", "serve", "--config", str(config), "--processes", str(processes)],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
     )  # fmt: skip
     assert server.stdout is not None
     for line in server.stdout:
@@ -308,28 +380,38 @@ def serve(config: Path, processes: int) -> tuple[subprocess.Popen[str], dict[str
     raise RuntimeError("the server ended before it was ready")
 
 
-def configure(config: Path, port: int) -> None:
-    """Listeners without TLS, no limits, and all mail to the sink."""
+def configure(config: Path, calm: int, flooding: int) -> None:
+    """Listeners without TLS, no limits, and the mail of each to its own host."""
     settings = config.read_text("utf-8").partition("[[listener]]")[0]
     settings += "".join(LISTENERS.format(protocol) for protocol in ("submission", "imap"))
     limits = "".join(f"{what}_per_{per} = 0\n" for what in ("messages", "recipients", "first_recipients")
                      for per in ("hour", "day"))  # fmt: skip
-    settings += f'\n[submission]\n{limits}\n[[route]]\ndomain = "*"\nhost = "127.0.0.1"\nport = {port}\n'
+    settings += f"\n[submission]\n{limits}"
+    settings += ROUTE.format(CALM_HOST, calm) + ROUTE.format("*", flooding)
     config.write_text(settings, "utf-8")
 
 
 async def run(config: Path, chosen: argparse.Namespace) -> None:
     """Listen as the other host, fill, serve, measure."""
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    sink = Sink()
-    configure(config, listeners[0].socket.getsockname()[1])
+    sink, other = Sink(), Flood()
+    configure(config, listeners[0].socket.getsockname()[1], other.port)
     await fill(config, chosen.mails)
-    server, ports = await trio.to_thread.run_sync(serve, config, chosen.processes)
+    waits = config.parent / "waits"
+    waits.mkdir()
+    environment = noisy_waits.environment(waits) if chosen.waits else os.environ
+    server, ports = await trio.to_thread.run_sync(serve, config, chosen.processes, environment)
     try:
-        await measure(ports, sink, listeners, chosen.seconds)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, sink.serve, listeners)
+            await measure(Client(ports, sink), other, ports, chosen.seconds, waits / noisy_waits.ON)
+            nursery.cancel_scope.cancel()
     finally:
+        other.end()
         server.terminate()
         await trio.to_thread.run_sync(server.wait, 60)
+    for told in sorted(waits.glob("*.txt")):
+        print(told.read_text("utf-8"), end="")
 
 
 def main() -> None:
@@ -338,7 +420,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--mails", type=int, default=1_000, help="of each account that floods")
+    parser.add_argument("--waits", action="store_true", help="where time goes in the server")
+    parser.add_argument("--flood", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.flood:
+        trio.run(flood)
+        return
     print(f"load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         command("init", folder, "--hostname", "mx.bench.test", "--domain", "bench.test", "--loopback")

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Final
 
 import orjson
+from tests.support.hostile import peak
 from tests.support.postgres import Cluster
 
 from benchmarks import store_fill
@@ -333,18 +334,20 @@ async def measure(given: argparse.Namespace, folder: Path, metadata: str) -> Non
     """Search."""
     async with opened(folder / "data", metadata=metadata) as store:
         inbox = await mailbox_id(store, 1, "INBOX")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
         for name, nodes in searches(given.count, given.octets):
             if given.only and not re.search(given.only, name):
                 continue
+            there = peak(anew=True)
             await store.search(ACCOUNT, inbox, nodes[0])
             imap, _ = await timed(store, inbox, nodes, jmap=False)
+            grown = peak() - there
+            there = peak(anew=True)
             jmap, _ = await timed(store, inbox, nodes, jmap=True)
-            print(f"{name:36s} IMAP {imap}\n{'':36s} JMAP {jmap}", flush=True)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(
-            f"memory: {before / 1024:.0f} MiB before, {(after - before) / 1024:+.0f} MiB at most for searches"
-        )
+            print(f"{name:36s} IMAP {imap}, {grown / 2**20:+.0f} MiB", flush=True)
+            print(f"{'':36s} JMAP {jmap}, {(peak() - there) / 2**20:+.0f} MiB", flush=True)
+        after = peak(anew=True)
+        print(f"memory: {before / 2**20:.0f} MiB before, {after / 2**20:.0f} MiB after all searches")
         store.engine.text_index = NoIndex()
         for name, nodes in searches(given.count, given.octets) if given.scans and not given.bare else ():
             line, _ = await timed(store, inbox, nodes[: given.scans], jmap=False)

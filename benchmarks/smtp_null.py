@@ -4,7 +4,8 @@ Run: python benchmarks/smtp_null.py [--messages 3000] [--octets 8192] [--connect
 
 The server runs in a process of its own; blocking client threads speak to it without pipelining, as most mail
 programs do. Reported for 1 and for 10 messages a connection: messages per second, and CPU seconds of the
-server per 1,000 messages.
+server per 1,000 messages. With `--serve FOLDER` it only serves, with STARTTLS (the certificate is in the
+folder), says its port and ends when its standard input does.
 """
 
 # ruff: noqa: ARG002 - a role that looks at nothing
@@ -18,14 +19,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import trio
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
+from pymailcore.runtime.certificates import load_material
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Acceptor, serve_sockets
-from pymailcore.runtime.settings import ServeSettings
+from pymailcore.runtime.settings import ServeSettings, TlsSettings
+from pymailcore.runtime.tls import TlsContexts, TlsLogins
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.role import Session
@@ -38,6 +42,7 @@ class NullRole:
 
     way = "mx"
     takes_logins = False
+    lookups: frozenset[str] = frozenset()
 
     def begin(self, session: Session) -> "NullRole":
         """One conversation is like another."""
@@ -59,6 +64,17 @@ class NullRole:
         """Accept."""
         return None
 
+    def withdraw(self, event: events.Recipient) -> None:
+        """Nothing is kept."""
+
+    async def data(self, event: events.DataRequested) -> Reply | None:
+        """Let it come."""
+        return None
+
+    async def verify(self, event: events.Verify) -> Reply | None:
+        """Tell nothing."""
+        return None
+
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
         """Accept and forget."""
         return None
@@ -72,7 +88,7 @@ class NullRole:
         return None
 
 
-async def _serve(listening: socket.socket, stop: int) -> None:
+async def _serve(listening: socket.socket, stop: int, tls: TlsLogins | None = None) -> None:
     metrics = Metrics()
     settings = ServeSettings(connections_count=10_000)
     acceptor = Acceptor(settings, metrics)
@@ -82,6 +98,8 @@ async def _serve(listening: socket.socket, stop: int) -> None:
         hostname="mx.example",
         budget=MailDataBudget(1 << 30),
         metrics=metrics,
+        tls="none" if tls is None else "starttls",
+        contexts=tls,
     )
     async with trio.open_nursery() as nursery:
         sockets = [trio.socket.from_stdlib_socket(listening)]
@@ -174,6 +192,14 @@ def _measure(messages: int, octets: int, threads: int, per_connection: int, prof
     )
 
 
+def _serve_only(folder: Path) -> None:
+    contexts = TlsContexts(load_material(TlsSettings(), folder, "mx.bench.test"))
+    listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listening.setblocking(False)
+    print(listening.getsockname()[1], flush=True)
+    trio.run(_serve, listening, sys.stdin.fileno(), contexts.for_logins())
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -181,7 +207,11 @@ def main() -> None:
     parser.add_argument("--octets", type=int, default=8192)
     parser.add_argument("--connections", type=int, default=20)
     parser.add_argument("--profile")
+    parser.add_argument("--serve", type=Path, metavar="FOLDER")
     options = parser.parse_args()
+    if options.serve:
+        _serve_only(options.serve)
+        return
     for per_connection in (1, 10):
         _measure(options.messages, options.octets, options.connections, per_connection, options.profile)
     sys.stdout.flush()

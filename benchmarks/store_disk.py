@@ -17,6 +17,7 @@ import apsw
 import trio
 
 from benchmarks.store_support import (
+    allocated_octets,
     appender,
     by_callers,
     command_line,
@@ -74,13 +75,6 @@ def corpus(count: int, files: int) -> list[bytes]:
     return out
 
 
-def _blocks(folder: Path) -> int:
-    """Octets of the blocks that the files of a folder take."""
-    return sum(
-        path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file() and path.name != "reserve"
-    )
-
-
 def _write_maildir(folder: Path, messages: list[bytes]) -> None:
     folder.mkdir()
     for number, octets in enumerate(messages):
@@ -110,7 +104,9 @@ async def main(arguments: argparse.Namespace, folder: Path) -> None:
     print(
         f"packs {packs / sent:.3f} + database {database / sent:.3f} = {(packs + database) / sent:.3f} of that"
     )
-    print(f"Maildir {maildir / sent:.3f} of that, by blocks {_blocks(folder / 'maildir') / sent:.3f}")
+    print(
+        f"Maildir {maildir / sent:.3f} of that, by blocks {allocated_octets(folder / 'maildir') / sent:.3f}"
+    )
     print(f"store over Maildir: {(packs + database) / maildir:.3f}")
     parts = octets_by_part(Layout(folder / "store").database)
     for name, octets in list(parts.items())[:14]:

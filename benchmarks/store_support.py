@@ -180,6 +180,13 @@ def folder_octets(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "reserve")
 
 
+def allocated_octets(folder: Path) -> int:
+    """Octets of the blocks that all files in a folder but the reserve take."""
+    return sum(
+        path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file() and path.name != "reserve"
+    )
+
+
 def command_line(
     doc: str | None, *, folder: str = "on the disk that is to be measured"
 ) -> argparse.ArgumentParser:

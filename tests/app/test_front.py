@@ -13,6 +13,10 @@ import pytest
 
 from pymailcore.app.core import Core
 from pymailcore.app.front import FrontApp
+from pymailcore.config.plugins import PluginTable
+from pymailcore.smtp.hooks import Client, Refuse, hook
+from pymailcore.smtp.hooks.plugins import Plugin, Plugins
+from pymailcore.smtp.hooks.settings import PluginSettings
 from pymailcore.testing import MailServer
 
 pytestmark = pytest.mark.slow
@@ -98,3 +102,55 @@ def test_a_core_that_is_given_is_the_one_that_is_used(server: MailServer) -> Non
     assert server._single is not None
     assert isinstance(server._single._apps[0], FrontApp)
     assert server._single._apps[0]._core is server._single.core
+
+
+def test_a_reload_with_a_plug_in_that_is_not_there_keeps_the_old_ones() -> None:
+    """All else of the new configuration is in force."""
+    with MailServer() as server:
+
+        async def reload(core: Core) -> None:
+            assert server._single is not None
+            front = server._single._apps[0]
+            assert isinstance(front, FrontApp)
+            before = front._plugins
+            assert [plugin.name for plugin in before.plugins] == ["ratelimit", "greylist"]
+            odd = PluginTable(name="odd", common=PluginSettings())
+            smtp = dataclasses.replace(core.configuration.smtp, max_message_octets=12_345)
+            front.reload(dataclasses.replace(core.configuration, smtp=smtp, plugins=(odd,)))
+            assert front._plugins is before
+            front.reload(dataclasses.replace(core.configuration, plugins=()))
+            assert front._plugins.plugins == ()
+
+        server.run(reload)
+        with smtplib.SMTP(server.host, server.ports["smtp"]) as after:
+            after.ehlo()
+            assert after.esmtp_features["size"] == "12345"
+
+
+def test_a_plug_in_is_told_who_has_logged_in_and_may_refuse() -> None:
+    """The real role has taken the login; it knows nobody afterwards."""
+    asked: list[tuple[str, bool]] = []
+
+    class Guard:
+        @hook
+        async def auth(self, client: Client) -> Refuse:
+            asked.append((client.login, client.account > 0))
+            return Refuse("Not from there", "5.7.8")
+
+    with MailServer() as server:
+        server.add_account(ANNA, PASSWORD)
+
+        async def guard(core: Core) -> None:
+            assert server._single is not None
+            front = server._single._apps[0]
+            assert isinstance(front, FrontApp)
+            plugin = Plugin(name="guard", implementation=Guard(), listeners=frozenset({"submission"}))
+            front._plugins = Plugins([plugin], core.metrics)
+            front._make_handlers(core)
+
+        server.run(guard)
+        with smtplib.SMTP_SSL("localhost", server.ports["submissions"], context=trusting(server)) as client:
+            with pytest.raises(smtplib.SMTPAuthenticationError, match="Not from there"):
+                client.login(ANNA, PASSWORD)
+            assert client.mail(ANNA)[0] == 530
+    assert set(asked) == {(ANNA, True)}

@@ -64,8 +64,10 @@ EXCEPTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "directory/routes.py": "_ENTRIES _HOLDERS _MEMBERS _OF_FEW _OF_MANY _is_member",
     },
     "the outbound queue: by the message that is leased, or all that are due": {
+        "queue/chosen.py": "entries",
+        "queue/due.py": "_due _of_others",
         "queue/held.py": "_MAY_GO may_not_send may_resume resume",
-        "queue/tables.py": "_due _of_others entries message remove_message",
+        "queue/tables.py": "message remove_message",
     },
     "by a Mailbox that was found for the account, or of which the rights were asked": {
         "store/arranging.py": "highest_modseq",

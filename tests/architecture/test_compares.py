@@ -18,13 +18,11 @@ SECRET = re.compile(
 
 PUBLIC = MappingProxyType(
     {
-        "proof.secret in self._usable_secrets(known, peer, protocol)": "the number of an app password",
+        "proof.secret == scram.PASSWORD": "the number of an app password",
         "one.id == proof.secret": "the number of an app password",
         "key.secret == scram.PASSWORD": "the number of an app password",
         "key.secret != PASSWORD": "the number of an app password",
-        "key.secret in usable": "the number of an app password",
         "one['id'] == secret": "the number of an app password, in an address of a page",
-        "code != self._code": "the code of an SMTP reply",
     }
 )
 """Comparisons of what is only called like a secret, and what it is."""

@@ -1,6 +1,6 @@
 """shares: who had the last place the longest ago is next (the exact order: test_turns, test_fair_places)."""
 
-from pymailcore.base.shares import Shares
+from pymailcore.base.shares import LATELY, Shares
 
 
 def test_fewest_places_first_and_then_the_longest_ago() -> None:
@@ -37,5 +37,20 @@ def test_what_is_remembered_has_an_end() -> None:
     for number in range(12_000):
         shares.begin(number, number)
         shares.end(number, number)
-    assert len(shares.served) == 10_000
+    assert (len(shares.served_tenants), len(shares.served_flows)) == (10_000, 10_000)
     assert (shares.flows, shares.tenants) == ({}, {})
+
+
+def test_several_are_those_who_had_places_lately() -> None:
+    """The server itself is no tenant that places are left for."""
+    shares = Shares()
+    for tenant in (1, 0, 1):
+        shares.begin(tenant, tenant)
+    assert (shares.several_now(), shares.several_lately()) == (False, False)
+    shares.begin(2, 2)
+    assert (shares.several_now(), shares.several_lately()) == (True, True)
+    shares.end(2, 2)
+    for _ in range(LATELY):
+        assert shares.several_lately()
+        shares.begin(1, 1)
+    assert (shares.several_now(), shares.several_lately()) == (False, False)

@@ -110,6 +110,16 @@ def test_sending_is_blocked_and_allowed(run: Run) -> None:
     run("account", "add", "anna@example.test")
     assert run("account", "block-sending", "anna@example.test").output == "anna@example.test sends nothing\n"
     assert shown(run)["send_blocked"] is True
+    block = shown(run)["sending_block"]
+    assert isinstance(block, dict)
+    assert block["automatic"] is False
+    lines = run("account", "show", "anna@example.test").output.splitlines()
+    (line,) = [one for one in lines if one.startswith("sending_block: ")]
+    assert line.startswith("sending_block: automatic=no by=operator:"), line
+    assert lines[-2:] == [
+        "To let it send again, and what is held of it go: pymailcore account allow-sending anna@example.test",
+        "To let only that go: pymailcore queue release --account anna@example.test",
+    ]
     run("account", "allow-sending", "anna@example.test")
     assert shown(run)["send_blocked"] is False
 

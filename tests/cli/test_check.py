@@ -44,6 +44,16 @@ def test_a_server_that_can_start(run: Run, free: Path) -> None:
     assert run("check").exit_code == 0
 
 
+def test_plug_ins_that_are_asked_and_those_that_cannot_be_loaded(run: Run, free: Path) -> None:
+    text = free.read_text()
+    free.write_text(text.replace('"imap"', '"smtp"') + "[plugins.odd]\n[plugins.greylist]\nenabled = false\n")
+    found = states(run)
+    assert found["plug-in ratelimit"] == "ok"
+    assert found["plug-in odd"] == "fault"
+    assert "plug-in greylist" not in found
+    assert "no such plug-in is installed" in str(run("check").exception)
+
+
 def test_a_port_in_use(run: Run, free: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -39,6 +39,7 @@ def test_what_is_held_and_what_is_saved(run: Run, config: Path) -> None:
     assert tenant["saved_percent"] > 95
     assert tenant["shared"] == 2 * tenant["blobs"]
     assert found["store"]["packs"] >= 1
+    assert [row["plugin"] for row in found["plugins"]] == ["ratelimit", "greylist"]
     assert found["store"]["free_octets"] > 0
 
 

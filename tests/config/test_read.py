@@ -200,6 +200,7 @@ def test_lmtp_can_be_on_a_unix_socket() -> None:
             'listener[0].bind: must be "unix:" and an absolute path of at most 107 octets',
         ),
         (UNIX + "xclient = true\n", "listener[0].xclient: only smtp and submission can have it"),
+        (UNIX + "repair_line_ends = true\n", "listener[0].repair_line_ends: only submission can have it"),
         (
             UNIX + 'trusted_networks = ["10.0.0.1/8"]\n',
             "listener[0].trusted_networks: 10.0.0.1/8 has host bits set",

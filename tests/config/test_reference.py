@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from pymailcore.config.configuration import SECTIONS
+from pymailcore.config.plugins import PLUGIN_SETTINGS
 from pymailcore.config.read import read_text
 from pymailcore.config.reference import reference_page, reference_toml, settings_of, toml_value
+from pymailcore.smtp.hooks.settings import PluginSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +38,9 @@ def test_every_line_that_is_switched_off_can_be_switched_on() -> None:
     )
     for name, settings in SECTIONS.items():
         assert tables[name].keys() == {setting.key for setting in settings_of(settings)}
+    for name, settings in PLUGIN_SETTINGS.items():
+        keys = {setting.key for kind in (PluginSettings, settings) for setting in settings_of(kind)}
+        assert tables["plugins"][name].keys() == keys
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -3,9 +3,11 @@
 import pytest
 from tests.support.deliveries import MESSAGE, Post, envelope, make_post
 from tests.support.directories import START_MS, address
+from tests.support.party_spy import parties_of
 
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.base.parties import Party, party_of, working_for
 from pymailcore.delivery.delivery import Accepted, without_return_path
 from pymailcore.directory.accounts import Changed
 from pymailcore.directory.actors import SYSTEM
@@ -192,3 +194,15 @@ async def test_a_forward_goes_to_the_queue_with_the_reverse_path_as_it_came(post
     accepted = await accept(post, "ann@a.example", reverse_path=None)
     assert accepted.appended == ()
     assert [str(one) for one in accepted.remote] == ["far@b.example"]
+
+
+async def test_mail_is_filed_in_the_turn_of_who_sends_or_else_gets_it(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6 of the security notes: mail from outside counts for the tenant that it comes to."""
+    seen = parties_of(monkeypatch, post.store, "deliver")
+    await accept(post, "ben@a.example", "ann@a.example")
+    await accept(post, "x@b.example")
+    with working_for(Party(7, 70)):
+        await accept(post, "ben@a.example")
+    assert seen == [party_of(DEFAULT_TENANT, post.ben.id), party_of(DEFAULT_TENANT), Party(7, 70)]

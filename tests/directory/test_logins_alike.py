@@ -192,6 +192,30 @@ async def test_an_old_program_does_not_lock_its_owner_out(world: SignInWorld) ->
         await world.sign_in(protocol="web", peer=NEAR)
 
 
+async def test_an_old_program_that_uses_scram_does_not_lock_its_owner_out(world: SignInWorld) -> None:
+    """What fits keys that are kept is no guess; proofs that fit none are guesses, each of them."""
+    made, app = await world.directory.credentials.app_passwords.add(
+        ROOT, world.ann.id, "phone", protocols=["smtp"]
+    )
+    await world.sign_in(peer=NEAR)
+    await put_factor(world.directory, world.ann.id, world.clock.ms)
+    need = NeedKeys("SCRAM-SHA-256", NAME)
+    generation = (await world.directory.scram_keys(need, peer=NEAR, protocol="imap")).generation
+    right = ScramProof("SCRAM-SHA-256", NAME, "", 0, generation)
+    with captured() as lines:
+        for number in range(40):
+            proof = right if number % 2 else replace(right, secret=made.id)
+            assert (await told(world.directory, proof, NEAR))[0] == "name or password is wrong"
+    assert {line["reason"] for line in lines if line["event"] == "login failed"} == {
+        "the account has a second factor",
+        "the app password is not for this protocol",
+    }
+    assert (await world.sign_in(app, peer=NEAR, protocol="smtp")).mechanism == "app-password"
+    for _ in range(8):
+        assert (await told(world.directory, replace(right, secret=None), NEAR))[0].startswith("name")
+    assert (await told(world.directory, replace(right, secret=None), NEAR))[0] == "too many failed logins"
+
+
 async def test_what_is_shown_again_is_one_failure_in_a_known_net_only(world: SignInWorld) -> None:
     """Guesses are other ones each time; where nobody has signed in, the same one counts each time, too."""
     await world.sign_in(peer=NEAR)

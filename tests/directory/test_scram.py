@@ -11,8 +11,9 @@ from pymailcore.base.errors import Forbidden
 from pymailcore.directory import scram
 from pymailcore.directory.digests import Keys
 from pymailcore.directory.errors import TooManyAttempts
+from pymailcore.directory.types import Principal
 from pymailcore.sasl.scram_keys import derive
-from pymailcore.sasl.steps import Credentials, NeedKeys, ScramKeys
+from pymailcore.sasl.steps import Credentials, NeedKeys, ScramKeys, ScramProof
 
 NEED = NeedKeys("SCRAM-SHA-256", NAME)
 
@@ -53,14 +54,22 @@ async def test_a_name_that_nobody_has_gets_the_same_keys_each_time(world: SignIn
 async def test_a_salt_does_not_tell_who_may_sign_in(world: SignInWorld) -> None:
     before = await keys_of(world)
     await world.run("UPDATE accounts SET state = 'suspended' WHERE id = ?1", world.ann.id)
-    after = await keys_of(world)
-    assert (after.salt, after.iterations) == (before.salt, before.iterations)
-    assert [key.secret for key in after.keys] == [scram.NO_SECRET]
-    assert after == await keys_of(world)
+    assert await keys_of(world) == before
+    with pytest.raises(Forbidden):
+        await proved(world, scram.PASSWORD)
+
+
+async def proved(world: SignInWorld, secret: int) -> Principal:
+    """Sign in by SCRAM with one of the account's secrets."""
+    generation = (await keys_of(world)).generation
+    proof = ScramProof("SCRAM-SHA-256", NAME, "", secret, generation)
+    return await world.directory.authenticate(proof, peer=PEER, protocol="imap")
 
 
 async def test_a_second_factor_takes_the_password_out_of_scram(world: SignInWorld) -> None:
+    """It has its keys still, so that who shows it is known not to guess."""
     made, _ = await world.directory.credentials.app_passwords.add(ROOT, world.ann.id, "phone")
+    await proved(world, scram.PASSWORD)
     assert {key.secret for key in (await keys_of(world)).keys} == {0, made.id}
     await world.run(
         "INSERT INTO second_factors (id, account, kind, name, secret, confirmed, created_ms)"
@@ -68,7 +77,11 @@ async def test_a_second_factor_takes_the_password_out_of_scram(world: SignInWorl
         world.ann.id,
         b"",
     )
-    assert {key.secret for key in (await keys_of(world)).keys} == {made.id}
+    world.directory.forget()
+    assert {key.secret for key in (await keys_of(world)).keys} == {0, made.id}
+    assert (await proved(world, made.id)).mechanism == "scram-app-password"
+    with pytest.raises(Forbidden):
+        await proved(world, scram.PASSWORD)
 
 
 async def test_keys_are_made_when_a_password_is_used(world: SignInWorld) -> None:

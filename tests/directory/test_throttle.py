@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.settings import DirectorySettings
-from pymailcore.directory.throttle import Throttle, prefixes
+from pymailcore.directory.throttle import Throttle
 from pymailcore.runtime.shared_counters import SharedCounters
 
 SETTINGS = DirectorySettings(failures_per_minute=10, failures_per_day=50)
@@ -28,20 +28,6 @@ def right(limits: Throttle, peer: str, name: str, at: int = 0) -> None:
 def fail(limits: Throttle, count: int, *, peer: str = "192.0.2.1", at: int = 0) -> None:
     for number in range(count):
         wrong(limits, peer, f"u{peer}{at}{number}", at)
-
-
-@pytest.mark.parametrize(
-    ("peer", "nets"),
-    [
-        ("192.0.2.77", ("192.0.2.77/32", "192.0.2.64/26", "192.0.0.0/21")),
-        ("::ffff:192.0.2.77", ("192.0.2.77/32", "192.0.2.64/26", "192.0.0.0/21")),
-        ("2001:db8:1:2:3::4", ("2001:db8:1:2::/64", "2001:db8:1::/56", "2001:db8:1::/48")),
-        ("fe80::1%eth0", ("fe80::/64", "fe80::/56", "fe80::/48")),
-        ("local", ("local",)),
-    ],
-)
-def test_nets_around_an_address(peer: str, nets: tuple[str, ...]) -> None:
-    assert prefixes(peer) == nets
 
 
 def test_an_address_has_ten_guesses_a_minute() -> None:

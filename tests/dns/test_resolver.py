@@ -17,6 +17,7 @@ ZONE: dns_zone.Zone = {
     ("null.example", "MX"): ["0 ."],
     ("odd.example", "MX"): ["0 .", "10 a.two.example."],
     ("even.example", "MX"): ["10 a.two.example.", "20 ."],
+    ("1.2.0.192.in-addr.arpa", "PTR"): ["A.Two.example.", "b.two.example."],
     ("texts.example", "TXT"): ['"v=spf1 " "-all"', '"other"'],
     ("half.example", "A"): ["192.0.2.5"],
     ("half.example", "AAAA"): dns_zone.SERVFAIL,
@@ -187,3 +188,13 @@ async def test_equal_questions_go_out_once_and_survive_who_asked_first() -> None
             server.release.set()
         assert len(answers) == 5
         assert server.asked["two.example", "MX"] == 2
+
+
+async def test_names_of_an_address() -> None:
+    """RFC 1035 section 3.5, RFC 3596 section 2.5."""
+    async with serving(ZONE) as server:
+        resolver = Resolver(server.settings())
+        assert set(await resolver.names("192.0.2.1")) == {"a.two.example", "b.two.example"}
+        for address in ("192.0.2.2", "2001:db8::1"):
+            with pytest.raises(NotFound):
+                await resolver.names(address)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from tests.support.attachments import bomb, corpus, docx, paragraph, pdf, pdf_of_objects, shown
 
-from pymailcore.extract.extractor import BlockingAttachmentText, Extractor, open_extractor
+from pymailcore.base.parties import Party, current_party, working_for
+from pymailcore.extract.extractor import BlockingAttachmentText, Extractor, Reading, open_extractor
+from pymailcore.extract.formats import Family
 from pymailcore.extract.frames import Outcome
 from pymailcore.extract.limits import MIB
 from pymailcore.extract.settings import AttachmentSettings
@@ -196,7 +199,7 @@ async def test_a_caller_that_is_cancelled_takes_its_helper_with_it(metrics: Metr
             pid = int(await trio.to_thread.run_sync(fifo.read_text))
             nursery.cancel_scope.cancel()
         assert is_gone(pid)
-        assert extractor._turns.borrowed_tokens == 0
+        assert extractor._places.taken == 0
 
 
 async def test_an_idle_helper_is_ended_and_another_started_when_needed(metrics: Metrics) -> None:
@@ -275,3 +278,29 @@ async def test_threads_that_trio_did_not_start_may_ask(extractor: Extractor) -> 
     await done.wait()
     thread.join()
     assert got == ["word"]
+
+
+async def test_attachments_are_read_in_turns_by_tenants(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6: one helper, and one tenant has left many; another's is the next but one."""
+    order: list[int] = []
+    go = trio.Event()
+
+    async def read(_: Extractor, family: Family, octets: bytes) -> Reading:
+        order.append(current_party().tenant)
+        await go.wait()
+        return Reading(Outcome.READ, "text")
+
+    async def ask(extractor: Extractor, tenant: int) -> None:
+        with working_for(Party(tenant, tenant)):
+            await extractor.read(PDF)
+
+    monkeypatch.setattr(Extractor, "_read", read)
+    settings = AttachmentSettings(helpers=1)
+    async with open_extractor(settings, metrics) as extractor, trio.open_nursery() as nursery:
+        for tenant in [8] * 20 + [9]:
+            nursery.start_soon(ask, extractor, tenant)
+            await trio.testing.wait_all_tasks_blocked()
+        go.set()
+    assert (order.index(9), len(order)) == (1, 21)

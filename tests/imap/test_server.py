@@ -10,7 +10,11 @@ import pytest
 import trio
 from tests.support import mails
 from tests.support.imap_client import PASSWORD, USER, ImapWorld, unverified_tls
+from tests.support.mbsync import mbsync_settings
+from tests.support.party_spy import parties_of
 
+from pymailcore.base.ids import DEFAULT_TENANT
+from pymailcore.base.parties import party_of
 from pymailcore.imap.settings import ImapSettings
 
 
@@ -196,29 +200,7 @@ async def test_mbsync_mirrors_a_mailbox(world: ImapWorld, tmp_path: Path) -> Non
     maildir = tmp_path / "mail"
     maildir.mkdir()
     settings = tmp_path / "mbsyncrc"
-    settings.write_text(
-        f"""IMAPStore far
-Host 127.0.0.1
-Port {port}
-User {USER}
-Pass "{PASSWORD}"
-SSLType None
-
-MaildirStore near
-Path {maildir}/
-Inbox {maildir}/Inbox
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-""",
-        "utf-8",
-    )
+    settings.write_text(mbsync_settings(port, USER, PASSWORD, maildir, "SSLType None"), "utf-8")
 
     async def mbsync() -> None:
         done = await trio.run_process(
@@ -268,3 +250,20 @@ async def test_a_literal_must_keep_up_a_rate(world: ImapWorld) -> None:
                 with trio.move_on_after(0.02):
                     await world.ended.wait()
         assert world.ended.is_set()
+
+
+async def test_a_connection_works_for_who_has_signed_in(
+    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6: what it waits for is in the turn of the account, and of its tenant."""
+    seen = parties_of(monkeypatch, world.store, "prepare")
+    port = await world.listen("none", plaintext_login=True)
+
+    def run() -> None:
+        client = imaplib.IMAP4("127.0.0.1", port)
+        client.authenticate("PLAIN", lambda _: f"\0{USER}\0{PASSWORD}".encode())
+        assert client.append("INBOX", "", "", mails.plain())[0] == "OK"
+        client.logout()
+
+    await trio.to_thread.run_sync(run)
+    assert seen == [party_of(DEFAULT_TENANT, world.directory.account)]

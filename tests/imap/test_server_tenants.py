@@ -203,3 +203,22 @@ async def test_ids_of_others_are_in_the_audit_log(
             told.append([one.subject for one in found])
         kin, stranger = (f"SEARCH {it.ids[whose].email}" for whose in ("kin", "stranger"))
         assert told == [[kin], [stranger, kin], [stranger, kin], [stranger, kin]]
+
+
+async def test_no_name_of_a_mailbox_leads_to_another_account(
+    tmp_path: Path, store_settings: EnginePlace, tls: TlsContexts
+) -> None:
+    """RFC 2342 section 5: there is no namespace of other users and no shared one.
+
+    So a name like theirs is one's own: it can be created, and leaves no record. Whoever adds a namespace has
+    to record what is asked for in it and may not be seen, as ids are, and to show it here.
+    """
+    async with asking(tmp_path, store_settings, tls) as (it, client):
+        (told,) = await client.ok("NAMESPACE")
+        assert told == b'NAMESPACE (("" "/")) NIL NIL'
+        for whose, of in it.ids.items():
+            for place in PLACES:
+                await said(client, aimed(f"STATUS {place} (MESSAGES)", whose, of))
+        await client.ok(aimed('CREATE "Other Users/{owner}"', "stranger", it.ids["stranger"]))
+        await it.world.directory.flush()
+        assert await it.world.directory.audit.listing(EVERYTHING, Filter(action=FOREIGN)) == []

@@ -11,7 +11,7 @@ from tests.support.family import Family
 from tests.support.guessing import PROTOCOLS, Line, Log, once
 from tests.support.said import Say
 
-from pymailcore.directory.throttle import prefixes
+from pymailcore.runtime.prefixes import prefixes
 
 pytestmark = pytest.mark.slow
 

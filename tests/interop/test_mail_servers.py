@@ -1,93 +1,49 @@
-"""Mail to and from servers that nobody here wrote: Postfix, Exim, OpenSMTPD, and Dovecot by LMTP."""
+"""Mail to and from servers of others: Postfix, Exim, OpenSMTPD, Dovecot. And a second one of ours."""
 
-import contextlib
 import imaplib
 import smtplib
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from tests.support import mail_peers, mails, postfix
-from tests.support.family import PASSWORD, Family, unverified_tls
-from tests.support.mail_peers import Peer
+from tests.support import mails
+from tests.support.family import PASSWORD
+from tests.support.street import GONE, NAMES, OTHER, Street, neighbours, our_own, own, submit
+from tests.support.waiting import block_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.needs_root]
+pytestmark = pytest.mark.slow
 
-NAMES = ("exim", "opensmtpd", "dovecot", "postfix")
-
-
-@dataclass
-class Street:
-    """Our server and its neighbours: mail for `<name>.test` goes to them, what they relay comes to us."""
-
-    family: Family
-    peers: dict[str, Peer]
+ANNA = "anna@example.test"
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    """All of them."""
-    folder = tmp_path_factory.mktemp("street")
-    family = Family(folder / "family", processes=1)
-    with contextlib.ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        place.chmod(0o755)
-        peers = {
-            name: stack.enter_context(
-                mail_peers.running(name, place / name, domain=f"{name}.test", relay_port=family.ports["smtp"])
-            )
-            for name in NAMES
-            if name != "postfix"
-        }
-        port, box = stack.enter_context(
-            postfix.running(place / "postfix", domain="postfix.test", relay_port=family.ports["smtp"])
-        )
-        peers["postfix"] = Peer(port, box, place / "none")
-        routes = "".join(
-            f'\n[[route]]\ndomain = "{name}.test"\nhost = "127.0.0.1"\nport = {peer.port}\n'
-            for name, peer in peers.items()
-            if name != "dovecot"
-        )
-        routes += (
-            '\n[[route]]\ndomain = "dovecot.test"\nprotocol = "lmtp"\n'
-            f'host = "unix:{peers["dovecot"].lmtp}"\n'
-        )
-        with family.config.open("a", encoding="utf-8") as config:
-            config.write(routes)
-        stack.enter_context(family)
-        yield Street(family, peers)
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    """Our two servers."""
+    with our_own(tmp_path_factory.mktemp("street") / "family") as street:
+        yield street
 
 
-def submit(family: Family, octets: bytes, *recipients: str) -> None:
-    with smtplib.SMTP_SSL(
-        "127.0.0.1", family.ports["submissions"], "client.test", context=unverified_tls()
-    ) as client:
-        client.login(family.address("anna"), PASSWORD)
-        client.sendmail(family.address("anna"), list(recipients), octets, ["BODY=8BITMIME"])
+@pytest.fixture(scope="module")
+def street(ours: Street) -> Iterator[Street]:
+    """Ours and all the others."""
+    with neighbours(ours):
+        yield ours
 
 
-def inbox(family: Family) -> list[bytes]:
-    """What anna has got."""
-    with imaplib.IMAP4("127.0.0.1", family.ports["imap"]) as client:
-        client.login(family.address("anna"), PASSWORD)
-        client.select("INBOX", readonly=True)
-        _, data = client.fetch("1:*", "(BODY.PEEK[])")
-        return [entry[1] for entry in data if isinstance(entry, tuple)]
+def until(what: Callable[[], bool]) -> None:
+    block_until(what, seconds=30, pause_seconds=0.05)
 
 
-def until(what: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.05)
+def arrived(mailbox: Callable[[], list[bytes]], text: str) -> bytes:
+    """Wait for the message with a text; give it."""
+    found: list[bytes] = []
 
+    def here() -> bool:
+        found[:] = [octets for octets in mailbox() if text.encode() in octets]
+        return bool(found)
 
-def own(subject: str, body: bytes) -> bytes:
-    head = mails.plain(subject).replace(b"carla@remote.test", b"anna@example.test").partition(b"\r\n\r\n")[0]
-    return head.replace(b"7bit", b"8bit") + b"\r\n\r\n" + body
+    until(here)
+    assert len(found) == 1
+    return found[0]
 
 
 BODIES = {
@@ -96,33 +52,147 @@ BODIES = {
 }
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", list(BODIES))
 def test_what_we_send_arrives_whole(street: Street, name: str, kind: str) -> None:
-    """RFC 5321 section 4.5.2, RFC 6152 section 2, RFC 3030 section 2, RFC 2033 section 4.2."""
-    subject = f"To {name}: {kind}"
-    submit(street.family, own(subject, BODIES[kind]), f"user@{name}.test")
-    line = f"\r\nSubject: {subject}\r\n".encode()
-    until(lambda: any(line in octets for octets in street.peers[name].mails()))
-    (taken,) = [octets for octets in street.peers[name].mails() if line in octets]
+    """RFC 5321 section 4.5.2, RFC 6152 section 2, RFC 3030 section 2, RFC 2033 section 4.2, RFC 3207."""
+    subject = f"Subject: To {name}: {kind}\r\n"
+    submit(street.family, own(subject[9:-2], BODIES[kind]), f"user@{name}.test", mail=("BODY=8BITMIME",))
+    taken = arrived(street.peers[name].mails, subject)
     assert taken.endswith(b"\r\n\r\n" + BODIES[kind])
     assert b"by mx.test" in taken
+    if name == "postfix":
+        assert b"using TLSv1.3" in taken.partition(b"by mx.test")[0]
 
 
+@pytest.mark.needs_root
 @pytest.mark.parametrize("name", ["exim", "opensmtpd", "postfix"])
 @pytest.mark.parametrize("kind", list(BODIES))
 def test_what_they_send_arrives_whole(street: Street, name: str, kind: str) -> None:
     """RFC 5321 section 3.6.3."""
     subject = f"From {name}: {kind}"
     head = mails.plain(subject).partition(b"\r\n\r\n")[0].replace(b"7bit", b"8bit")
-    octets = head + b"\r\n\r\n" + BODIES[kind]
-    with smtplib.SMTP("127.0.0.1", street.peers[name].port, "client.test") as client:
-        client.sendmail(f"user@{name}.test", ["anna@example.test"], octets, ["BODY=8BITMIME"])
-    found: list[bytes] = []
+    with smtplib.SMTP("127.0.0.1", street.ports[name], "client.test") as client:
+        octets = head + b"\r\n\r\n" + BODIES[kind]
+        client.sendmail(f"user@{name}.test", [ANNA], octets, ["BODY=8BITMIME"])
+    found = arrived(street.inbox, f"Subject: {subject}\r\n")
+    assert found.endswith(b"\r\n\r\n" + BODIES[kind])
 
-    def here() -> bool:
-        found[:] = [got for got in inbox(street.family) if f"Subject: {subject}\r\n".encode() in got]
-        return bool(found)
 
-    until(here)
-    assert found[0].endswith(b"\r\n\r\n" + BODIES[kind])
+# Delivery reports
+
+
+@pytest.mark.needs_root
+def test_postfix_reports_what_we_asked_it_to(street: Street) -> None:
+    """RFC 3461 sections 4.1 to 4.4: NOTIFY, ORCPT and ENVID go on with the message, and come back."""
+    wishes = ("RET=HDRS", "ENVID=one+3Dtwo"), ("NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;some+2Bone@x.test")
+    submit(street.family, own("With a report"), "user@postfix.test", mail=wishes[0], rcpt=wishes[1])
+    report = arrived(street.inbox, "Original-Envelope-Id: one=two")
+    assert b"Action: delivered" in report
+    assert b"Reporting-MTA: dns; postfix.postfix.test" in report
+    assert b"Original-Recipient: rfc822;some+one@x.test" in report.replace(b"rfc822; ", b"rfc822;")
+    assert b"multipart/report" in report
+
+
+@pytest.mark.needs_root
+def test_we_report_what_postfix_asked_us_to(street: Street) -> None:
+    """RFC 3461 sections 4.1 to 4.4 and 6.2.3, RFC 3464; what comes back is kept by Postfix."""
+    with smtplib.SMTP("127.0.0.1", street.ports["postfix"], "client.test") as client:
+        wishes = ["NOTIFY=SUCCESS", "ORCPT=rfc822;anna+2Bx@old.test"]
+        client.sendmail(
+            "user@postfix.test", [ANNA], mails.plain("Reported"), ["RET=HDRS", "ENVID=theirs"], wishes
+        )
+    report = arrived(street.peers["postfix"].mails, "Original-Envelope-Id: theirs")
+    assert b"Action: delivered" in report
+    assert b"Reporting-MTA: dns; mx.test" in report
+    assert b"Original-Recipient: rfc822;anna+x@old.test" in report
+
+
+@pytest.mark.needs_root
+def test_for_a_host_without_reports_we_say_that_we_relayed(street: Street) -> None:
+    """RFC 3461 section 5.2.2: this Exim makes none."""
+    submit(
+        street.family,
+        own("Relayed"),
+        "user@exim.test",
+        mail=("ENVID=relayed",),
+        rcpt=("NOTIFY=SUCCESS", "ORCPT=rfc822;a@b.test"),
+    )
+    report = arrived(street.inbox, "Original-Envelope-Id: relayed")
+    assert b"Action: relayed" in report
+    arrived(street.peers["exim"].mails, "Subject: Relayed\r\n")
+
+
+# LMTP to us
+
+
+@pytest.mark.parametrize("unix", [True, False], ids=["unix", "tcp"])
+def test_smtplib_hands_over(unix: bool, ours: Street) -> None:
+    """RFC 2033 section 4.2; one recipient is here and one is not."""
+    path, port = ours.lmtp
+    subject = f"Handed over {'inside' if unix else 'by net'}"
+    client = smtplib.LMTP(str(path)) if unix else smtplib.LMTP("127.0.0.1", port)
+    with client:
+        assert client.ehlo()[0] == 250
+        assert {"pipelining", "size", "chunking", "dsn", "8bitmime"} <= set(client.esmtp_features)
+        refused = client.sendmail("carla@remote.test", [ANNA, "nobody@example.test"], mails.plain(subject))
+    assert refused == {"nobody@example.test": (550, b"5.1.1 No such recipient here")}
+    octets = arrived(ours.inbox, subject)
+    assert b" with LMTP id " in octets
+    assert octets.endswith(mails.plain(subject))
+
+
+@pytest.mark.needs_root
+def test_postfix_hands_over(street: Street) -> None:
+    """RFC 2033, with Postfix's lmtp(8) through the Unix socket."""
+    with smtplib.SMTP("127.0.0.1", street.ports["postfix"]) as client:
+        client.sendmail("carla@remote.test", ["ben@example.test"], mails.plain("From Postfix"))
+    octets = arrived(lambda: street.inbox("ben"), "Subject: From Postfix")
+    assert b" with LMTP id " in octets
+    assert octets.startswith(b"Return-Path: <carla@remote.test>\r\n")
+
+
+# A second server of ours, and nobody
+
+
+def test_mail_for_another_domain_is_relayed(ours: Street) -> None:
+    """RFC 5321 section 3.6.3; the message arrives whole and the queue is empty afterwards."""
+    message = own("Over the fence")
+    submit(ours.family, message, f"ben@{OTHER}")
+    with imaplib.IMAP4("127.0.0.1", ours.other.ports["imap"]) as client:
+        client.login(f"ben@{OTHER}", PASSWORD)
+        until(lambda: client.select("INBOX")[1] != [b"0"])
+        _, data = client.fetch("1", "(BODY.PEEK[])")
+    assert isinstance(data[0], tuple)
+    assert data[0][1].endswith(message.partition(b"MIME-Version")[2])
+    assert data[0][1].startswith(
+        b"Return-Path: <anna@example.test>\r\nDelivered-To: ben@other.test\r\nReceived: "
+    )
+    until(lambda: ours.waiting() == [])
+
+
+def test_a_refused_recipient_comes_back_as_a_report(ours: Street) -> None:
+    """RFC 3464; RFC 5321 section 6.1: the sender learns what became of the message."""
+    submit(ours.family, own("Wrong name"), f"nobody@{OTHER}")
+    text = arrived(ours.inbox, "Final-Recipient: rfc822; nobody@other.test")
+    assert b"Status: 5.1.1" in text
+    assert text.startswith(b"Return-Path: <>\r\n")
+
+
+def test_mail_for_who_cannot_be_reached_waits_and_survives_kill_9(ours: Street) -> None:
+    """RFC 5321 sections 4.2.5 and 4.5.4.1: it waits, says why, and is on disk before the 250."""
+    submit(ours.family, own("Nobody home"), f"x@{GONE}")
+    until(lambda: any(row["tries"] for row in ours.waiting()))
+    (row,) = ours.waiting()
+    assert row["recipient"] == f"x@{GONE}"
+    assert isinstance(row["next_try"], str)
+    assert row["last_reply"]
+    submit(ours.family, own("Kept"), f"y@{GONE}")
+    ours.family.kill()
+    ours.family.start()
+    rows = ours.waiting()
+    assert sorted(str(row["recipient"]) for row in rows) == [f"x@{GONE}", f"y@{GONE}"]
+    for row in rows:
+        ours.command("queue", "drop", str(row["id"]))
+    assert ours.waiting() == []

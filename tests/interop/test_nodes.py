@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from tests.interop.test_jmap_calls import Client
 from tests.interop.test_kill import names_in_inbox
-from tests.interop.test_relay import own, submit
 from tests.support import mails
 from tests.support.family import PASSWORD
 from tests.support.nodes import LEASE_SECONDS, Idle, Node, Nodes, two_nodes, until
+from tests.support.street import own, submit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -8,9 +8,11 @@ import pytest
 import trio
 import trio.testing
 from tests.support.jmap_world import HOST, USING, JmapWorld, basic, call_app, jmap_world
+from tests.support.party_spy import parties_of
 from tests.support.stores import a_message
 
 from pymailcore.base.ids import ACCOUNT, encode_id
+from pymailcore.base.parties import SERVER, current_party, party_of
 from pymailcore.jmap.asgi import Event
 from pymailcore.jmap.settings import JmapSettings
 
@@ -381,3 +383,14 @@ async def test_a_full_disk_refuses_uploads_and_says_so(tmp_path: Path) -> None:
         call = ["Email/set", {"accountId": world.account_id, "create": {"k": create}}, "0"]
         document = await world.api(call)
         assert document["methodResponses"][0][1]["notCreated"]["k"]["type"] == "serverUnavailable"
+
+
+async def test_a_request_works_for_who_asks(world: JmapWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T6: what it waits for is in the turn of the account, and of its tenant."""
+    seen = parties_of(monkeypatch, world.store, "upload")
+    for user in (world.anna, world.ben):
+        path = f"/jmap/upload/{encode_id(ACCOUNT, user.id)}/"
+        answer = await call_app(world.app, "POST", path, headers=basic(user.name), body=b"x")
+        assert answer.status == 201
+    assert seen == [party_of(user.tenant, user.id) for user in (world.anna, world.ben)]
+    assert current_party() == SERVER

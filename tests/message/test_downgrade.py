@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.message.downgrade import CannotConvert, downgrade, fits_lines
+from pymailcore.message.downgrade import downgrade, fits_lines
+from pymailcore.message.downgrade_header import CannotConvert
 from pymailcore.message.parse import parse
 from pymailcore.message.slices import MAX_CALL
 from pymailcore.message.structure import Part, walk
@@ -135,13 +136,29 @@ def test_a_line_made_by_encoding_is_never_a_boundary() -> None:
     assert max(map(len, seven.split(b"\r\n"))) <= 76
 
 
+def test_text_in_headers_is_converted_with_what_stands_below() -> None:
+    """RFC 2047 section 5 (1): of the message and of its parts; also where the rest is signed."""
+    part = b"Content-Description: \xc3\xbc\r\n" + UMLAUT
+    octets = b"Comments: \xc3\xbc\r\n" + MULTIPART % (b"mixed", part, PLAIN)
+    seven = downgrade(octets, eight_bit=False)
+    assert seven.isascii()
+    assert seven.count(b"=?utf-8?B?w7w=?=") == 2
+    assert leaves(seven) == leaves(octets)
+    signed = b"Comments: \xc3\xbc\r\n" + (MULTIPART % (b"signed", PLAIN, PLAIN)).replace(b"8bit", b"7bit")
+    expected = signed.replace(b"\xc3\xbc", b"=?utf-8?B?w7w=?=")
+    assert downgrade(signed, eight_bit=False) == expected
+    with pytest.raises(CannotConvert):
+        downgrade(signed, eight_bit=False, header=False)
+
+
 # What cannot be
 
 
 @pytest.mark.parametrize(
     "octets",
     [
-        b"Subject: \xc3\xbc\r\n\r\nx\r\n",
+        b"From: \xc3\xbc <a@b.example>\r\n\r\nx\r\n",
+        MULTIPART % (b"signed", b"Subject: \xc3\xbc\r\n\r\nx", PLAIN),
         MULTIPART % (b"signed", UMLAUT, PLAIN),
         MULTIPART % (b"encrypted", PLAIN, UMLAUT),
         MULTIPART % (b"mixed", PLAIN.replace(b"plain\r", b"plain; name=\xc3\xbc\r"), PLAIN),

@@ -10,8 +10,15 @@ from tests.support.smtp import FakeConnection, codes
 from pymailcore.base.address import Address
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import Forbidden, MailError, NotFound, OverQuota, TemporaryFailure
-from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.base.errors import (
+    Forbidden,
+    InsufficientStorage,
+    MailError,
+    NotFound,
+    OverQuota,
+    TemporaryFailure,
+)
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
 from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
 from pymailcore.directory.types import Posting, Principal, Route
 from pymailcore.msa.role import MsaRole
@@ -46,6 +53,14 @@ class FakeAccounts(OneAccount):
         """One domain."""
         return domain == "host.example"
 
+    async def tenant_of(self, domain: str) -> TenantId | None:
+        """One domain."""
+        return DEFAULT_TENANT if domain == "host.example" else None
+
+    async def members_of(self, principal: Principal, address: Address, *, most: int) -> list[str]:
+        """Nobody is in any group."""
+        raise NotFound(f"{address} has not {most} members that {principal.name} may know")
+
     async def route(self, address: Address) -> Route:
         """One person, one whose account is being removed, and a group."""
         if address.localpart == "staff":
@@ -63,6 +78,11 @@ class FakeSubmission:
 
     failure: MailError | None = None
     taken: list[tuple[Principal, Envelope, bytes, Origin]] = field(default_factory=list)
+
+    def require_space(self, octets: int) -> None:
+        """There is room for a million."""
+        if octets > 1_000_000:
+            raise InsufficientStorage
 
     async def submit(
         self, principal: Principal, envelope: Envelope, octets: bytes, *, origin: Origin

@@ -5,10 +5,11 @@ import pytest
 from tests.mx.test_role import B, C, FakeDelivery, FakeDirectory
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import Envelope, ReportTerms, Terms
 from pymailcore.base.errors import OverQuota
 from pymailcore.base.ids import TenantId
 from pymailcore.mx.lmtp import NOT_FOR_YOU, LmtpRole
+from pymailcore.runtime.metrics import Metrics
 from pymailcore.smtp.protocol import events
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.role import Session
@@ -33,13 +34,14 @@ class PickyDelivery(FakeDelivery):
         return await super().accept(envelope, octets, tenant=tenant, received_ms=received_ms)
 
 
-def role(delivery: PickyDelivery) -> LmtpRole:
+def role(delivery: PickyDelivery, metrics: Metrics | None = None) -> LmtpRole:
     return LmtpRole(
         delivery,
         FakeDirectory(),
         SmtpSettings(),
         hostname="mx.example",
         trusted=[ip_network("127.0.0.0/8"), ip_network("2001:db8::/32")],
+        metrics=metrics or Metrics(),
     )
 
 
@@ -66,12 +68,15 @@ async def test_a_message_is_one_store_operation() -> None:
 async def test_each_recipient_has_its_own_answer(full: set[Address], codes: list[int]) -> None:
     """RFC 2033 section 4.2."""
     delivery = PickyDelivery(full=full)
-    conversation = role(delivery).begin(SESSION)
+    metrics = Metrics()
+    conversation = role(delivery, metrics).begin(SESSION)
     await conversation.hello(events.Hello("mta.example", extended=True))
     answers = await conversation.message(ENVELOPE, b"Subject: x\r\n")
     assert answers is not None
     assert not isinstance(answers, Reply)
     assert [answer.code for answer in answers] == codes
+    labels = {"outcome": "later"}
+    assert metrics.registry.get_sample_value("pymailcore_lmtp_refused_total", labels) == len(full)
     assert {to for envelope, *_ in delivery.accepted for to in envelope.recipients} == {B, C} - full
     assert all(b" with LMTP id c1.1" in octets for _, octets, *_ in delivery.accepted)
 
@@ -100,3 +105,14 @@ async def test_a_recipient_with_two_names_has_two_answers() -> None:
     assert answers is not None
     assert not isinstance(answers, Reply)
     assert [answer.code for answer in answers] == [452, 452, 250]
+
+
+async def test_what_was_said_of_each_recipient_goes_with_him() -> None:
+    """RFC 3461 section 5.2: also where each has a store operation of his own."""
+    delivery = PickyDelivery(full={B})
+    said = ReportTerms(notify=frozenset({"SUCCESS"}), orcpt="rfc822;c@first.example")
+    terms = Terms(ret="HDRS", envid="QQ314")
+    envelope = replace(ENVELOPE, terms=terms, report_terms={C: said})
+    await role(delivery).begin(SESSION).message(envelope, b"x\r\n")
+    ((taken, *_),) = delivery.accepted
+    assert (taken.recipients, taken.terms, taken.reports(C)) == ((C,), terms, said)

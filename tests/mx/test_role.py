@@ -8,7 +8,7 @@ from tests.support.smtp import FakeConnection, codes
 from pymailcore.base.address import Address
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import MailError, NotFound, OverQuota, TemporaryFailure
+from pymailcore.base.errors import InsufficientStorage, MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.types import LocalRecipient, Posting, Route
@@ -73,6 +73,15 @@ class FakeDelivery:
 
     failure: MailError | None = None
     accepted: list[tuple[Envelope, bytes, TenantId, int]] = field(default_factory=list)
+
+    def require_space(self, octets: int) -> None:
+        """There is room for a million."""
+        if octets > 1_000_000:
+            raise InsufficientStorage
+
+    async def has_room(self, route: Route, octets: int) -> bool:
+        """Who is full has room for ten."""
+        return octets <= 10 or route.local[0].address.localpart != "full"
 
     async def accept(
         self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int
@@ -144,7 +153,9 @@ async def test_a_message_for_somebody_here_gets_a_received_field_and_nothing_els
     assert envelope == Envelope(reverse_path=Address("a", "client.example"), recipients=(B,))
     received, _, rest = message.partition(b"Subject: ")
     assert rest == b"x\r\n\r\nx\r\n"
-    assert received.startswith(b"Received: from client.example ([192.0.2.1])\r\n")
+    assert received.startswith(
+        b"Delivered-To: b@host.example\r\nReceived: from client.example ([192.0.2.1])\r\n"
+    )
     assert b"by mx.example with ESMTP id c1.1" in received
     assert b"for <b@host.example>" in received
     assert (tenant, received_ms) == (TenantId(1), NOW_MS)

@@ -12,10 +12,11 @@ from tests.support.directories import address
 from tests.support.smtp_sink import Sink, sinking
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import Envelope, Terms
+from pymailcore.base.envelope import PLAIN, Envelope, Terms
 from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.queue.carrier import SmtpCarrier, opportunistic_context
 from pymailcore.queue.nexthop import Hop
+from pymailcore.queue.tls_policy import NAMED, TlsPolicy
 from pymailcore.runtime.certificates import load_material
 from pymailcore.runtime.settings import TlsSettings
 from pymailcore.smtp.client import Outcome, TlsUnavailable
@@ -145,25 +146,25 @@ async def carry_strictly(sink: Sink, hop: Hop, verifying: ssl.SSLContext) -> Out
     return await carrier.carry(hop._replace(port=sink.port), strict(), OCTETS)
 
 
-NAMED = Hop("mx.example", "127.0.0.1", 25, certain=True)
+HOP = Hop("mx.example", "127.0.0.1", 25, NAMED)
 
 
 async def test_required_tls_is_kept_where_the_host_proves_its_name() -> None:
     """RFC 8689 section 4.2.1."""
     server, verifying = contexts()
     async with sinking(Sink(certificate=server, tls_extensions=["REQUIRETLS"])) as sink:
-        outcome = await carry_strictly(sink, NAMED, verifying)
+        outcome = await carry_strictly(sink, HOP, verifying)
     assert [reply.code for reply in outcome.replies.values()] == [250]
     (taken,) = sink.taken
     assert taken.tls
     assert taken.mail.endswith(" REQUIRETLS")
 
 
-@pytest.mark.parametrize("hop", [NAMED._replace(host="other.example"), NAMED])
+@pytest.mark.parametrize("hop", [HOP._replace(host="other.example"), HOP])
 async def test_required_tls_fails_where_the_name_is_not_proved(hop: Hop) -> None:
     """RFC 8689 section 4.2.1 (4); there is no second try in clear."""
     server, verifying = contexts()
-    if hop is NAMED:
+    if hop is HOP:
         verifying = ssl.create_default_context()  # which does not know the authority
     outcome: object = None
     async with sinking(Sink(certificate=server, tls_extensions=["REQUIRETLS"])) as sink:
@@ -179,7 +180,7 @@ async def test_required_tls_fails_where_tls_is_not_offered() -> None:
     outcome: object = None
     async with sinking() as sink:
         try:
-            outcome = await carry_strictly(sink, NAMED, contexts()[1])
+            outcome = await carry_strictly(sink, HOP, contexts()[1])
         except TlsUnavailable as failure:
             outcome = failure
     assert isinstance(outcome, TlsUnavailable)
@@ -193,19 +194,57 @@ async def test_required_tls_fails_where_the_dns_named_the_host_or_it_does_not_ke
     """RFC 8689 section 4.2.1 (2) and (5): an MX record that nobody has signed proves nothing."""
     server, verifying = contexts()
     async with sinking(Sink(certificate=server, tls_extensions=offers)) as sink:
-        outcome = await carry_strictly(sink, NAMED._replace(certain=certain), verifying)
+        outcome = await carry_strictly(sink, HOP._replace(tls=TlsPolicy(certain=certain)), verifying)
     assert list(outcome.replies.values()) == [NEEDS_REQUIRETLS]
+    assert sink.taken == []
+
+
+STRICT_DOMAIN = HOP._replace(tls=TlsPolicy(certain=True, required=True))
+
+
+@pytest.mark.parametrize("header", [b"", b"TLS-Required: No\r\n"])
+async def test_tls_that_the_domain_requires_is_kept_unless_the_message_says_otherwise(header: bytes) -> None:
+    """RFC 8689 section 4.2.2: a report of a broken certificate gets through, with TLS as it is."""
+    server, _ = contexts()
+    pool = Pool(hello="mx.a.example", settings=SmtpSettings())
+    carrier = SmtpCarrier(pool, attempt_seconds=10.0, verifying=ssl.create_default_context())
+    failed = False
+    async with sinking(Sink(certificate=server)) as sink:
+        try:
+            await carrier.carry(
+                STRICT_DOMAIN._replace(port=sink.port), envelope("x@b.example"), header + OCTETS
+            )
+        except TlsUnavailable:
+            failed = True
+    assert failed is not bool(header)
+    assert [taken.tls for taken in sink.taken] == [True] * bool(header)
+    assert all(taken.octets.startswith(header) for taken in sink.taken)
+
+
+async def test_required_tls_goes_before_the_field() -> None:
+    """RFC 8689 section 4.1: beside REQUIRETLS the field has no meaning."""
+    carrier = SmtpCarrier(
+        Pool(hello="mx.a.example", settings=SmtpSettings()), attempt_seconds=10.0, verifying=contexts()[1]
+    )
+    failed = False
+    async with sinking() as sink:
+        try:
+            await carrier.carry(HOP._replace(port=sink.port), strict(), b"TLS-Required: No\r\n" + OCTETS)
+        except TlsUnavailable:
+            failed = True
+    assert failed
     assert sink.taken == []
 
 
 # LMTP
 
 
-async def lmtp(sink: Sink, host: str, port: int) -> dict[str, int]:
+async def lmtp(sink: Sink, host: str, port: int, *, terms: Terms = PLAIN) -> dict[str, int]:
     pool = Pool(hello="mx.a.example", settings=SmtpSettings())
     carrier = SmtpCarrier(pool, attempt_seconds=10.0)
     hop = Hop(host, host, port, lmtp=True)
-    outcome = await carrier.carry(hop, envelope("x@b.example", "y@b.example"), OCTETS)
+    given = replace(envelope("x@b.example", "y@b.example"), terms=terms)
+    outcome = await carrier.carry(hop, given, OCTETS)
     assert sink.said[0] == "LHLO mx.a.example"
     return {str(to): reply.code for to, reply in outcome.replies.items()}
 
@@ -223,7 +262,7 @@ async def test_another_store_answers_for_each_recipient() -> None:
 
 
 async def test_another_store_may_listen_on_a_socket_with_a_path(tmp_path: Path) -> None:
-    """RFC 2033 section 3: LMTP is for connections that stay on a machine."""
+    """RFC 2033 section 3: LMTP is for connections that stay on a machine, so TLS has nothing to protect."""
     sink = Sink(lmtp=True)
     path = tmp_path / "lmtp"
     listening = trio.socket.socket(trio.socket.AF_UNIX)
@@ -231,7 +270,7 @@ async def test_another_store_may_listen_on_a_socket_with_a_path(tmp_path: Path) 
     listening.listen()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, sink.serve, [trio.SocketListener(listening)])
-        replies = await lmtp(sink, f"unix:{path}", 0)
+        replies = await lmtp(sink, f"unix:{path}", 0, terms=Terms(require_tls=True, ret="HDRS"))
         nursery.cancel_scope.cancel()
     assert replies == {"x@b.example": 250, "y@b.example": 250}
     assert sink.taken[0].octets == OCTETS

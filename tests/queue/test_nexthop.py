@@ -12,6 +12,7 @@ from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.dns.resolver import Resolver
 from pymailcore.queue.nexthop import Hop, NextHops, Unroutable
 from pymailcore.queue.settings import QueueSettings, Route
+from pymailcore.queue.tls_policy import NAMED, OwnNames, TlsPolicies, TlsPolicy
 
 ZONE: dns_zone.Zone = {
     ("b.example", "MX"): ["20 two.b.example.", "10 one.b.example."],
@@ -50,7 +51,10 @@ LITERALS = ["[127.0.0.1]", "[ipv6:::1]", "[10.1.2.3]", "[x]", "[ipv6:nonsense]",
 
 @asynccontextmanager
 async def hops_of(
-    *routes: Route, settings: QueueSettings | None = None, seed: int = 1
+    *routes: Route,
+    settings: QueueSettings | None = None,
+    seed: int = 1,
+    policies: TlsPolicies | None = None,
 ) -> AsyncIterator[NextHops]:
     async with serving(ZONE) as server:
         yield NextHops(
@@ -59,11 +63,17 @@ async def hops_of(
             settings or QueueSettings(),
             hostname="mx.a.example",
             rng=random.Random(seed),  # noqa: S311 - the order of hosts is no secret
+            policies=policies or OwnNames(),
         )
 
 
-async def find(domain: str, *routes: Route, settings: QueueSettings | None = None) -> list[Hop]:
-    async with hops_of(*routes, settings=settings) as hops:
+async def find(
+    domain: str,
+    *routes: Route,
+    settings: QueueSettings | None = None,
+    policies: TlsPolicies | None = None,
+) -> list[Hop]:
+    async with hops_of(*routes, settings=settings, policies=policies) as hops:
         try:
             return await hops.find(domain)
         except MailError as failure:
@@ -85,7 +95,7 @@ async def test_hosts_come_by_preference_with_all_addresses() -> None:
 
 
 async def test_without_mx_the_domain_is_the_host() -> None:
-    assert await find("plain.example") == [Hop("plain.example", "1.1.1.3", 25, certain=True)]
+    assert await find("plain.example") == [Hop("plain.example", "1.1.1.3", 25, tls=NAMED)]
 
 
 async def test_equal_hosts_come_in_random_order() -> None:
@@ -144,7 +154,7 @@ async def test_a_mapped_address_is_judged_as_what_it_stands_for() -> None:
 async def test_private_addresses_can_be_allowed() -> None:
     settings = QueueSettings(allow_private_addresses=True)
     assert await find("inside0.example", settings=settings) == [
-        Hop("inside0.example", "127.0.0.1", 25, certain=True)
+        Hop("inside0.example", "127.0.0.1", 25, tls=NAMED)
     ]
     assert await find("[127.0.0.1]", settings=settings) == [Hop("[127.0.0.1]", "127.0.0.1", 25)]
 
@@ -182,7 +192,7 @@ async def test_a_route_of_all_is_not_for_literals() -> None:
 async def test_a_route_may_speak_lmtp() -> None:
     """RFC 2033: hand-over to another store."""
     route = Route(domain="b.example", host="unix:/run/lmtp", protocol="lmtp")
-    hop = Hop("unix:/run/lmtp", "unix:/run/lmtp", 25, certain=True, lmtp=True)
+    hop = Hop("unix:/run/lmtp", "unix:/run/lmtp", 25, tls=NAMED, lmtp=True)
     assert await find("b.example", route) == [hop]
     with pytest.raises(ValueError, match="protocol"):
         Route(domain="*", host="x", protocol="uucp")  # type: ignore[arg-type]  # what a file may say
@@ -190,4 +200,18 @@ async def test_a_route_may_speak_lmtp() -> None:
 
 async def test_what_the_dns_named_is_not_certain() -> None:
     """RFC 8689 section 4.2.1 (2)."""
-    assert {hop.certain for hop in await find("b.example")} == {False}
+    assert {hop.tls.certain for hop in await find("b.example")} == {False}
+
+
+async def test_who_knows_the_policies_of_domains_is_asked_for_each_host() -> None:
+    """The place where MTA-STS and DANE say what they know."""
+    asked: list[tuple[str, str]] = []
+
+    class Known:
+        async def find(self, domain: str, host: str) -> TlsPolicy:
+            asked.append((domain, host))
+            return TlsPolicy(certain=True, required=True)
+
+    hops = await find("b.example", policies=Known())
+    assert {hop.tls for hop in hops} == {TlsPolicy(certain=True, required=True)}
+    assert set(asked) == {("b.example", hop.host) for hop in hops}

@@ -49,8 +49,10 @@ class Hosts:
         return Outcome(replies={address(text): reply for text, reply in outcome.items()}, tls="")
 
 
-async def attempt(hosts: Hosts, *recipients: str, domain: str = "b.example") -> list[Result]:
-    message = Message(1, DEFAULT_TENANT, address("ann@a.example"), 6, b"", False, False, 0)
+async def attempt(
+    hosts: Hosts, *recipients: str, domain: str = "b.example", terms: Terms = PLAIN
+) -> list[Result]:
+    message = Message(1, DEFAULT_TENANT, address("ann@a.example"), 6, b"", False, False, 0, terms=terms)
     async with serving(ZONE) as server:
         hops = NextHops(
             Resolver(server.settings()),
@@ -131,8 +133,16 @@ async def test_required_tls_is_looked_for_on_every_host(
 ) -> None:
     """RFC 8689 section 4.2.1: it fails for good when no host has it and none was out of reach."""
     hosts = Hosts(one=one, two=two)
-    assert await attempt(hosts, "x@b.example") == [Result("x@b.example", verdict, reply)]
+    results = await attempt(hosts, "x@b.example", terms=Terms(require_tls=True))
+    assert results == [Result("x@b.example", verdict, reply)]
     assert hosts.tried == ["one.b.example", "two.b.example"]
+
+
+async def test_tls_that_only_the_domain_requires_is_waited_for() -> None:
+    """As MTA-STS will have it: its certificate may be mended tomorrow."""
+    hosts = Hosts(one=TlsUnavailable("expired"), two=TlsUnavailable("not offered"))
+    (result,) = await attempt(hosts, "x@b.example")
+    assert (result.verdict, result.reply) == (Verdict.LATER, "two.b.example: 4.7.10 not offered")
 
 
 def lease_of(notify: str, terms: Terms) -> Lease:
@@ -149,7 +159,8 @@ TRACE = Terms(deliver_by=DeliverBy(at_ms=10**15, give_up=True, trace=True))
     [
         ("SUCCESS", PLAIN, "", False, "relayed"),
         ("SUCCESS", PLAIN, "DSN", False, ""),
-        ("SUCCESS", PLAIN, "DSN", True, "delivered"),
+        ("SUCCESS", PLAIN, "", True, "delivered"),
+        ("SUCCESS", PLAIN, "DSN", True, ""),
         ("", PLAIN, "", False, ""),
         ("FAILURE", PLAIN, "", True, ""),
         ("", TRACE, "DSN", False, "relayed"),
@@ -159,7 +170,7 @@ TRACE = Terms(deliver_by=DeliverBy(at_ms=10**15, give_up=True, trace=True))
 async def test_a_success_is_told_where_the_host_will_not(
     notify: str, terms: Terms, offers: str, lmtp: bool, told: str
 ) -> None:
-    """RFC 3461 section 5.2.2 (b), RFC 2852 section 4."""
+    """RFC 3461 sections 5.2.1 and 5.2.2 (b), RFC 2852 section 4; a store that offers DSN tells by itself."""
     offered = Capabilities(keywords={offers: ""})
     seen: list[Envelope] = []
 

@@ -8,6 +8,7 @@ from pymailcore.base.envelope import Terms
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.queue.reports import recipient_status, report
 from pymailcore.queue.types import Bounce, Failure, Message
+from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,14 @@ def test_a_report_names_every_failed_recipient() -> None:
         Failure("x@b.example", 1, "mx: 550 5.1.1 no x"),
         Failure("y@b.example", 1, "mx: 550 5.7.1 no y"),
     )
-    octets = report(Bounce(message, failures, 0), MESSAGE, hostname="mx.a.example", number=9, now_ms=START_MS)
+    octets = report(
+        Bounce(message, failures, 0),
+        MESSAGE,
+        hostname="mx.a.example",
+        number=9,
+        now_ms=START_MS,
+        max_returned_octets=1_000,
+    )
     assert b"To: ann@a.example\r\n" in octets or b"To: <ann@a.example>\r\n" in octets
     for line in (
         b"Reporting-MTA: dns; mx.a.example",
@@ -53,13 +61,25 @@ def test_a_report_names_every_failed_recipient() -> None:
         assert line + b"\r\n" in octets
 
 
-def about(*failures: Failure, terms: Terms | None = None, hours: float = 0.0) -> bytes:
+def about(
+    *failures: Failure,
+    terms: Terms | None = None,
+    hours: float = 0.0,
+    original: bytes = MESSAGE,
+    most: int = 65_536,
+) -> bytes:
     message = Message(
         7, DEFAULT_TENANT, address("ann@a.example"), 1, b"", False, False, START_MS, terms=terms or Terms()
     )
     bounce = Bounce(message, failures, 0)
     return report(
-        bounce, MESSAGE, hostname="mx.a.example", number=9, now_ms=START_MS + HOUR, give_up_hours=hours
+        bounce,
+        original,
+        hostname="mx.a.example",
+        number=9,
+        now_ms=START_MS + HOUR,
+        give_up_hours=hours,
+        max_returned_octets=most,
     )
 
 
@@ -109,3 +129,35 @@ def test_each_action_has_a_status_of_its_class(failure: Failure, status: str) ->
     octets = about(failure, hours=120)
     assert b"\r\nAction: %s\r\nStatus: %s\r\n" % (failure.action.encode(), status.encode()) in octets
     assert (b"\r\nWill-Retry-Until: " in octets) is (failure.action == "delayed")
+
+
+@pytest.mark.parametrize("most", [len(MESSAGE) - 1, len(MESSAGE), len(MESSAGE) + 1, 0])
+def test_a_large_message_comes_back_as_its_header(most: int) -> None:
+    """RFC 3461 section 6.2."""
+    octets = about(NO, terms=Terms(ret="FULL"), most=most)
+    assert (b"\r\n\r\ntext\r\n" in octets) is (most >= len(MESSAGE))
+    assert (b"text/rfc822-headers" in octets) is (most < len(MESSAGE))
+    assert b"\r\nSubject: hi\r\n" in octets
+
+
+@pytest.mark.parametrize(
+    ("reply", "diagnostic"),
+    [
+        ("mx: 550 5.1.1 no x", b"Diagnostic-Code: smtp; 550 5.1.1 no x"),
+        ("5.1.2 there is no domain", b"Diagnostic-Code: X-pymailcore; 5.1.2 there is no domain"),
+        ("mx: 5.7.10 no TLS", b"Diagnostic-Code: X-pymailcore; 5.7.10 no TLS"),
+        (f"mx: {NEEDS_REQUIRETLS}", b"Diagnostic-Code: X-pymailcore; 5.7.30 The next host does not"),
+    ],
+)
+def test_our_own_words_are_no_reply_of_smtp(reply: str, diagnostic: bytes) -> None:
+    """RFC 3461 section 6.3 (i), RFC 3464 section 2.3.6."""
+    octets = about(Failure("x@b.example", 1, reply))
+    assert b"\r\n" + diagnostic in octets
+    assert (b"\r\nRemote-MTA: dns; mx\r\n" in octets) is reply.startswith("mx")
+
+
+def test_a_report_of_what_may_go_in_clear_may_too() -> None:
+    """RFC 8689 section 6."""
+    header = about(NO, original=b"TLS-Required: no\r\n" + MESSAGE).partition(b"\r\n\r\n")[0]
+    assert header.endswith(b"TLS-Required: No") or b"\r\nTLS-Required: No\r\n" in header
+    assert b"TLS-Required" not in about(NO).partition(b"\r\n\r\n")[0]

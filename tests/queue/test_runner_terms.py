@@ -3,14 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import trio
 from tests.support.deliveries import envelope
 from tests.support.directories import address
 from tests.support.office import Office, office, route_to, running
+from tests.support.party_spy import parties_of
 from tests.support.smtp_sink import Sink, sinking
 from tests.support.stores import EnginePlace
 
 from pymailcore.base.envelope import DeliverBy, Envelope, ReportTerms, Terms
+from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.message.parse import parse
 from pymailcore.message.structure import walk
 from pymailcore.message.text import decode_body
@@ -179,3 +182,48 @@ async def test_eight_bits_arrive_with_the_same_contents_where_seven_are_taken(
         return [decode_body(message, part) for part in walk(parse(message).root) if not part.children]
 
     assert contents(taken.octets) == contents(octets)
+
+
+async def test_a_delivery_works_for_who_sent_the_mail(
+    tmp_path: Path, store_settings: EnginePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T6 of the security notes: what it waits for is in the turn of the tenant, and of the account."""
+    sink = Sink()
+    async with sinking(sink), office(tmp_path, store_settings, route_to(sink)) as it:
+        seen = parties_of(monkeypatch, it.queue, "finish")
+        async with running(it):
+            await it.accept(envelope(TO))
+            await it.until(0)
+    assert {party.tenant for party in seen} == {DEFAULT_TENANT}
+
+
+async def test_a_store_that_makes_reports_gets_what_was_asked_for(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
+    """RFC 3461 section 5.2.1 by LMTP: it has delivered, and it says so; we say nothing beside it."""
+    sink = Sink(lmtp=True, extensions=["PIPELINING", "DSN"])
+    async with (
+        sinking(sink),
+        office(tmp_path, store_settings, replace(route_to(sink), protocol="lmtp")) as it,
+        running(it),
+    ):
+        await it.accept(asking("SUCCESS", "DELAY"))
+        await it.until(0)
+        assert await it.inbox() == []
+    (taken,) = sink.taken
+    assert taken.mail == "FROM:<ann@a.example> RET=HDRS ENVID=QQ314"
+    assert taken.recipients == [f"TO:<{TO}> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;old-{TO}"]
+
+
+async def test_reports_about_what_requires_tls_ask_for_it_where_they_can(
+    tmp_path: Path, store_settings: EnginePlace
+) -> None:
+    """RFC 8689 section 5: they say REQUIRETLS, and go even where it cannot be kept."""
+    sink = Sink(extensions=["REQUIRETLS"])
+    async with sinking(sink), office(tmp_path, store_settings, route_to(sink)) as it, running(it):
+        await it.accept(replace(asking(terms=Terms(require_tls=True)), reverse_path=address("s@b.example")))
+        await it.until(0)
+    (report,) = sink.taken
+    assert report.mail == "FROM:<> REQUIRETLS"
+    assert b"Status: 5.7.10\r\n" in report.octets
+    assert b"\r\n\r\ntext\r\n" not in report.octets

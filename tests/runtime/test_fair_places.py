@@ -1,4 +1,7 @@
-"""fair_places: who gets a place, exactly, beside a plain model; and nobody who was cancelled holds one."""
+"""fair_places: who gets a place, exactly, beside a plain model; and nobody who was cancelled holds one.
+
+With it the order of `base.fair_queue` is checked, from outside.
+"""
 
 from collections import Counter
 
@@ -8,7 +11,8 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.base.parties import Party, working_for
+from pymailcore.base.shares import LATELY
 from pymailcore.runtime.fair_places import FairPlaces
 
 Wish = tuple[int, int]
@@ -27,7 +31,7 @@ class Model:
     """The rule in plain lists: each entry is the number of a wish."""
 
     def __init__(self, count: int) -> None:
-        self.count, self.most = count, count - count // 3
+        self.count, self.most = count, count - max(1, count // 3) if count > 1 else 1
         self.wishes: list[Wish] = []
         self.waiting: list[int] = []
         self.placed: list[int] = []
@@ -50,7 +54,9 @@ class Model:
     def give(self) -> None:
         while len(self.placed) < self.count:
             tenants = Counter(self.wishes[one][0] for one in self.placed)
-            usable = [one for one in self.waiting if tenants[self.wishes[one][0]] < self.most]
+            several = len({self.wishes[one][0] for one in self.history[-LATELY:]}) > 1
+            most = self.most if several else self.count
+            usable = [one for one in self.waiting if tenants[self.wishes[one][0]] < most]
             if not usable:
                 return
             chosen = min(usable, key=self.rank)
@@ -91,7 +97,7 @@ class Trial:
 
     async def work(self, number: int, wish: Wish) -> None:
         with self.scopes[number]:
-            async with self.places.place(TenantId(wish[0]), AccountId(wish[1])):
+            async with self.places.place(Party(*wish)):
                 self.begun.append(number)
                 await self.ends[number].wait()
 
@@ -115,7 +121,7 @@ async def test_one_wish_waits_for_one_place_behind_a_thousand() -> None:
     places, order = FairPlaces(2), list[int]()
 
     async def work(tenant: int, account: int) -> None:
-        async with places.place(TenantId(tenant), AccountId(account)):
+        async with places.place(Party(tenant, account)):
             order.append(tenant)
             await trio.testing.wait_all_tasks_blocked()
 
@@ -133,6 +139,31 @@ async def test_who_is_cancelled_before_he_asks_has_no_place() -> None:
     places = FairPlaces(1)
     with trio.CancelScope() as scope:
         scope.cancel()
-        async with places.place(TenantId(1), AccountId(1)):
+        async with places.place(Party(1, 1)):
             pytest.fail("it went on")
     assert (places.taken, places.waiting) == (0, 0)
+
+
+async def test_a_tenant_alone_has_all_places_and_beside_others_leaves_one() -> None:
+    places, ends = FairPlaces(2), [trio.Event() for _ in range(4)]
+
+    async def work(tenant: int, end: trio.Event) -> None:
+        with working_for(Party(tenant, tenant)):
+            async with places.place():
+                await end.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, 1, ends[0])
+        nursery.start_soon(work, 1, ends[1])
+        await trio.testing.wait_all_tasks_blocked()
+        assert places.taken == 2
+        nursery.start_soon(work, 2, ends[2])
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(work, 1, ends[3])
+        await trio.testing.wait_all_tasks_blocked()
+        for end in ends[:1] + ends[2:3]:
+            end.set()
+            await trio.testing.wait_all_tasks_blocked()
+        assert (places.taken, places.waiting) == (1, 1)  # the other tenant may soon come again
+        ends[1].set()
+        ends[3].set()

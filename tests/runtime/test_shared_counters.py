@@ -36,7 +36,7 @@ def record(number: int) -> bytes:
 
 
 def test_a_record_comes_back_in_its_table_only() -> None:
-    first, second, _ = SharedCounters.create(100).tables
+    first, second, *_ = SharedCounters.create(100).tables
     first.put("ann", record(7), 1)
     first.put("ann", record(8), 2)
     first.put("ben", record(9), 2)

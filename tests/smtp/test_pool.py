@@ -260,3 +260,33 @@ async def test_reload_is_for_what_comes() -> None:
         pool.reload(hello="new.example", settings=SETTINGS)
         await deliver(pool, Endpoint(host="127.0.0.1", port=sink.port))
         assert sink.taken[0].hello == "new.example"
+
+
+async def test_a_host_without_the_chunking_that_it_offers_gets_data_from_then_on(
+    nursery: trio.Nursery,
+) -> None:
+    """The message is not returned for a fault of the host's, and what it took for commands is left behind."""
+    octets = b"x" * 70_000
+    taken: list[bytes] = []
+
+    async def broken(stream: trio.abc.Stream) -> None:
+        replies = {b"EHLO": b"250-x\r\n250 CHUNKING\r\n", b"BDAT": b"500 what\r\n", b"DATA": b"354 go\r\n"}
+        await stream.send_all(b"220 x\r\n")
+        while line := await stream.receive_some():
+            taken.append(bytes(line[:4]))
+            await stream.send_all(replies.get(bytes(line[:4]), b"250 ok\r\n"))
+            if line.startswith(b"BDAT"):
+                return
+            while line.startswith(b"DATA") and not line.endswith(b"\r\n.\r\n"):
+                line += await stream.receive_some()
+            if line.endswith(b"\r\n.\r\n"):
+                await stream.send_all(b"250 ok\r\n")
+
+    hosts = Hosts(nursery, [broken])
+    async with pooling(pool_of(hosts)) as pool:
+        for _ in range(2):
+            outcome = await pool.deliver(HOST, TO, octets)
+            assert [reply.code for reply in outcome.replies.values()] == [250]
+    assert taken.count(b"BDAT") == 1
+    assert taken.count(b"DATA") == 2
+    assert hosts.connections == 2

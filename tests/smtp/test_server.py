@@ -2,7 +2,8 @@ import contextlib
 import smtplib
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import pytest
 import trio
@@ -22,7 +23,9 @@ from pymailcore.base.address import Address
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InsufficientStorage, MailError, OverQuota, TemporaryFailure
+from pymailcore.smtp.mail_data_spool import MailDataSpool
 from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.role import RoleFault
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.smtp.settings import SmtpSettings
 
@@ -99,6 +102,42 @@ async def test_silence_is_a_421(
     nursery.start_soon(serve, server_of(FakeRole()), FakeConnection(ours))
     assert await read_all(theirs) == [b"220", b"421"]
     assert trio.current_time() == pytest.approx(300.0)
+
+
+class _SlowRole(FakeRole):
+    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+        await trio.sleep(400)
+        return await super().message(envelope, octets)
+
+
+async def test_a_store_that_takes_its_time_is_waited_for(
+    pair: Pair, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Only what the peer is waited for has an end, not what is done with its message."""
+    ours, theirs = pair
+    role = _SlowRole()
+    nursery.start_soon(serve, server_of(role), FakeConnection(ours))
+    await read_codes(theirs, 1)
+    await say(theirs, ENVELOPE, 3)
+    await say(theirs, b"DATA\r\n", 1)
+    assert await say(theirs, b"x\r\n.\r\n", 1) == [b"250"]
+    assert len(role.messages) == 1
+    assert await say(theirs, b"QUIT\r\n", 1) == [b"221"]
+
+
+@pytest.mark.parametrize("quiet", [1.9, 2.0, 2.1, 299.0])
+async def test_a_peer_may_be_quiet_for_a_while(
+    quiet: float, pair: Pair, nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    """RFC 5321 section 4.5.3.2.7; after two seconds another wait takes over, and nothing is lost between."""
+    ours, theirs = pair
+    role = FakeRole()
+    nursery.start_soon(serve, server_of(role), FakeConnection(ours))
+    await read_codes(theirs, 1)
+    for octets, count in ((ENVELOPE, 3), (b"DATA\r\n", 1), (b"x\r\n.\r\n", 1), (b"QUIT\r\n", 1)):
+        await trio.sleep(quiet)
+        assert all(code[:1] in b"23" for code in await say(theirs, octets, count))
+    assert len(role.messages) == 1
 
 
 async def test_a_command_that_drips_in_has_no_more_time(
@@ -190,11 +229,14 @@ async def test_outcomes_of_the_role_are_replies(
     assert await say(theirs, b"x\r\n.\r\nQUIT\r\n", 2) == expected
 
 
-async def test_a_fault_of_ours_is_a_421_and_goes_to_the_accept_loop() -> None:
-    """STYLE: anything else is 421 4.3.0 and close."""
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("bug"), OSError("a disk"), ConnectionResetError(), trio.BrokenResourceError()]
+)
+async def test_a_fault_of_ours_is_a_421_and_goes_to_the_accept_loop(fault: Exception) -> None:
+    """STYLE: anything else is 421 4.3.0 and close; what breaks behind a role is not the peer's."""
 
     def fail(_envelope: Envelope, _octets: bytes) -> Reply | None:
-        raise RuntimeError("bug")
+        raise fault
 
     ours, theirs = trio.testing.memory_stream_pair()
     with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
@@ -202,20 +244,40 @@ async def test_a_fault_of_ours_is_a_421_and_goes_to_the_accept_loop() -> None:
             nursery.start_soon(serve, server_of(FakeRole(answer=fail)), FakeConnection(ours))
             await say(theirs, ENVELOPE + b"DATA\r\n", 5)
             assert await say(theirs, b"x\r\n.\r\n", 1) == [b"421"]
-    assert caught.value.subgroup(RuntimeError) is not None
+    (raised,) = caught.value.exceptions
+    assert isinstance(raised, RoleFault)
+    assert raised.__cause__ is fault
+
+
+async def test_a_spool_that_cannot_be_read_back_is_a_452(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk of the spool, not the role, nor the network: the client comes again."""
+
+    def fail(_: MailDataSpool) -> list[bytes]:
+        raise OSError("bad sector")
+
+    monkeypatch.setattr(MailDataSpool, "_read", fail)
+    ours, theirs = trio.testing.memory_stream_pair()
+    role = FakeRole()
+    server = server_of(role, SmtpSettings(spool_memory_octets=10), spool_folder=tmp_path)
+    nursery.start_soon(serve, server, FakeConnection(ours))
+    await say(theirs, ENVELOPE + b"DATA\r\n", 5)
+    assert await say(theirs, b"x" * 100_000 + b"\r\n.\r\nQUIT\r\n", 2) == [b"452", b"221"]
+    assert role.messages == []
 
 
 async def test_a_peer_with_many_errors_waits(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Postfix: soft limit 10, hard limit 20."""
+    """S9; Postfix: soft limit 10, hard limit 20. The waits grow, up to a limit."""
     ours, theirs = trio.testing.memory_stream_pair()
     nursery.start_soon(serve, server_of(FakeRole()), FakeConnection(ours))
     await read_codes(theirs, 1)
     for number in range(1, 20):
         began = trio.current_time()
         assert await say(theirs, b"NOPE\r\n", 1) == [b"500"]
-        assert trio.current_time() - began == (1.0 if number >= 10 else 0.0)
+        assert trio.current_time() - began == (min(2.0 ** (number - 10), 8.0) if number >= 10 else 0.0)
     assert await say(theirs, b"NOPE\r\n", 2) == [b"500", b"421"]
     assert await read_all(theirs) == []
 

@@ -8,8 +8,10 @@ from tests.support.stores import Opened, a_message
 
 from pymailcore.store import compiling
 from pymailcore.store import query as q
-from pymailcore.store.compiling import Known, ask_index, simplified
+from pymailcore.store.compiling import Compiler, Known, ask_index, simplified
 from pymailcore.store.fulltext import sqlite_phrases
+from pymailcore.store.fulltext.lookup import Expression, Spot
+from pymailcore.store.fulltext.sqlite_lookup import SqliteIndex
 from pymailcore.store.postgres import text_index
 from pymailcore.store.types import Reading, Transaction
 
@@ -60,3 +62,14 @@ def _one(work: Callable[[Transaction], Awaitable[Known]]) -> Reading[Known]:
     """A reading of one operation."""
     found: Known = yield work
     return found
+
+
+def test_what_the_index_does_not_know_is_one_argument() -> None:
+    """Two thousand numbers at most, whatever number of needles asks for them."""
+    needles = [q.Contains(q.Field.BODY, f"x{n}") for n in range(9)]
+    asked = {id(one): Expression(("x",), exact=bool(n % 2)) for n, one in enumerate(needles)}
+    compiler = Compiler([1], Known(SqliteIndex(), Spot(1, 1), [5, 6], asked), placed=False)
+    node = q.Or(tuple(needles))
+    compiler.bound(node, upper=True)
+    compiler.collect(node)
+    assert compiler.args.count("[5,6]") == 1

@@ -1,8 +1,18 @@
 """dialect: one text of SQL for both engines."""
 
+import tracemalloc
+
 import pytest
 
-from pymailcore.store.dialect import Dialect, kinds_of, kinds_of_rows, quote, translate, translate_schema
+from pymailcore.store import dialect as dialects
+from pymailcore.store.dialect import (
+    Dialect,
+    kinds_of,
+    kinds_of_rows,
+    quote,
+    translate,
+    translate_schema,
+)
 from pymailcore.store.migrate import migrations
 
 
@@ -109,3 +119,23 @@ def test_what_cannot_be_written_is_refused() -> None:
         quote("a\0")
     with pytest.raises(TypeError):
         quote([])
+
+
+def test_what_is_kept_of_statements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """P6: searches with other ranges are other statements."""
+    monkeypatch.setattr(dialects, "MOST_KEPT", 50)
+    dialect = Dialect()
+    before = None
+    tracemalloc.start()
+    try:
+        for n in range(400):
+            if n == 200:
+                before, _ = tracemalloc.get_traced_memory()
+            sql = f"SELECT uid FROM placements WHERE uid BETWEEN {n} AND {n + 1} AND mailbox = ?1"  # noqa: S608
+            assert dialect.translate(sql, "i").text.endswith("$1::bigint")
+            assert "placements" in dialect.words(sql)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert before is not None
+    assert after < before + 50_000

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.support.stores import RECEIVED_MS, Opened, a_message
 
 from pymailcore.base.errors import NotFound
-from pymailcore.store import evaluate, windows
+from pymailcore.store import evaluate
 from pymailcore.store import query as q
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.types import FlagChange
@@ -268,45 +266,27 @@ async def test_messages_are_looked_into(
     assert shortened == {others[0]: "seco"}
 
 
-@given(
-    found=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5)), unique_by=lambda row: row[0]),
-    collapse=st.booleans(),
-    position=st.integers(-40, 40),
-    limit=st.integers(0, 40),
-    anchor=st.none() | st.integers(0, 30),
-    offset=st.integers(-40, 40),
-)
-def test_a_window_is_that_of_a_plain_list(
-    found: list[tuple[int, int]], collapse: bool, position: int, limit: int, anchor: int | None, offset: int
-) -> None:
-    """RFC 8620 section 5.5; RFC 8621 section 4.4.3."""
-    plain = [
-        id_ for n, (id_, thread) in enumerate(found)
-        if not collapse or thread not in [other for _, other in found[:n]]
-    ]  # fmt: skip
-    arguments = {"collapse_threads": collapse, "position": position, "limit": limit, "anchor_offset": offset}
-    if anchor is not None and anchor not in plain:
-        with pytest.raises(NotFound):
-            evaluate.page(found, **arguments, anchor=anchor)  # type: ignore[arg-type]
-        return
-    start = position + (len(plain) if position < 0 else 0) if anchor is None else plain.index(anchor) + offset
-    expected = [plain[n] for n in range(len(plain)) if max(start, 0) <= n < max(start, 0) + limit]
-    ids, first, total = evaluate.page(found, **arguments, anchor=anchor)  # type: ignore[arg-type]
-    assert (ids, total) == (expected, len(plain))
-    assert first == max(start, 0)
+async def test_truths_of_many_conditions_stay_apart(opened: Opened) -> None:
+    """More than one whole number holds: what rows say, and what is found in messages."""
+    ids = [(await opened.deliver(a_message(f"s{n}", body=f"w{n}x\r\n"))).email for n in range(40)]
+    each = [
+        all_of(q.Emails(frozenset([id_])), q.Size(least=1), contains("body", f"w{n if n % 2 else n + 1}x"))
+        for n, id_ in enumerate(ids)
+    ]
+    found = await opened.store.search(opened.account, opened.mailbox("INBOX"), q.Or(tuple(each)))
+    assert found == list(range(2, 41, 2))
+    others = q.And(tuple(map(q.Not, each)))
+    found = await opened.store.search(opened.account, opened.mailbox("INBOX"), others)
+    assert found == list(range(1, 41, 2))
 
 
-async def test_a_window_of_very_many_emails_is_cut_in_a_thread(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It gives what one that is cut on the loop gives; what is refused is refused."""
-    ids = [(await opened.deliver(a_message(f"s{n}"))).email for n in range(5)]
-    by_id = [q.Sort(q.SortKey.SIZE)]
-    query = opened.store.query
-    expected = await query(opened.account, q.And(()), by_id, anchor=ids[3], anchor_offset=-1, total=True)
-    assert expected[:3] == (ids[2:], 2, 5)
-    monkeypatch.setattr(windows, "INLINE", 0)
-    again = await query(opened.account, q.And(()), by_id, anchor=ids[3], anchor_offset=-1, total=True)
-    assert again == expected
-    with pytest.raises(NotFound):
-        await query(opened.account, q.And(()), by_id, anchor=ids[0] - 1)
+async def test_uids_of_a_very_large_mailbox(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come another way, which gives the same."""
+    await fill(opened)
+    inbox = opened.mailbox("INBOX")
+    unseen = q.Not(q.HasKeywords(SEEN))
+    nodes: list[q.Filter] = [q.And(()), unseen, contains("subject", "alpha"), q.Size(below=0)]
+    expected = [await opened.store.search(opened.account, inbox, node) for node in nodes]
+    assert expected[1:] == [[2, 3, 4], [1, 2], []]
+    monkeypatch.setattr(evaluate, "MOST_AS_TEXT", 0)
+    assert [list(await opened.store.search(opened.account, inbox, node)) for node in nodes] == expected

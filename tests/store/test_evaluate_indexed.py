@@ -1,6 +1,7 @@
 """Answers with the text index are those of a plain scan (RFC 9051 section 6.4.4; RFC 8621 section 4.4.1)."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from tests.support.searching import index_all, needles, scanned, some_message, some_text
@@ -167,7 +168,7 @@ async def test_words_and_phrases_in_attachments(opened: Opened, monkeypatch: pyt
         )  # fmt: skip
     await index_all(opened, attachments=Readable())
 
-    async def found(field: q.Field, needle: str, how: q.How = q.How.WHOLE) -> list[int]:
+    async def found(field: q.Field, needle: str, how: q.How = q.How.WHOLE) -> Sequence[int]:
         return await opened.store.search(
             opened.account, opened.mailbox("INBOX"), q.Matches(field, needle, how)
         )
@@ -193,7 +194,7 @@ async def test_blanks_at_the_ends_of_a_needle_count(
     for subject in ("single", "the le mans", "the", "le, mans", "(le mans)", "ile mans le"):
         await opened.deliver(a_message(subject, body=f"{subject}\r\n", extra=f"X-Tag: {subject}"))
 
-    async def found(needle: str) -> list[int]:
+    async def found(needle: str) -> Sequence[int]:
         """The same in the row's text, in the body, and in a field of the header."""
         nodes: list[q.Filter] = [q.Contains(q.Field.SUBJECT, needle), q.Contains(q.Field.BODY, needle)]
         nodes.append(q.HeaderContains("X-Tag", needle))

@@ -6,7 +6,7 @@ from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
 from pymailcore.store.query import And
-from pymailcore.store.quotas import REMEMBER_SECONDS, Quotas
+from pymailcore.store.quotas import FULL_SECONDS, REMEMBER_SECONDS, Quotas
 from pymailcore.store.types import Incoming, Quota, Target, Transaction
 
 DOMAIN = 7
@@ -183,3 +183,68 @@ async def test_a_replaced_message_makes_room_for_the_new_one(opened: Opened) -> 
     assert email != old.email
     assert (await store.emails(account, [email]))[0].thread == old.thread
     await opened.check()
+
+
+@pytest.mark.parametrize(
+    ("quota", "octets", "room"),
+    [
+        (Quota(), 10**12, True),
+        (Quota(octets=2 * SIZE), SIZE - 1, True),
+        (Quota(octets=2 * SIZE), SIZE, True),
+        (Quota(octets=2 * SIZE), SIZE + 1, False),
+        (Quota(octets=SIZE + 1), 0, True),
+        (Quota(octets=SIZE), 0, False),
+        (Quota(octets=SIZE - 1), 0, False),
+        (Quota(emails=2), SIZE, True),
+        (Quota(emails=1), SIZE, False),
+    ],
+)
+async def test_whether_there_is_room_is_known_before_a_message_comes(
+    quota: Quota,
+    octets: int,
+    room: bool,
+    opened: Opened,
+) -> None:
+    """One octet less than fits, as many, one more; 0 is a message of unknown length."""
+    await opened.deliver()
+    await opened.store.quotas.set_account(opened.account, quota)
+    assert await opened.store.quotas.has_room(opened.account, octets) is room
+
+
+async def test_room_in_what_is_shared_counts_too(quotas: Quotas, opened: Opened) -> None:
+    await opened.deliver()
+    await quotas.set_shared("domain", DOMAIN, Quota(octets=SIZE + 10))
+    assert await quotas.has_room(opened.account, 10)
+    assert not await quotas.has_room(opened.account, 11)
+    assert await quotas.has_room(
+        AccountId(12_345), 11
+    )  # who stores it will say that there is no such account
+
+
+async def test_who_had_no_room_is_remembered_for_messages_of_unknown_length(opened: Opened) -> None:
+    """Otherwise such a message would be sent whole, and refused, each time that its sender tries."""
+    clock = Clock()
+    quotas = Quotas(opened.store.database, lambda: 0, clock)
+    other = AccountId(777)
+    await add_account(opened.store, other, "other@example.org")
+    await quotas.set_account(opened.account, Quota(octets=100))
+    assert await quotas.has_room(opened.account, 0)
+    assert await quotas.without_room([opened.account, other], 101) == [opened.account]
+    assert not await quotas.has_room(opened.account, 0)
+    assert await quotas.has_room(opened.account, 100)
+    assert await quotas.has_room(other, 0)
+    clock.seconds = FULL_SECONDS - 1
+    assert not await quotas.has_room(opened.account, 0)
+    clock.seconds = FULL_SECONDS
+    assert await quotas.has_room(opened.account, 0)
+
+
+async def test_room_is_looked_at_again_after_some_seconds(opened: Opened) -> None:
+    clock = Clock()
+    quotas = Quotas(opened.store.database, lambda: 0, clock)
+    assert await quotas.has_room(opened.account, 1)
+    await quotas.set_account(opened.account, Quota(octets=0))
+    clock.seconds = REMEMBER_SECONDS - 0.1
+    assert await quotas.has_room(opened.account, 1)
+    clock.seconds = REMEMBER_SECONDS
+    assert not await quotas.has_room(opened.account, 1)

@@ -6,6 +6,8 @@ import trio.testing
 from tests.support.stores import Opened
 
 from pymailcore.base.errors import AlreadyExists, TemporaryFailure
+from pymailcore.base.parties import Party, working_for
+from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.types import Transaction
 
 
@@ -105,3 +107,39 @@ async def test_a_call_that_was_given_up_before_its_turn_is_not_begun(opened: Ope
         held.set()
     assert begun == []
     assert await opened.store.mailboxes(opened.account)
+
+
+async def test_calls_have_their_turn_by_tenants(opened: Opened) -> None:
+    """T6: all threads are busy and a hundred calls of one tenant wait; another tenant's is among the next."""
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    assert database._readers is not None
+    busy = len(database._readers._threads)
+    held, go, ran = threading.Semaphore(0), threading.Event(), list[int]()
+
+    async def hold(tx: Transaction) -> None:
+        held.release()
+        assert go.wait(10)
+
+    async def read(tenant: int) -> None:
+        async def work(tx: Transaction) -> None:
+            ran.append(tenant)
+
+        with working_for(Party(tenant, tenant)):
+            await database.read(work)
+
+    def wait_for_all() -> None:
+        for _ in range(busy):
+            assert held.acquire(timeout=10)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(busy):
+            nursery.start_soon(database.read, hold)
+        await trio.to_thread.run_sync(wait_for_all)
+        for tenant, count in ((8, 100), (9, 1)):
+            for _ in range(count):
+                nursery.start_soon(read, tenant)
+            await trio.testing.wait_all_tasks_blocked()
+        go.set()
+    assert ran.index(9) <= 2 * busy
+    assert len(ran) == 101

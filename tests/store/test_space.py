@@ -56,6 +56,18 @@ def test_below_the_watermark_nothing_is_taken_in(tmp_path: Path) -> None:
         Space(tmp_path, tmp_path / "r", reserve_octets=0, watermark_octets=2**62).require()
 
 
+@pytest.mark.parametrize(("more", "fits"), [(-1, True), (0, True), (1, False)])
+def test_what_is_to_come_must_leave_the_watermark(tmp_path: Path, more: int, fits: bool) -> None:
+    """With an octet less than fits, as many, and one more; looked at once a second at most."""
+    space = Space(tmp_path, tmp_path / "reserve", reserve_octets=0, watermark_octets=4_096)
+    most = space.free_octets() - 4_096
+    if fits:
+        space.require(most + more)
+    else:
+        with pytest.raises(InsufficientStorage):
+            space.require(most + more)
+
+
 async def test_a_nearly_full_disk_refuses_mail_and_uploads_but_deletes(tmp_path: Path) -> None:
     """RFC 5321 section 4.2.3: 452 is for the protocol; here it is InsufficientStorage."""
     async with opened_store(tmp_path / "data") as opened:

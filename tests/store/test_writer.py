@@ -1,16 +1,25 @@
 """Group commit: isolation of operations, lost transactions, cancelled callers."""
 
+import fcntl
+import functools
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+
 import apsw
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 from tests.support.stores import Opened
 
 from pymailcore.base.errors import AlreadyExists, InsufficientStorage, NotFound, TemporaryFailure
+from pymailcore.base.parties import Party, working_for
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.transaction import Suspended
 from pymailcore.store.types import Transaction
-from pymailcore.store.writer import CAREFUL_BATCHES
+from pymailcore.store.writer import CAREFUL_BATCHES, LEAST_SHARE, Job
 
 
 async def put(tx: Transaction, name: str) -> None:
@@ -228,3 +237,100 @@ async def test_listeners_are_told_after_the_commit_and_not_of_failures(opened: O
         await opened.store.database.write(lambda tx: work(tx, fail=True))
     assert opened.told == [(opened.account, modseq)]
     assert (await opened.store.states(opened.account)).identity == modseq
+
+
+async def test_operations_have_their_turn_by_tenants_and_accounts(opened: Opened) -> None:
+    """T6: a thousand hold up another tenant, and another account, by a few; each account's are in order."""
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    held, go, ran = threading.Event(), threading.Event(), list[tuple[Party, int]]()
+
+    async def hold(tx: Transaction) -> None:
+        held.set()
+        go.wait(10)
+
+    async def leave(party: Party, count: int) -> None:
+        async def work(tx: Transaction, number: int) -> None:
+            ran.append((party, number))
+            await tx.row("SELECT 1")
+
+        with working_for(party):
+            await database.write_each([functools.partial(work, number=number) for number in range(count)])
+
+    flood, same_tenant, calm = Party(8, 80), Party(8, 81), Party(9, 90)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.write, hold)
+        await trio.to_thread.run_sync(held.wait)
+        for party, count in ((flood, 1_000), (same_tenant, 2), (calm, 3)):
+            nursery.start_soon(leave, party, count)
+            await trio.testing.wait_all_tasks_blocked()
+        go.set()
+    assert [party for party, _ in ran[:7]].count(calm) == 3
+    assert [party for party, _ in ran[:8]].count(same_tenant) == 2
+    for party in (flood, same_tenant, calm):
+        numbers = [number for one, number in ran if one == party]
+        assert numbers == list(range(len(numbers)))
+    assert len(ran) == 1_005
+
+
+async def test_a_tenant_has_a_bounded_part_of_a_batch_that_it_shares(opened: Opened) -> None:
+    """Who left one operation does not wait until a batch is full of another tenant's."""
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    held, go, batches = threading.Event(), threading.Event(), list[Counter[int]]()
+    deliver = database.writer._deliver
+
+    def note(jobs: list[Job]) -> None:
+        batches.append(Counter(job.party.tenant for job in jobs))
+        deliver(jobs)
+
+    async def hold(tx: Transaction) -> None:
+        held.set()
+        go.wait(10)
+
+    async def leave(tenant: int, count: int) -> None:
+        with working_for(Party(tenant, tenant)):
+            await database.write_each([lambda tx: tx.row("SELECT 1")] * count)
+
+    database.writer._deliver = note
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.write, hold)
+        await trio.to_thread.run_sync(held.wait)
+        for tenant, count in ((8, 400), (9, 1)):
+            nursery.start_soon(leave, tenant, count)
+            await trio.testing.wait_all_tasks_blocked()
+        go.set()
+    (shared,) = [batch for batch in batches if batch[9]]
+    assert shared[8] <= LEAST_SHARE
+    assert sum(batch[8] for batch in batches) == 400
+
+
+async def test_what_comes_while_the_lock_is_waited_for_shares_the_commit(
+    opened: Opened, tmp_path: Path
+) -> None:
+    """Another process has the lock; what needs nothing on disk first does not wait for one batch more."""
+    database = opened.store.database
+    assert isinstance(database, SqliteDatabase)
+    writer, batches = database.writer, list[int]()
+    deliver = writer._deliver
+
+    def note(jobs: list[Job]) -> None:
+        batches.append(len(jobs))
+        deliver(jobs)
+
+    writer._deliver = note
+    lock = os.open(tmp_path / "data" / "locks" / "write", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(database.write, lambda tx: put(tx, "t1"))
+            with trio.fail_after(10):
+                while not len(writer._waiting):
+                    await trio.lowlevel.checkpoint()
+            nursery.start_soon(database.write, lambda tx: put(tx, "t2"))
+            await trio.testing.wait_all_tasks_blocked()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        os.close(lock)
+    assert batches == [2]
+    assert await names(opened) == ["t1", "t2"]

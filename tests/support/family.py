@@ -1,6 +1,7 @@
 """A whole family of processes, started as an operator starts it, on free loopback ports."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -50,6 +51,21 @@ def command(*arguments: str, config: Path | None = None, text: str | None = None
     return done.stdout
 
 
+def _commands(*commands: tuple[list[str], str | None]) -> None:
+    """Run several commands, each with its standard input, in one process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.commands_child"],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
 class Family:
     """`pymailcore serve` on a folder; entered: it is ready, left: it is gone."""
 
@@ -75,9 +91,12 @@ class Family:
         }
         if not self.config.exists():
             place = ("--metadata", metadata) if metadata else ()
-            command("init", str(folder), "--hostname", hostname, "--domain", domain, *place)
-            for account in accounts:
-                self.add_account(account)
+            config = ("--config", str(self.config))
+            add = [
+                ([*config, "account", "add", self.address(name), "--password-stdin"], PASSWORD)
+                for name in accounts
+            ]
+            _commands((["init", str(folder), "--hostname", hostname, "--domain", domain, *place], None), *add)
             settings, _, _ = self.config.read_text("utf-8").partition("[[listener]]")
             where = f'blobs = "{blobs}"\n' if blobs else ""
             self.config.write_text(settings + where + extra + self._listeners(), "utf-8")

@@ -1,5 +1,6 @@
 """Mail that is dear to search, and a look at what others notice of a search, and what it takes."""
 
+import functools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ MOST_GROWTH: Final = 64 * 1024 * 1024
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 _FIRST: Final = 1_000
+_AT_ONCE: Final = 5_000
 
 
 def hostile_mail(n: int, count: int, chance: random.Random) -> bytes:
@@ -62,10 +64,9 @@ async def index(store: Store, account: AccountId) -> None:
 
 async def fill_with_one_thread(store: Store, account: AccountId, mailbox: MailboxId, count: int) -> None:
     """Rows, without mail behind them, of one Thread."""
-    every = range(_FIRST, _FIRST + count)
     thread = _FIRST
 
-    async def work(tx: Transaction) -> None:
+    async def work(tx: Transaction, every: range) -> None:
         emails = [
             (n, account, thread, n % 3, "work" if n % 2 else "", 1, 1, 1, 1, 100, RECEIVED_MS + n, 0)
             for n in every
@@ -77,10 +78,15 @@ async def fill_with_one_thread(store: Store, account: AccountId, mailbox: Mailbo
         placed = [(mailbox, n, n, 0, 1, 1, RECEIVED_MS + n, RECEIVED_MS) for n in every]
         columns = "mailbox uid email deleted arrived_modseq modseq received_ms saved_ms"
         await tx.load("placements", columns.split(), placed)
+
+    async def last(tx: Transaction) -> None:
         columns = "id account members emails unread unread_trash created_modseq changed_modseq"
         await tx.load("threads", columns.split(), [(thread, account, count, count, 0, 0, 1, 1)])
 
-    await store.database.write(work)
+    for at in range(_FIRST, _FIRST + count, _AT_ONCE):
+        some = range(at, min(at + _AT_ONCE, _FIRST + count))
+        await store.database.write(functools.partial(work, every=some))
+    await store.database.write(last)
 
 
 class Seen(NamedTuple):
@@ -103,7 +109,7 @@ async def seen(work: Callable[[], Awaitable[None]], other: Callable[[], Awaitabl
     """Do some work, and meanwhile, again and again, what another user does."""
     waited: list[float] = []
     done = trio.Event()
-    before = _peak(anew=True)
+    before = peak(anew=True)
     begun = trio.current_time()
 
     async def run() -> None:
@@ -117,10 +123,10 @@ async def seen(work: Callable[[], Awaitable[None]], other: Callable[[], Awaitabl
             await other()
             waited.append(trio.current_time() - since)
             took = trio.current_time() - begun
-    return Seen(took, waited, _peak() - before)
+    return Seen(took, waited, peak() - before)
 
 
-def _peak(*, anew: bool = False) -> int:
+def peak(*, anew: bool = False) -> int:
     """The most octets that the process has had; with `anew` it is counted from what there is now."""
     if anew:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")

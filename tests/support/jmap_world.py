@@ -4,9 +4,9 @@
 import base64
 import itertools
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from pymailcore.jmap.settings import JmapSettings
 from pymailcore.queue.queue import Queue
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.runtime.hub import ChangeHub
+from pymailcore.smtp.protocol.extensions import Extensions
+from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.store.keywords import Keywords
 from pymailcore.store.opening import open_store
 from pymailcore.store.store import Store
@@ -45,6 +47,13 @@ USING = [CORE, MAIL, SUBMISSION]
 PASSWORD = "correct horse"
 NOW_MS = 1_790_000_000_000
 HOST = "mail.example.org"
+SENDING = ServerOptions(
+    hostname=HOST,
+    postmaster_domain="example.org",
+    encrypted=True,
+    extensions=Extensions(dsn=True, requiretls=True, max_hold_seconds=86_400, deliverby=True, priority=True),
+    now_ms=lambda: NOW_MS,
+)
 
 
 @dataclass
@@ -219,6 +228,7 @@ async def jmap_world(
     http: HttpSettings | None = None,
     static: Path | None = None,
     store_limits: Mapping[str, Any] | None = None,
+    now_ms: Callable[[], int] = lambda: NOW_MS,
 ) -> AsyncIterator[JmapWorld]:
     """Open everything over a new store."""
     hub = ChangeHub()
@@ -228,15 +238,15 @@ async def jmap_world(
     http = http or HttpSettings()
     store_settings = small_settings(data, **(store_limits or {}))
     async with open_store(store_settings, notify=hub.publish, ids=ids, maintain=False) as store:
-        directory = Directory(store.database, store, ids, hub.publish, CHEAP, now_ms=lambda: NOW_MS)
+        directory = Directory(store.database, store, ids, hub.publish, CHEAP, now_ms=now_ms)
         await directory.domains.add(SYSTEM, "example.org")
         anna = await directory.accounts.add(SYSTEM, address("anna@example.org"), PASSWORD)
         ben = await directory.accounts.add(SYSTEM, address("ben@example.org"), PASSWORD)
         directory.forget()
-        queue = Queue(store.database, store, hub.publish, QueueSettings(), now_ms=lambda: NOW_MS)
+        queue = Queue(store.database, store, hub.publish, QueueSettings(), now_ms=now_ms)
         delivery = Delivery(store, directory, queue, ids)
         submission = Submission(
-            directory, delivery, SubmissionSettings(), hostname=HOST, ids=ids, now_ms=lambda: NOW_MS
+            directory, delivery, SubmissionSettings(), hostname=HOST, ids=ids, now_ms=now_ms
         )
         services = Services(
             store=store,
@@ -245,9 +255,10 @@ async def jmap_world(
             ids=ids,
             settings=settings or JmapSettings(),
             publish=hub.publish,
-            now_ms=lambda: NOW_MS,
+            now_ms=now_ms,
             random_hex=lambda octets: randomness.randbytes(octets).hex(),
             hostname=HOST,
+            sending=replace(SENDING, now_ms=now_ms),
         )
         draining = trio.Event()
         jmap = JmapHttp(services, DirectoryAuthenticator(directory), hub, draining=draining)
@@ -255,7 +266,7 @@ async def jmap_world(
         pages = Pages(
             store=store,
             directory=directory,
-            administration=Administration(directory, queue, now_ms=lambda: NOW_MS),
+            administration=Administration(directory, queue, now_ms=now_ms),
             settings=http,
             static_folder=folder,
         )

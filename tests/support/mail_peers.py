@@ -140,23 +140,28 @@ class Peer:
 
 
 @contextlib.contextmanager
-def running(name: str, folder: Path, *, domain: str, relay_port: int) -> Iterator[Peer]:
+def running(
+    name: str, folder: Path, *, domain: str, relay_port: int, settings: str = "", port: int = 0
+) -> Iterator[Peer]:
     """Start one of them, wait until it greets, and stop it.
 
     Args:
         folder: in a place that everybody may enter, which pytest's own folders are not for long.
         domain: what it keeps mail for.
         relay_port: where on loopback it brings mail for all others.
+        settings: further lines of its configuration.
+        port: where it listens on loopback; 0: where there is room.
     """
     kind = _KINDS[name]
-    peer = Peer(free_port(), folder / "box", folder / "lmtp")
+    peer = Peer(port or free_port(), folder / "box", folder / "lmtp")
     for place in (folder / "spool", peer.box):
         place.mkdir(parents=True)
     folder.chmod(0o755)
     subprocess.run(["chown", "mail:mail", folder / "spool", peer.box], check=True)
     config = folder / "server.conf"
     config.write_text(
-        kind.config.format(folder=folder, domain=domain, port=peer.port, relay_port=relay_port), "utf-8"
+        kind.config.format(folder=folder, domain=domain, port=peer.port, relay_port=relay_port) + settings,
+        "utf-8",
     )
     script = folder / "run.sh"
     script.write_text(_script(kind, folder, kind.command.format(config=config)), "utf-8")

@@ -7,16 +7,20 @@ its transaction, and may be made to fail before its commit (`fail_next`). Mail i
 import functools
 import itertools
 import sqlite3
+from array import array
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from pymailcore.base.errors import NotFound, OverQuota
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, ModSeq, TenantId, ThreadId, Uid
-from pymailcore.message.prepare import Prepared
+from pymailcore.message.prepare import Prepared, prepare
 from pymailcore.store.migrate import migrations
 from pymailcore.store.ops.accounts import Foundation, new_foundation
+from pymailcore.store.quotas import Quotas
+from pymailcore.store.space import Space
 from pymailcore.store.store import Store
-from pymailcore.store.types import Appended, Database, Row, StoredMessage, Target, Transaction
+from pymailcore.store.types import Appended, Database, Numbers, Row, StoredMessage, Target, Transaction
 
 T = TypeVar("T")
 
@@ -46,6 +50,11 @@ class _MemoryTransaction:
 
     async def rows(self, sql: str, *args: object) -> list[Row]:
         return cast(list[Row], self._connection.execute(sql, cast(Any, args)).fetchall())
+
+    async def numbers(self, columns: int, sql: str, *args: object) -> Numbers:
+        rows = await self.rows(sql, *args)
+        assert all(len(row) == columns for row in rows)
+        return array("q", [number for row in rows for number in row])
 
     async def run(self, sql: str, *args: object) -> int:
         return self._connection.execute(sql, cast(Any, args)).rowcount
@@ -122,6 +131,8 @@ class MemoryStore(Store):
         self.memory = MemoryDatabase()
         self.database = cast(Database, self.memory)
         self._numbers = itertools.count(1)
+        self.quotas = Quotas(self.database, lambda: 0)
+        self.space = Space(Path("/"), Path("/no-reserve"), reserve_octets=0, watermark_octets=0)
 
     def new_account(self) -> Foundation:
         return new_foundation(lambda: next(self._numbers), 0)
@@ -146,23 +157,7 @@ class MemoryStore(Store):
         return cast(int, row[0])
 
     async def prepare(self, octets: bytes) -> Prepared:
-        return Prepared(
-            size_octets=len(octets),
-            octets=octets,
-            skeleton=octets,
-            leaves=(),
-            recipe=b"",
-            envelope=b"",
-            body=b"",
-            bodystructure=b"",
-            parts=b"",
-            facts=b"",
-            message_ids=(),
-            references=(),
-            base_subject="",
-            sent_ms=None,
-            has_attachment=False,
-        )
+        return prepare(octets)
 
     async def deliver(
         self,

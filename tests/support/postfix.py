@@ -87,7 +87,7 @@ default_transport = lmtp:unix:{lmtp}
 """
 
 
-def _lay_out(folder: Path, domain: str, port: int, relay_port: int, lmtp: Path | None) -> None:
+def _lay_out(folder: Path, domain: str, port: int, relay_port: int, lmtp: Path | None, settings: str) -> None:
     etc, spool, box = folder / "etc", folder / "spool", folder / "box"
     values = {
         "folder": folder,
@@ -101,7 +101,7 @@ def _lay_out(folder: Path, domain: str, port: int, relay_port: int, lmtp: Path |
     for path in (etc, spool, box):
         path.mkdir(parents=True)
     main = _MAIN + (_RELAY if relay_port else "") + (_HAND_OVER if lmtp else "")
-    (etc / "main.cf").write_text(main.format(**values), "utf-8")
+    (etc / "main.cf").write_text(main.format(**values) + settings, "utf-8")
     (etc / "master.cf").write_text(_MASTER.format(**values), "utf-8")
     names = "active bounce corrupt defer deferred flush hold incoming private saved trace public maildrop pid"
     for name in names.split():
@@ -124,32 +124,43 @@ def _lay_out(folder: Path, domain: str, port: int, relay_port: int, lmtp: Path |
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, domain: str, relay_port: int = 0, lmtp: Path | None = None
+    folder: Path,
+    *,
+    domain: str,
+    relay_port: int = 0,
+    lmtp: Path | None = None,
+    settings: str = "",
+    port: int = 0,
 ) -> Iterator[tuple[int, Path]]:
     """Start it, wait until it greets, give its port and its Maildir, and stop it.
 
     Args:
         relay_port: where on loopback it brings mail for all other domains; 0: it takes none.
         lmtp: the Unix socket that it hands mail for all other domains to; None: there is none.
+        settings: further lines of main.cf.
+        port: where it listens on loopback; 0: where there is room.
     """
-    port = free_port()
-    _lay_out(folder, domain, port, relay_port, lmtp)
-    master = subprocess.Popen(
-        [unpacked("postfix") / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
-        env=environment("postfix"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    port = port or free_port()
+    _lay_out(folder, domain, port, relay_port, lmtp, settings)
+    output = folder / "output"
+    with output.open("wb") as said:
+        master = subprocess.Popen(
+            [unpacked("postfix") / "usr/lib/postfix/sbin/master", "-c", folder / "etc", "-d"],
+            env=environment("postfix"),
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     try:
-        _wait_for_greeting(port, folder / "mail.log")
+        wait_for_greeting(port, output, folder / "mail.log")
         yield port, folder / "box"
     finally:
         master.terminate()
         master.wait(20)
 
 
-def _wait_for_greeting(port: int, log: Path) -> None:
+def wait_for_greeting(port: int, *logs: Path) -> None:
+    """Return when something on a port greets; a fault shows the logs."""
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -159,5 +170,6 @@ def _wait_for_greeting(port: int, log: Path) -> None:
         except OSError:
             pass
         if time.monotonic() > deadline:
-            raise RuntimeError(log.read_text("utf-8") if log.exists() else "Postfix wrote no log")
+            said = [log.read_text("utf-8") for log in logs if log.exists()]
+            raise RuntimeError(f"nothing greets on port {port}: {said}")
         time.sleep(0.05)

@@ -81,7 +81,7 @@ async def index_all(
             await ours.close()
 
 
-async def scanned(store: Store, opened: Opened, mailbox: MailboxId, node: q.Filter) -> list[int]:
+async def scanned(store: Store, opened: Opened, mailbox: MailboxId, node: q.Filter) -> Sequence[int]:
     """What a search finds that looks through every message."""
     engine = store.engine
     there, engine.text_index = engine.text_index, NoIndex()

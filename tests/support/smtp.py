@@ -22,7 +22,7 @@ from pymailcore.smtp.protocol.extensions import NO_EXTENSIONS, Extensions
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
-from pymailcore.smtp.role import Session
+from pymailcore.smtp.role import Session, SmtpRole
 from pymailcore.smtp.server import SmtpServer, TlsMode, TlsSource
 from pymailcore.smtp.settings import SmtpSettings
 
@@ -112,6 +112,7 @@ class FakeRole:
     decision: Decision = decide
     takes_logins: bool = False
     way: str = "mx"
+    lookups: frozenset[str] = frozenset()
     messages: list[tuple[Envelope, bytes]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     hellos: list[str] = field(default_factory=list)
@@ -136,6 +137,17 @@ class FakeRole:
         return self.decision(event)
 
     async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:  # noqa: ARG002
+        """Decide."""
+        return self.decision(event)
+
+    def withdraw(self, event: events.Recipient) -> None:
+        """Nothing is kept."""
+
+    async def data(self, event: events.DataRequested) -> Reply | None:
+        """Decide."""
+        return self.decision(event)
+
+    async def verify(self, event: events.Verify) -> Reply | None:
         """Decide."""
         return self.decision(event)
 
@@ -183,7 +195,7 @@ class FakeContexts:
 
 
 def server_of(
-    role: FakeRole,
+    role: SmtpRole,
     settings: SmtpSettings | None = None,
     *,
     tls: TlsMode = "none",

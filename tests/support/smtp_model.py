@@ -28,10 +28,16 @@ class Model:
     """One conversation.
 
     Attributes:
-        verdicts: what policy answers to local parts, as codes; 250 for those that are not in it.
+        verdicts: what policy answers to local parts and names in EHLO, as codes; 250 for those that are not
+            in it.
+        data_verdicts, text_verdicts: the same at DATA, for local parts of the sender, and for whole messages.
+        asked: the mail data that policy was asked about.
     """
 
     verdicts: dict[bytes, int] = field(default_factory=dict)
+    data_verdicts: dict[bytes, int] = field(default_factory=dict)
+    text_verdicts: dict[bytes, int] = field(default_factory=dict)
+    asked: list[bytes] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     messages: list[tuple[bytes, tuple[bytes, ...], bytes]] = field(default_factory=list)
     greeted: bool = False
@@ -40,6 +46,7 @@ class Model:
     refused: bool = False
     chunks: bytes | None = None
     ended: bool = False
+    cut: bool = False
 
     def run(self, octets: bytes) -> None:
         """Take a whole conversation; what is not whole at its end is left."""
@@ -63,8 +70,15 @@ class Model:
             return self.data(rest)
         if verb == b"BDAT":
             return self.bdat(arguments, rest)
-        self.codes.append(self.simple(verb, arguments))
+        self.say(self.simple(verb, arguments))
         return rest
+
+    def say(self, code: int) -> None:
+        """Reply; 421 is the last, and 0 stands for a connection that ends without one."""
+        self.ended = self.ended or code in (0, 421)
+        self.cut = self.cut or not code
+        if code:
+            self.codes.append(code)
 
     def simple(self, verb: bytes, arguments: bytes) -> int:
         """Do a command without mail data; give its code."""
@@ -77,6 +91,8 @@ class Model:
             return 503 if self.sender is not None else 502
         if verb in (b"NOOP", b"VRFY"):
             return 250 if verb == b"NOOP" else 252
+        if verb in (b"EHLO", b"HELO") and (code := self.verdict(arguments)) != 250:
+            return code
         if verb in (b"EHLO", b"HELO", b"RSET"):
             self.greeted = self.greeted or verb != b"RSET"
             self.empty()
@@ -112,11 +128,16 @@ class Model:
         return code
 
     def verdict(self, path: bytes) -> int:
-        """What policy says of a path."""
-        return next((code for word, code in self.verdicts.items() if word in path), 250)
+        """What policy says of a path, or of a name in EHLO."""
+        return found(self.verdicts, path)
 
     def data(self, rest: bytes) -> bytes | None:
         """DATA with recipients: the message up to the true end."""
+        refusal = found(self.data_verdicts, self.sender or b"")
+        if refusal != 250:
+            self.say(refusal)
+            self.empty()
+            return rest
         self.codes.append(354)
         end = (b"\r\n" + rest).find(b"\r\n.\r\n")
         if end < 0:
@@ -141,6 +162,11 @@ class Model:
 
     def take(self, chunk: bytes, *, last: bool) -> None:
         """A chunk of a message."""
+        refusal = 250 if self.chunks is not None else found(self.data_verdicts, self.sender or b"")
+        if refusal != 250:
+            self.say(refusal)
+            self.empty()
+            return
         self.chunks = (self.chunks or b"") + chunk
         text = self.chunks if last else self.chunks.removesuffix(b"\r")
         if len(self.chunks) > MAX_OCTETS:
@@ -154,7 +180,10 @@ class Model:
 
     def finish(self, code: int, text: bytes) -> None:
         """The end of a message; the envelope is empty after it."""
-        self.codes.append(code)
+        if code == 250:
+            self.asked.append(text)
+            code = found(self.text_verdicts, text)
+        self.say(code)
         if code == 250:
             assert self.sender is not None
             self.messages.append((self.sender, tuple(self.recipients), text))
@@ -163,3 +192,8 @@ class Model:
     def empty(self) -> None:
         """Forget the transaction."""
         self.sender, self.recipients, self.refused, self.chunks = None, [], False, None
+
+
+def found(verdicts: dict[bytes, int], text: bytes) -> int:
+    """The verdict on a text: that of the first word in it."""
+    return next((code for word, code in verdicts.items() if word in text), 250)

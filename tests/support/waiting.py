@@ -40,9 +40,11 @@ async def until_taken(
     raise AssertionError("what was refused still is")
 
 
-def block_until(holds: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """The same as `until`, for what has no loop."""
+def block_until(
+    holds: Callable[[], bool], *, seconds: float = 10.0, pause_seconds: float = _PAUSE_SECONDS
+) -> None:
+    """The same as `until`, for what has no loop; with longer pauses where a look costs something."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "what was waited for did not come"
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause_seconds)

@@ -56,15 +56,15 @@ class Decision(Generic[A]):
         self._subjects: tuple[Subject, ...] = ()
         self.withdrawn = False
 
-    async def make(self, tx: Transaction) -> Decided:
-        """Decide.
+    async def make(self, tx: Transaction, now_ms: int) -> Decided:
+        """Decide, as things are at a moment.
 
         Raises:
             NotFound: what it is about does not exist, or is none of the actor's business.
             Forbidden: the actor may see that, and may not do this to it; or he may do nothing now.
         """
         found = await self._find(tx)
-        actor = await as_of_now(tx, self._actor)
+        actor = await as_of_now(tx, self._actor, now_ms)
         shown = view(actor.grants, self._operation.permission)
         subjects = tuple([_decide(actor, self._operation, one) for one in found])
         if not found:
@@ -75,12 +75,12 @@ class Decision(Generic[A]):
         self._subjects = subjects
         return Decided(replace(actor, confirm=self._confirm), subjects, shown)
 
-    async def _confirm(self, tx: Transaction) -> Actor:
+    async def _confirm(self, tx: Transaction, now_ms: int) -> Actor:
         """Decide again, in the transaction of a change; nobody else changes the directory until it ends."""
         await tx.lock("directory")
         before = self._subjects
         try:
-            decided = await self.make(tx)
+            decided = await self.make(tx, now_ms)
             if decided.subjects != before:
                 raise NotFound("what this is about has moved")
         except (NotFound, Forbidden):

@@ -39,6 +39,7 @@ TABLES: Final = (
     Table("sent", "window_ms, begun_ms, messages, recipients, first_recipients",
           "scope = 'account' AND scope_id = ?1"),
     Table("correspondents"),
+    Table("sending_blocks", "blocked_by, since_ms, why"),
     Table("queue_messages", "reverse_path, size_octets, created_ms"),
     Table("mailboxes", "path, role, subscribed, messages, size_octets"),
     Table("rights", "identifier, rights",

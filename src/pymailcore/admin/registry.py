@@ -7,6 +7,7 @@ the same steps. What was refused is in the audit log.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -106,7 +107,7 @@ class Administration:
 
         decision = Decision(actor, operation, given, self._directory.settings)
         try:
-            decided = await self._directory.read(decision.make)
+            decided = await self._directory.read(partial(decision.make, now_ms=self._now_ms()))
         except (NotFound, Forbidden):
             if not any(grant.scope == INSTALLATION for grant in actor.grants):
                 await self._note_refusal(actor, name)  # who may see everything has mistyped a name

@@ -1,7 +1,7 @@
 """What a process hands to the app that runs in it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import trio
@@ -11,7 +11,6 @@ from pymailcore.runtime.hub import ChangeHub
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Acceptor
 from pymailcore.runtime.shared_counters import SharedCounters
-from pymailcore.runtime.threads import Limiters
 from pymailcore.runtime.tls import TlsContexts
 
 
@@ -34,7 +33,6 @@ class Context:
     sockets: list[trio.socket.SocketType]
     metrics_socket: trio.socket.SocketType | None
     gather: Callable[[], Awaitable[list[bytes]]]
-    limiters: Limiters = field(default_factory=Limiters)
     counters: SharedCounters | None = None
 
 

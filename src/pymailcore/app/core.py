@@ -59,6 +59,7 @@ class Core:
     """What protocols, queue and command line stand on.
 
     Attributes:
+        counters: what all processes of the family count together.
         directory, queue, delivery, submission, administration: made of the configuration in force.
     """
 
@@ -78,7 +79,7 @@ class Core:
         self.hub = hub
         self.metrics = metrics
         self.presence = Presence(store.database, secrets.token_hex(6))
-        self._counters = counters or SharedCounters.create(configuration.directory.failures_entries_count)
+        self.counters = counters or SharedCounters.create(configuration.directory.failures_entries_count)
         self._seen: list[Directory] = []
         self.reload(configuration)
 
@@ -93,7 +94,7 @@ class Core:
             self.publish,
             configuration.directory,
             presence=self.presence,
-            counters=self._counters,
+            counters=self.counters,
         )
         self._seen.append(self.directory)
         self.queue = Queue(database, self.store, self.publish, configuration.queue)

@@ -1,7 +1,7 @@
 """The front worker's app: SMTP, submission, LMTP, IMAP and HTTP on the inherited sockets."""
 
 import functools
-from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -10,21 +10,24 @@ import trio
 from pymailcore.app.context import Context
 from pymailcore.app.core import Core, open_core
 from pymailcore.app.http import make_http
+from pymailcore.app.mail_extensions import extensions_of
+from pymailcore.app.plugins import UnfitPlugin, load_plugins, with_plugins
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.config.configuration import Configuration
 from pymailcore.config.listener import Listener
+from pymailcore.dns.resolver import Resolver
 from pymailcore.imap.places import Places
 from pymailcore.imap.server import serve_connection as serve_imap
 from pymailcore.msa.role import MsaRole
 from pymailcore.mx.lmtp import LmtpRole
+from pymailcore.mx.peer_names import PeerNames
 from pymailcore.mx.role import MxRole
 from pymailcore.runtime.channel_binding import find_exporter
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.serve import Connection, Handler, serve_sockets
-from pymailcore.smtp.protocol.extensions import Extensions
+from pymailcore.smtp.hooks.plugins import Plugins
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
-from pymailcore.smtp.settings import SmtpSettings
 from pymailcore.web.server import HttpServer
 
 log = get_logger()
@@ -37,8 +40,6 @@ _REFUSALS: Final = {
     "http": b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\n\r\n",
 }
 """What a connection beyond the caps is told; nothing where TLS comes first."""
-
-_KEPT: Final = Extensions(chunking=True, binarymime=True, dsn=True, requiretls=True, limits=True)
 
 
 class FrontApp:
@@ -57,6 +58,8 @@ class FrontApp:
         )
         self._places = Places(searches=configuration.imap.searches_per_account)
         self._handlers: list[Handler] = []
+        self._peer_names = PeerNames(Resolver(configuration.dns))
+        self._plugins = Plugins((), context.metrics)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until the acceptor drains and all that was promised is done."""
@@ -74,13 +77,25 @@ class FrontApp:
         """Make all that stands behind the listeners anew; connections that are open keep what they have."""
         if self._core is not None:
             self._core.reload(configuration)
+            try:
+                self._plugins = load_plugins(self._core, self._context.metrics)
+            except UnfitPlugin as unfit:
+                log.error("the plug-ins stay as they were", fault=str(unfit))
             self._make_handlers(self._core)
 
     async def _serve(self, core: Core, task_status: trio.TaskStatus[None]) -> None:
         context = self._context
         if find_exporter() is None:
             log.warning("OpenSSL cannot be asked for tls-exporter; logins are bound by the certificate only")
+        self._plugins = load_plugins(core, context.metrics)
         self._make_handlers(core)
+        async with trio.open_nursery() as asking:
+            await asking.start(self._peer_names.run)
+            await self._listen(task_status)
+            asking.cancel_scope.cancel()
+
+    async def _listen(self, task_status: trio.TaskStatus[None]) -> None:
+        context = self._context
         async with trio.open_nursery() as nursery:
             for number, listener in enumerate(context.configuration.listeners):
                 serve = functools.partial(
@@ -101,9 +116,15 @@ class FrontApp:
     def _make_handlers(self, core: Core) -> None:
         """One handler for each listener that was bound, in its order."""
         configuration = core.configuration
+        self._peer_names.reload(Resolver(configuration.dns))
         roles: dict[str, SmtpRole] = {
             "smtp": MxRole(
-                core.delivery, core.directory, configuration.smtp, hostname=configuration.hostname
+                core.delivery,
+                core.directory,
+                configuration.smtp,
+                hostname=configuration.hostname,
+                trusted=[ip_network(network) for network in configuration.connections.trusted_networks],
+                peer_names=self._peer_names,
             ),
             "submission": MsaRole(
                 core.submission, core.directory, configuration.smtp, metrics=self._context.metrics
@@ -145,9 +166,10 @@ class FrontApp:
             core.configuration.smtp,
             hostname=core.configuration.hostname,
             trusted=listener.networks,
+            metrics=context.metrics,
         )
         return SmtpServer(
-            role=role,
+            role=with_plugins(role, listener.protocol, self._plugins, core.configuration),
             settings=core.configuration.smtp,
             hostname=core.configuration.hostname,
             budget=self._budget,
@@ -156,19 +178,12 @@ class FrontApp:
             contexts=context.tls.for_logins(listener.client_certificates),
             plaintext_login=listener.plaintext_login,
             sasl=core.configuration.sasl,
-            extensions=_extensions(listener.protocol, core.configuration.smtp),
+            extensions=extensions_of(listener.protocol, core.configuration.smtp),
             lmtp=listener.protocol == "lmtp",
+            repair_line_ends=listener.repair_line_ends,
             filters=listener.networks if listener.xclient else (),
             spool_folder=self._spool_folder,
         ).serve_connection
-
-
-def _extensions(protocol: str, settings: SmtpSettings) -> Extensions:
-    """What a mail listener offers of what can be left off; when mail leaves is for our own users to say."""
-    kept = replace(_KEPT, no_soliciting=",".join(settings.no_soliciting) or None)
-    if protocol != "submission":
-        return kept
-    return replace(kept, max_hold_seconds=settings.max_hold_seconds, deliverby=True, priority=True)
 
 
 def _make_spool(configuration: Configuration) -> Path | None:

@@ -4,6 +4,7 @@ import secrets
 
 from pymailcore.app.context import Context
 from pymailcore.app.core import Core
+from pymailcore.app.mail_extensions import jmap_sending
 from pymailcore.jmap.http import JmapHttp
 from pymailcore.jmap.services import Services
 from pymailcore.runtime.clock import now_ms
@@ -27,18 +28,17 @@ def make_http(core: Core, context: Context) -> HttpServer:
             random_hex=secrets.token_hex,
             hostname=configuration.hostname,
             publish=core.hub.publish,
+            sending=jmap_sending(configuration),
         ),
         DirectoryAuthenticator(core.directory),
         core.hub,
         draining=context.acceptor.draining,
-        parse_limiter=context.limiters.parse,
     )
     pages = Pages(
         store=core.store,
         directory=core.directory,
         administration=core.administration,
         settings=configuration.http,
-        parse_limiter=context.limiters.parse,
     )
     dispatcher = Dispatcher(
         jmap=jmap,

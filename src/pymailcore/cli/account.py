@@ -149,7 +149,13 @@ def show(address: Address, config: Path, *, as_json: bool) -> None:
                 "second_factors": await listed(core, "factor.list", account=name),
             }
 
-    show_one(run(work), as_json=as_json)
+    found = run(work)
+    show_one(found, as_json=as_json)
+    if found["sending_block"] is not None and not as_json:
+        click.echo(
+            f"To let it send again, and what is held of it go: pymailcore account allow-sending {name}\n"
+            f"To let only that go: pymailcore queue release --account {name}"
+        )
 
 
 @account.command(
@@ -297,10 +303,14 @@ def purge(address: Address | None, config: Path, *, everyone: bool, yes: bool) -
 @yes_option
 @config_option
 def remove(address: Address, config: Path, *, yes: bool) -> None:
-    """Remove an account with all its mail, for good: nothing of it is kept for undelete."""
+    """Remove an account with all its mail, for good: nothing of it is kept for undelete.
+
+    Mail of it that waits in the queue is dropped, held mail too; nobody is told.
+    """
     confirm(f"Remove {address} and all its mail?", "nothing was removed", yes=yes)
-    do(config, "account.remove", account=str(address))
-    click.echo(f"removed {address}")
+    dropped = do(config, "account.remove", account=str(address))["dropped"]
+    waiting = f"; {dropped} recipients of its mail that waited in the queue were dropped" if dropped else ""
+    click.echo(f"removed {address}{waiting}")
 
 
 for _module in (account_rights, account_sign_in, account_csv, account_data):

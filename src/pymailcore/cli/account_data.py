@@ -100,6 +100,7 @@ def erase(address: Address, config: Path, *, yes: bool, as_json: bool) -> None:
     for one in tables if isinstance(tables, list) else ():
         left = f", {one['left']} left" if one["left"] else ""
         click.echo(f"  {one['table']}: {one['removed']} removed{left}")
+    click.echo(f"{report['queue_dropped']} recipients of its mail were dropped from the queue")
     click.echo(f"{report['blobs_released']} references to blobs were released")
     click.echo(f"{report['audit_records']} records of the audit log are about it")
     for text in stays if isinstance(stays, list) else ():

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from pymailcore.app.plugins import UnfitPlugin, hooks_of
 from pymailcore.base.errors import MailError, TemporaryFailure
 from pymailcore.cli.common import Failure, config_option, examples, json_option, show
 from pymailcore.cli.installation import open_core_of, run
@@ -41,6 +42,7 @@ def findings(configuration: Configuration) -> Iterator[Finding]:
         running = running or finding[1] == "note"
         yield finding
     yield from _certificate(configuration)
+    yield from _plugins(configuration)
     if running:
         yield "ports", "note", "not tried: the server that runs has them"
     else:
@@ -74,6 +76,25 @@ def _data(configuration: Configuration) -> Iterator[Finding]:
         yield "data", "fault", f"{data}: {fault.strerror}"
     else:
         yield "data", "ok", str(data)
+
+
+def _plugins(configuration: Configuration) -> Iterator[Finding]:
+    """Load each plug-in that is on; those that come with the server are told where they are asked."""
+    protocols = {listener.protocol for listener in configuration.listeners}
+    for table in configuration.plugins:
+        name, where = f"plug-in {table.name}", protocols.intersection(table.common.listeners)
+        if not table.common.enabled or (table.own is not None and not where):
+            continue
+        try:
+            hooks = [] if table.own is not None else hooks_of(table, configuration)
+        except UnfitPlugin as unfit:
+            yield name, "fault", str(unfit)
+            continue
+        at = f", at {', '.join(hooks)}" if hooks else ""
+        if where:
+            yield name, "ok", f"for {', '.join(sorted(where))}{at}"
+        else:
+            yield name, "note", f"there is no listener for {', '.join(table.common.listeners)}"
 
 
 def _certificate(configuration: Configuration) -> Iterator[Finding]:

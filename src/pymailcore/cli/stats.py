@@ -9,6 +9,7 @@ import click
 
 from pymailcore.cli.common import config_option, examples, json_option, show
 from pymailcore.cli.installation import open_installation, run
+from pymailcore.config.plugins import PluginTable
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.store.fulltext.job import CHECKED
 from pymailcore.store.housekeeping import alarms, chores
@@ -39,22 +40,24 @@ _COLUMNS: Final = (
 @json_option
 @config_option
 def stats(config: Path, *, count: bool, as_json: bool) -> None:
-    """Show what the store holds, by tenant, and what sharing and compression save.
+    """Show what the store holds, by tenant, what sharing and compression save, and which plug-ins are on.
 
     Logical octets are the sizes of all messages and uploads, each wherever it lies, with expunged mail that
     can be restored (kept octets). Stored octets are what their blobs take on disk; shared is how many copies
     were not stored. Blobs and packs are as they were counted last, the text index as it was checked last.
     """
 
-    async def work() -> tuple[Figures, alarms.Condition, chores.Chore]:
+    async def work() -> tuple[Figures, alarms.Condition, chores.Chore, tuple[PluginTable, ...]]:
         async with open_installation(config) as core:
             house = House(core.store.engine, Metrics())
             if count:
                 await census(house)
             checked = await core.store.database.read(lambda tx: chores.load(tx, CHECKED))
-            return await core.store.database.read(figures), alarms.look(house.layout, house.packs), checked
+            found = await core.store.database.read(figures)
+            condition = alarms.look(house.layout, house.packs)
+            return found, condition, checked, core.configuration.plugins
 
-    found, condition, checked = run(work)
+    found, condition, checked, tables = run(work)
     tenants = [_tenant(tenant) for tenant in found.tenants]
     store = {
         "packs": found.packs,
@@ -70,13 +73,28 @@ def stats(config: Path, *, count: bool, as_json: bool) -> None:
         "index_lost_emails": checked.place.get("lost"),
         "index_checked": _moment(checked.ended_ms),
     }
+    plugins = [_plugin(table) for table in tables if table.common.enabled]
     if as_json:
-        click.echo(json.dumps({"tenants": tenants, "store": store}, indent=2))
+        click.echo(json.dumps({"tenants": tenants, "store": store, "plugins": plugins}, indent=2))
         return
     show([{key: _text(key, value) for key, value in row.items()} for row in tenants], _COLUMNS, as_json=False)
     click.echo()
     rows = [{"store": key.replace("_", " "), "": _text(key, value)} for key, value in store.items()]
     show(rows, ("store", ""), as_json=False)
+    if plugins:
+        click.echo()
+        rows = [{**row, "listeners": ", ".join(row["listeners"])} for row in plugins]
+        show(rows, ("plugin", "listeners", "on_fault", "timeout_seconds"), as_json=False)
+
+
+def _plugin(table: PluginTable) -> dict[str, Any]:
+    common = table.common
+    return {
+        "plugin": table.name,
+        "listeners": list(common.listeners),
+        "on_fault": common.on_fault,
+        "timeout_seconds": common.timeout_seconds,
+    }
 
 
 def _moment(at_ms: int) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pymailcore.base.address import normalise_domain
 from pymailcore.config.listener import Listener
+from pymailcore.config.plugins import PluginTable
 from pymailcore.directory.settings import DirectorySettings
 from pymailcore.dns.settings import DnsSettings
 from pymailcore.extract.settings import AttachmentSettings
@@ -103,6 +104,7 @@ class Configuration:
     attachments: AttachmentSettings = field(default_factory=AttachmentSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    plugins: tuple[PluginTable, ...] = ()
     routes: tuple[Route, ...] = field(default=(), metadata={"key": "route"})
     listeners: tuple[Listener, ...] = field(default=(), metadata={"key": "listener"})
     text: str = field(default="", repr=False, compare=False)

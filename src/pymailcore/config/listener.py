@@ -71,6 +71,14 @@ class Listener:
         },
     )
 
+    repair_line_ends: bool = field(
+        default=False,
+        metadata={
+            "doc": "Whether messages in which a CR or LF stands alone are mended instead of refused, for old "
+            "programs of your users; for `submission`. What ends a message stays CR LF dot CR LF."
+        },
+    )
+
     def __post_init__(self) -> None:
         """Refuse what does not fit together."""
         if self.protocol in _LATER:
@@ -102,6 +110,8 @@ class Listener:
                 raise ValueError(f"trusted_networks: {fault}") from None
         if self.xclient and self.protocol not in ("smtp", "submission"):
             raise ValueError("xclient: only smtp and submission can have it")
+        if self.repair_line_ends and self.protocol != "submission":
+            raise ValueError("repair_line_ends: only submission can have it")
 
     @property
     def networks(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

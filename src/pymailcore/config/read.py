@@ -8,6 +8,7 @@ from typing import Any, Final
 from pymailcore.config.build import Faults, build
 from pymailcore.config.configuration import SECTIONS, Configuration, cross_faults
 from pymailcore.config.listener import Listener
+from pymailcore.config.plugins import read_plugins
 from pymailcore.queue.settings import Route
 
 _LISTS: Final[dict[str, tuple[str, type[Any]]]] = {
@@ -86,6 +87,7 @@ def read_text(text: str, folder: Path) -> Configuration:
         )
     for key, (name, kind) in _LISTS.items():
         given[name] = _read_list(tables.get(key, []), key, kind, faults, folder)
+    given["plugins"] = read_plugins(tables.get("plugins", {}), faults, folder)
     if not tables.get("listener"):
         faults.add("listener", "there is none; a server needs at least one [[listener]]")
     if given["metrics"] is not None and given["tls"] is not None:
@@ -98,7 +100,7 @@ def read_text(text: str, folder: Path) -> Configuration:
         faults,
         given=given,
         folder=folder,
-        nested=[*SECTIONS, *_LISTS],
+        nested=[*SECTIONS, *_LISTS, "plugins"],
     )
     if faults.found or made is None:
         raise BadConfiguration(faults.found)

@@ -2,17 +2,20 @@
 
 import dataclasses
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from pymailcore.config.configuration import SECTIONS, Configuration
 from pymailcore.config.listener import Listener
+from pymailcore.config.plugins import ON_BY_DEFAULT, PLUGIN_SETTINGS
+from pymailcore.mx.plugins.settings import BlockList
 from pymailcore.queue.settings import Route
+from pymailcore.smtp.hooks.settings import PluginSettings
 
 _WIDTH: Final = 100
 _ROOT: Final = ("hostname", "data", "metadata", "blobs", "user", "processes")
-_GIVEN: Final = ("hostname", "data", "metadata", "blobs", "routes")
+_GIVEN: Final = ("hostname", "data", "metadata", "blobs", "routes", "plugins")
 _HEAD: Final = """\
 # Every setting of pymailcore with its default; made by `make conf` from the settings classes.
 # A line that begins with "#" and a key shows the default, or an example where there is none.
@@ -28,6 +31,13 @@ Listeners, `data`, `metadata`, `blobs`, `user` and `processes` are taken at the 
 The command line finds the file by `--config FILE`, or by `PYMAILCORE_CONFIG` in the environment.
 
 This page is made by `make conf` from the settings classes.
+"""
+_PLUGINS_HEAD: Final = """\
+## [plugins]
+
+A table for each plug-in: those below come with the server, any other is installed beside it and described by
+its maker. `enabled`, `listeners`, `on_fault` and `timeout_seconds` are the same for all. How plug-ins are
+written is in [plugins](../develop/plugins.md).
 """
 _LISTENER_EXAMPLES: Final = (
     ("smtp", "0.0.0.0:25", "starttls"),
@@ -74,6 +84,11 @@ def reference_toml() -> str:
         lines += [f"# {_first_line(kind)}", f"[{name}]"]
         for setting in settings_of(kind):
             lines += _toml_lines(setting, mark="#")
+    for name, kind in PLUGIN_SETTINGS.items():
+        lines += ["# " + line for line in textwrap.wrap(_first_line(kind), _WIDTH)]
+        lines.append(f"[plugins.{name}]")
+        for setting in _plugin_settings(name, kind):
+            lines += _toml_lines(setting, mark="#")
     lines += ["# " + line for line in textwrap.wrap(_first_line(Route), _WIDTH)]
     lines.append("# [[route]]")
     for setting in settings_of(Route):
@@ -91,13 +106,19 @@ def reference_toml() -> str:
 def reference_page() -> str:
     """The reference as a Markdown page with a heading for each key."""
     lines = [_PAGE_HEAD, "## Top of the file", ""]
-    lines += _page_lines(Configuration)
+    lines += _page_lines(settings_of(Configuration))
     for name, kind in SECTIONS.items():
         lines += [f"## [{name}]", "", _first_line(kind), ""]
-        lines += _page_lines(kind)
+        lines += _page_lines(settings_of(kind))
+    lines += [_PLUGINS_HEAD]
+    for name, kind in PLUGIN_SETTINGS.items():
+        lines += [f"## [plugins.{name}]", "", _whole_doc(kind), ""]
+        lines += _page_lines(_plugin_settings(name, kind))
+    lines += ["## [[plugins.dnsbl.list]]", "", _first_line(BlockList), ""]
+    lines += _page_lines(settings_of(BlockList))
     for name, kind in (("route", Route), ("listener", Listener)):
         lines += [f"## [[{name}]]", "", _first_line(kind), ""]
-        lines += _page_lines(kind)
+        lines += _page_lines(settings_of(kind))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -112,9 +133,17 @@ def _toml_lines(setting: Setting, *, mark: str) -> list[str]:
     ]
 
 
-def _page_lines(kind: type[Any]) -> list[str]:
+def _plugin_settings(name: str, kind: type[Any]) -> Iterator[Setting]:
+    """The keys of the table of one plug-in: those that all have, then its own."""
+    for setting in settings_of(PluginSettings):
+        default = name in ON_BY_DEFAULT if setting.key == "enabled" else setting.default
+        yield dataclasses.replace(setting, default=default)
+    yield from settings_of(kind)
+
+
+def _page_lines(settings: Iterable[Setting]) -> list[str]:
     lines = []
-    for setting in settings_of(kind):
+    for setting in settings:
         lines += [f"### {setting.key}", "", setting.doc, ""]
         if setting.default not in (None, ""):
             lines += [f"Default: `{toml_value(setting.default)}`", ""]
@@ -135,6 +164,10 @@ def toml_value(value: object) -> str:
         text = str(value).replace("\\", "\\\\").replace('"', '\\"')
         return f'"{text}"'
     return '""'
+
+
+def _whole_doc(kind: type[Any]) -> str:
+    return " ".join((kind.__doc__ or "").split())
 
 
 def _first_line(kind: type[Any]) -> str:

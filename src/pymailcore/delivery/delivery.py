@@ -7,22 +7,26 @@ Contract: when `accept` returns, the message is on disk for every recipient; whe
 filed here and what goes to the queue is one transaction, so a crash cannot part them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope, ReportTerms
-from pymailcore.base.errors import InvalidValue, NotFound
+from pymailcore.base.errors import InvalidValue, NotFound, OverQuota
 from pymailcore.base.ids import AccountId, IdMint, TenantId
+from pymailcore.base.parties import SERVER, Party, current_party, party_of, working_for
 from pymailcore.delivery.outbound import Done, Outbound
 from pymailcore.directory import correspondents
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import CLOSING, SUSPENDED
-from pymailcore.message.complete import header_addresses
+from pymailcore.directory.types import Route
+from pymailcore.message import facts as message_facts
+from pymailcore.message.prepare import Prepared
 from pymailcore.message.trace import count_received, return_path_field
 from pymailcore.runtime.logs import get_logger
+from pymailcore.store.keywords import SEEN, Keywords
 from pymailcore.store.store import Store
 from pymailcore.store.types import Appended, StoredMessage, Target, Transaction
 
@@ -71,11 +75,17 @@ class Delivery:
         received_ms: int,
         role: str = "inbox",
         account: AccountId | None = None,
+        queued_as: int | None = None,
+        may_report: bool = False,
+        copy_to_sent: bool = False,
         also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
     ) -> Accepted:
         """File a message for its recipients here and queue it for the others: all of it, or nothing.
 
-        An account gets it once, however many of its addresses are named. A Return-Path in front is replaced.
+        Where some of several recipients have no room the message waits for them in the queue, if a report to
+        its sender cannot hit somebody who never sent it (RFC 5321 section 6.2); else it is refused, and who
+        has no room is remembered. An account gets it once, however many of its addresses are named. A
+        Return-Path in front is replaced.
         Cancellation: waits for the transaction; then either all is done or nothing.
 
         Args:
@@ -83,6 +93,9 @@ class Delivery:
             role: the Mailbox of each account that it is filed in.
             account: who sent it, where somebody signed in to do so; its mail in the queue is held when it
                 may not send any more. Of all other mail who gets it is noted to know its author.
+            queued_as: the id of the queue's message, when there will be one; None makes one.
+            may_report: the sender is proved: signed in, or by the DNS.
+            copy_to_sent: who sent it, `account`, has it in the Mailbox for what was sent, too.
             also: further rows for the same transaction; may run more than once.
 
         Raises:
@@ -93,13 +106,35 @@ class Delivery:
         """
         if count_received(octets) > MAX_HOPS:
             raise Loop("too many hops")
-        routed = await self._route(envelope, tenant, received_ms)
+        terms = _Terms(tenant, received_ms, role, account, queued_as, copy_to_sent, also)
+        try:
+            return await self._keep(envelope, octets, terms, await self._route(envelope, terms))
+        except OverQuota:
+            waiting = await self._route_around_full(envelope, terms, len(octets), may_report=may_report)
+            if waiting is None:
+                raise
+            return await self._keep(envelope, octets, terms, waiting)
+
+    async def _route_around_full(
+        self, envelope: Envelope, terms: "_Terms", octets_count: int, *, may_report: bool
+    ) -> "_Routed | None":
+        """The same with those that have no room in the queue; None when all have none, or it may not wait."""
+        routed = await self._route(envelope, terms)
+        if len(envelope.recipients) == 1:
+            return None
+        full = await self._store.quotas.without_room(routed.local, octets_count)
+        if not may_report or not full or len(full) == len(routed.local):
+            return None
+        return await self._route(envelope, terms, frozenset(full))
+
+    async def _keep(self, envelope: Envelope, octets: bytes, terms: "_Terms", routed: "_Routed") -> Accepted:
+        """File and queue, in one transaction."""
+        tenant, received_ms, account, also = terms.tenant, terms.received_ms, terms.account, terms.also
         local, remote = routed.local, tuple(routed.remote)
-        entry = self._ids.new() if routed.remote or routed.done else None
+        entry = terms.queued_as or self._ids.new() if routed.remote or routed.done else None
         if local:
             octets = _return_path(envelope) + without_return_path(octets)
-        prepared = await self._store.prepare(octets)
-        author = _author(octets) if local and account is None else None
+        author: int | None = None
 
         async def rows(tx: Transaction, message: StoredMessage) -> None:
             if entry is not None:
@@ -118,13 +153,17 @@ class Delivery:
             if also is not None:
                 await also(tx, message)
 
-        appended = await self._store.deliver(
-            prepared,
-            [Target(account, role) for account in local],
-            tenant=tenant,
-            received_ms=received_ms,
-            also=None if entry is None and also is None and author is None else rows,
-        )
+        with working_for(_party(tenant, local)):
+            prepared = await self._store.prepare(octets)
+            if local and account is None:
+                author = _author(prepared)
+            appended = await self._store.deliver(
+                prepared,
+                terms.targets(local),
+                tenant=tenant,
+                received_ms=received_ms,
+                also=None if entry is None and also is None and author is None else rows,
+            )
         if entry is not None:
             self._outbound.wake()
         queued = entry if remote else None
@@ -135,12 +174,42 @@ class Delivery:
         """Let what waits in the queue of an account that may not send wait until it may."""
         await self._outbound.hold(account)
 
-    async def _route(self, envelope: Envelope, tenant: TenantId, now_ms: int) -> "_Routed":
+    async def recall(
+        self, tx: Transaction, queued: int, *, account: AccountId, recipients_count: int
+    ) -> None:
+        """Take back a message of which nobody was tried yet, inside the caller's transaction.
+
+        Raises:
+            StateMismatch: somebody was; or there is no such message, or it is not the account's.
+        """
+        await self._outbound.recall(tx, queued, account=account, recipients_count=recipients_count)
+
+    def require_space(self, octets: int) -> None:
+        """Say whether there is room for a message of a length, before it comes.
+
+        Raises:
+            TemporaryFailure: there is none, or nobody can tell.
+        """
+        self._store.space.require(octets)
+
+    async def has_room(self, route: Route, octets: int) -> bool:
+        """Whether somebody to whom a route leads has room for a message; see `Quotas.has_room`."""
+        if route.remote or not route.local:
+            return True
+        for one in route.local:
+            if await self._store.quotas.has_room(one.account, octets):
+                return True
+        return False
+
+    async def _route(
+        self, envelope: Envelope, terms: "_Terms", full: frozenset[AccountId] = frozenset()
+    ) -> "_Routed":
         """The accounts that get it now, and the addresses that the queue gets it to.
 
-        What is of another tenant, or suspended, is the queue's (`queue.home`): one message is stored for one
-        tenant. So is what may not be released yet (RFC 4865 section 4).
+        What is of another tenant, suspended, or full, is the queue's (`queue.home`): one message is stored
+        for one tenant. So is what may not be released yet (RFC 4865 section 4).
         """
+        tenant, now_ms = terms.tenant, terms.received_ms
         routed = _Routed()
         local: dict[AccountId, None] = {}
         held = (envelope.terms.hold_until_ms or 0) > now_ms
@@ -150,7 +219,8 @@ class Delivery:
                 raise NotFound(f"{address} takes no mail any more")
             elsewhere = list(route.remote)
             here: list[AccountId] = []
-            if held or route.state == SUSPENDED or route.tenant not in (None, tenant):
+            waits = held or route.state == SUSPENDED or (full and _is_one_of(full, route))
+            if waits or route.tenant not in (None, tenant):
                 elsewhere = [address]
             else:
                 here = [one.account for one in route.local if one.tenant == tenant]
@@ -163,6 +233,31 @@ class Delivery:
             raise InvalidValue("a message without recipients")
         routed.local = tuple(local)
         return routed
+
+
+class _Terms(NamedTuple):
+    """How a message is kept; see `Delivery.accept`."""
+
+    tenant: TenantId
+    received_ms: int
+    role: str
+    account: AccountId | None
+    queued_as: int | None
+    copy_to_sent: bool
+    also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None
+
+    def targets(self, local: Sequence[AccountId]) -> list[Target]:
+        """Where it is filed. A copy of what one sends oneself is not seen by that."""
+        inboxes = [Target(account, self.role) for account in local]
+        if not self.copy_to_sent or self.account is None:
+            return inboxes
+        seen = Keywords() if self.account in local else Keywords(SEEN)
+        return [*inboxes, Target(self.account, "sent", seen)]
+
+
+def _is_one_of(accounts: frozenset[AccountId], route: Route) -> bool:
+    """Whether a route leads to one of some accounts and to nobody else."""
+    return not route.remote and len(route.local) == 1 and route.local[0].account in accounts
 
 
 @dataclass(slots=True)
@@ -196,9 +291,15 @@ class _Routed:
             self.remote.setdefault(target, terms)
 
 
-def _author(octets: bytes) -> int | None:
+def _party(tenant: TenantId, local: Sequence[AccountId]) -> Party:
+    """In whose turn a message is filed: the sender's who has signed in, else the first recipient's here."""
+    current = current_party()
+    return current if current != SERVER else party_of(tenant, local[0] if local else None)
+
+
+def _author(prepared: Prepared) -> int | None:
     """Who a message says that it is from, as correspondents are known by."""
-    for given in header_addresses(octets, "From"):
+    for given in message_facts.unpack(prepared.facts).from_ or ():
         address = Address.parse(given.email)
         if address is not None:
             return correspondents.digest(address)

@@ -54,6 +54,19 @@ class Outbound(Protocol):
         """
         ...
 
+    async def recall(
+        self, tx: Transaction, queued: int, *, account: AccountId, recipients_count: int
+    ) -> None:
+        """Take back a message of which nobody was tried yet, inside the caller's transaction.
+
+        Args:
+            recipients_count: how many there were.
+
+        Raises:
+            StateMismatch: somebody was; or there is no such message, or it is not the account's.
+        """
+        ...
+
     def wake(self) -> None:
         """Say that something was enqueued and is on disk."""
         ...

@@ -40,6 +40,7 @@ _OWNED: Final = (
     "send_rights",
     "forwards",
     "correspondents",
+    "sending_blocks",
 )
 """Tables whose rows go with their account."""
 

@@ -28,6 +28,7 @@ from pymailcore.directory.ground import Ground
 from pymailcore.directory.names import domain_name
 from pymailcore.directory.permissions import View
 from pymailcore.directory.routing import ACTIVE, CLOSING, SUSPENDED
+from pymailcore.directory.sending_holds import Block
 from pymailcore.directory.types import Account
 from pymailcore.store.types import Transaction
 
@@ -108,6 +109,10 @@ class Accounts:
 
         return await self._ground.database.read(work)
 
+    async def block(self, account: AccountId) -> Block | None:
+        """Why an account sends nothing: by whom it was blocked, and since when; None when it may send."""
+        return await self._ground.database.read(lambda tx: sending_holds.block_of(tx, account))
+
     # --- making ----------------------------------------------------------------------------------
 
     async def add(
@@ -143,6 +148,7 @@ class Accounts:
         """
         wanted = {name: value for name, value in changed._asdict().items() if value is not None}
         _check_values(changed)
+        now_ms = self._ground.now_ms()
 
         async def work(tx: Transaction, change: Change) -> Account:
             old = await rows.account_named(tx, address.key)
@@ -158,6 +164,8 @@ class Accounts:
             )  # fmt: skip
             if old.send_blocked and not new.send_blocked:
                 await sending_holds.lift(tx, old.id)
+            elif new.send_blocked and not old.send_blocked:
+                await sending_holds.keep(tx, old.id, Block(change.actor.name, now_ms))
             before, after = _difference(old, new)
             if after:
                 rows.touch(change, old)
@@ -214,8 +222,18 @@ class Accounts:
     async def remove(self, actor: Actor, address: Address) -> None:
         """Remove an account: at once it cannot sign in or get mail; then its mail goes, in slices.
 
+        What waits of it in the queue is the queue's (`Queue.drop_account`).
+
         Raises:
             NotFound: no such account. After a crash half-way the account is still there; remove it again.
+        """
+        await self.end(await self.close(actor, address))
+
+    async def close(self, actor: Actor, address: Address) -> Account:
+        """Begin to remove an account: nobody signs in to it, and it sends and gets no mail; then `end` it.
+
+        Raises:
+            NotFound: no such account.
         """
 
         async def work(tx: Transaction, change: Change) -> Account:
@@ -224,7 +242,10 @@ class Accounts:
             change.record("account.remove", account.display, tenant=account.tenant)
             return account
 
-        account = await self._ground.changes.run(actor, work)
+        return await self._ground.changes.run(actor, work)
+
+    async def end(self, account: Account) -> None:
+        """Remove the mail of an account that was closed, in slices, and at last its row."""
         await self._ground.store.remove_account(account.id)
 
         async def end(tx: Transaction, change: Change) -> None:

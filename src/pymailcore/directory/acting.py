@@ -10,10 +10,13 @@ from pymailcore.directory.permissions import BUILT_IN, USER, Grant, Scope
 from pymailcore.store.types import Transaction
 
 
-async def as_of_now(tx: Transaction, actor: Actor) -> Actor:
+async def as_of_now(tx: Transaction, actor: Actor, now_ms: int) -> Actor:
     """Give who acts with what he came with and still holds.
 
     Whoever is at the machine itself has neither an account nor a key: of him nothing is in the tables.
+
+    Args:
+        now_ms: the present moment, at which a key may have expired.
 
     Raises:
         Forbidden: he may do nothing now: his account, its domain or its tenant is not active, or his key is
@@ -26,7 +29,7 @@ async def as_of_now(tx: Transaction, actor: Actor) -> Actor:
         own = Grant(USER, BUILT_IN[USER], Scope.account(actor.account))
         return _holding(actor, (own, *await roles.grants_in(tx, actor.account, set())))
     if actor.api_key:
-        held = await api_keys.grants_in(tx, actor.api_key)
+        held = await api_keys.grants_in(tx, actor.api_key, now_ms)
         if not held:
             raise Forbidden("you may do nothing now")
         return _holding(actor, held)

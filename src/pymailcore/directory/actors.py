@@ -30,7 +30,7 @@ class Actor:
     peer: str = ""
     grants: tuple[Grant, ...] = ()
     api_key: int = 0
-    confirm: Callable[[Transaction], Awaitable["Actor"]] | None = field(
+    confirm: Callable[[Transaction, int], Awaitable["Actor"]] | None = field(
         default=None, compare=False, repr=False
     )
 

@@ -61,6 +61,10 @@ class ApiKey(NamedTuple):
     last_used_ms: int | None
     last_peer: str
 
+    def has_expired(self, now_ms: int) -> bool:
+        """Whether it is no longer good at a moment."""
+        return self.expires_ms is not None and self.expires_ms <= now_ms
+
 
 class Found(NamedTuple):
     """A key with what it may do at this moment."""
@@ -188,7 +192,7 @@ class ApiKeys:
         if found is None:
             raise Forbidden("no such key")
         key = found.key
-        if key.expires_ms is not None and key.expires_ms <= self._ground.now_ms():
+        if key.has_expired(self._ground.now_ms()):
             raise Forbidden("no such key")
         if key.networks and not is_within(peer, key.networks):
             raise Forbidden("no such key")
@@ -207,10 +211,13 @@ async def _load(tx: Transaction, digest: bytes, tags: set[int]) -> Found | None:
     return None if row is None else await _in_force(tx, _read(row), tags)
 
 
-async def grants_in(tx: Transaction, number: int) -> tuple[Grant, ...]:
-    """What a key holds at this moment: nothing when it is there no more, or whose it is may do nothing."""
+async def grants_in(tx: Transaction, number: int, now_ms: int) -> tuple[Grant, ...]:
+    """What a key holds at a moment: nothing when it is gone or has expired, or whose it is may do nothing."""
     row = await tx.row(f"SELECT {_COLUMNS} FROM api_keys WHERE id = ?1", number)  # noqa: S608 - constants
-    found = None if row is None else await _in_force(tx, _read(row), set())
+    key = None if row is None else _read(row)
+    if key is None or key.has_expired(now_ms):
+        return ()
+    found = await _in_force(tx, key, set())
     return () if found is None else (found.grant,)
 
 

@@ -16,7 +16,7 @@ from pymailcore.base.errors import InvalidValue
 from pymailcore.base.ids import TenantId
 from pymailcore.directory import audit
 from pymailcore.directory.actors import SYSTEM, Actor
-from pymailcore.directory.audit import HEAD, PRUNED, ZERO, Entry, Place, Record, digest_of
+from pymailcore.directory.audit import HEAD, PRUNED, ZERO, Entry, Fields, Place, Record, digest_of
 from pymailcore.directory.changes import Change
 from pymailcore.directory.ground import Ground
 from pymailcore.directory.permissions import View
@@ -179,16 +179,30 @@ class AuditLog:
         """Record that somebody tried what he must not do."""
         await self.note(actor, REFUSED, operation, tenant=actor.tenant)
 
-    async def note(self, actor: Actor, action: str, subject: str, *, tenant: TenantId | None) -> None:
+    async def note(
+        self,
+        actor: Actor,
+        action: str,
+        subject: str,
+        *,
+        tenant: TenantId | None,
+        new: Fields | None = None,
+    ) -> None:
         """Record something that changes nothing here."""
 
         async def work(_tx: Transaction, change: Change) -> None:
-            change.record(action, subject, tenant=tenant)
+            change.record(action, subject, tenant=tenant, new=new)
 
         await self._changes.run(actor, work)
 
     def beside(
-        self, actor: Actor, action: str, subject: str, *, tenant: TenantId | None
+        self,
+        actor: Actor,
+        action: str,
+        subject: str,
+        *,
+        tenant: TenantId | None,
+        new: Fields | None = None,
     ) -> Callable[[Transaction], Awaitable[None]]:
         """What writes a record in the transaction of a change that is made outside of the directory.
 
@@ -198,8 +212,8 @@ class AuditLog:
 
         async def write(tx: Transaction) -> None:
             await tx.lock("directory")
-            acting = actor if actor.confirm is None else await actor.confirm(tx)
-            await audit.append(tx, acting, [Entry(action, subject, tenant)], now_ms)
+            acting = actor if actor.confirm is None else await actor.confirm(tx, now_ms)
+            await audit.append(tx, acting, [Entry(action, subject, tenant, new=new)], now_ms)
 
         return write
 

@@ -21,7 +21,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from pymailcore.base.ids import AccountId
 from pymailcore.runtime.hub import TAGS
-from pymailcore.store.types import Database, Row, Transaction
+from pymailcore.store.types import Database, Numbers, Row, Transaction
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -99,6 +99,11 @@ class ShortTransaction:
         """Run one statement and give all its rows."""
         self._count()
         return await self._tx.rows(sql, *args)
+
+    async def numbers(self, columns: int, sql: str, *args: object) -> Numbers:
+        """Run one statement and give all its rows, end to end."""
+        self._count()
+        return await self._tx.numbers(columns, sql, *args)
 
     async def run(self, sql: str, *args: object) -> int:  # noqa: ARG002 - part of the interface
         """Refuse: this reads."""

@@ -119,7 +119,7 @@ class Changes:
 
         async def alone(tx: Transaction) -> tuple[T, Change, list[Record]]:
             await tx.lock("directory")
-            acting = actor if actor is None or actor.confirm is None else await actor.confirm(tx)
+            acting = actor if actor is None or actor.confirm is None else await actor.confirm(tx, now_ms)
             change = Change(acting)
             result = await work(tx, change)
             if acting is None and change.entries:

@@ -224,6 +224,11 @@ class Directory:
         """Whether mail for a domain (in its one form, `base.address.normalise_domain`) is kept here."""
         return await self.routes.domain(domain) is not None
 
+    async def tenant_of(self, domain: str) -> TenantId | None:
+        """Whose a domain is; None of one that is not kept here."""
+        facts = await self.routes.domain(domain)
+        return None if facts is None else facts.tenant
+
     async def first_domain(self) -> str | None:
         """The first of the domains that are kept here, by name."""
         return await self.domains.first()
@@ -248,6 +253,18 @@ class Directory:
     ) -> bool:
         """Whether somebody may write to all groups of a route; see `Routes.may_post`."""
         return await self.routes.may_post(route, account=account, tenant=tenant, reverse_path=reverse_path)
+
+    async def members_of(self, principal: Principal, address: Address, *, most: int) -> list[str]:
+        """Addresses of the members of a group, `most` of them, for who may write to it.
+
+        Raises:
+            NotFound: the principal's tenant has no such group, or the principal may not write to it.
+        """
+        route = await self.route(address)
+        account, tenant = principal.account, principal.tenant
+        if route.tenant != tenant or not await self.may_post(route, account=account, tenant=tenant):
+            raise NotFound("no such group")
+        return [member.address for member in await self.groups.members(address, limit=most)]
 
     async def addresses_of(self, account: AccountId) -> tuple[Address, ...]:
         """All addresses that stand for an account; the one it signs in with comes first."""

@@ -28,7 +28,9 @@ FOREIGN: Final = "foreign-id"
 """The action of the record; its subject is the method and the id."""
 
 _MOST_IDS: Final = 100
-_MOST_ACCOUNTS: Final = 1_000
+_MOST_TOGETHER: Final = 100_000
+"""Ids that are kept in all, which is some 20 MB."""
+
 _LONGEST: Final = 128
 
 _OWNERS: Final = {
@@ -47,12 +49,18 @@ _MOST_UPLOADS: Final = 10
 log = get_logger()
 
 
+class _How(NamedTuple):
+    """With which method an id came, and from where."""
+
+    method: str
+    peer: str
+
+
 class _Asked(NamedTuple):
-    """What somebody has asked with: methods by ids, in the order in which they came."""
+    """The ids that somebody has asked with, in the order in which they came."""
 
     principal: Principal
-    peer: str
-    methods: dict[str, str]
+    ids: dict[str, _How]
 
 
 class ForeignIds:
@@ -62,6 +70,7 @@ class ForeignIds:
         self._database = ground.database
         self._changes = ground.changes
         self._asked: dict[AccountId, _Asked] = {}
+        self._held = 0
 
     def note(self, principal: Principal, method: str, given: Iterable[str], *, peer: str) -> None:
         """Somebody has asked with ids that led to nothing.
@@ -70,33 +79,34 @@ class ForeignIds:
             method: with which: "Email/get", "SEARCH", "download" …
             given: any texts; those that have not the form of an id are nobody's.
         """
+        candidates = filter(_may_be_one, given)
         asked = self._asked.get(principal.account)
-        if asked is None:
-            if len(self._asked) >= _MOST_ACCOUNTS:
+        for text in candidates:
+            if asked is None:
+                asked = self._asked[principal.account] = _Asked(principal, {})
+            if len(asked.ids) >= _MOST_IDS or self._held >= _MOST_TOGETHER:
                 return
-            asked = self._asked[principal.account] = _Asked(principal, peer, {})
-        for text in given:
-            if len(asked.methods) >= _MOST_IDS:
-                return
-            if _may_be_one(text):
-                asked.methods.setdefault(text, method)
+            if text not in asked.ids:
+                asked.ids[text] = _How(method, peer)
+                self._held += 1
 
     async def flush(self) -> None:
         """Look for what was gathered, and record what is somebody else's."""
-        gathered, self._asked = self._asked, {}
+        gathered, self._asked, self._held = self._asked, {}, 0
         for account, asked in gathered.items():
             try:
-                found = await self._database.read(partial(_foreign, account=account, texts=asked.methods))
+                found = await self._database.read(partial(_foreign, account=account, texts=asked.ids))
                 if found:
                     await self._record(asked, found)
             except TemporaryFailure:
-                self._asked.setdefault(account, asked)
+                if self._asked.setdefault(account, asked) is asked:
+                    self._held += len(asked.ids)
 
     async def _record(self, asked: _Asked, found: set[str]) -> None:
-        text = next(text for text in asked.methods if text in found)
-        principal, subject = asked.principal, f"{asked.methods[text]} {text}"
-        log.warning("foreign id", user=principal.name, peer=asked.peer, asked=subject, count=len(found))
-        actor = Actor.owner(principal.name, principal.account, principal.tenant, peer=asked.peer)
+        text, how = next(one for one in asked.ids.items() if one[0] in found)
+        principal, subject = asked.principal, f"{how.method} {text}"
+        log.warning("foreign id", user=principal.name, peer=how.peer, asked=subject, count=len(found))
+        actor = Actor.owner(principal.name, principal.account, principal.tenant, peer=how.peer)
 
         async def work(_tx: Transaction, change: Change) -> None:
             change.record(FOREIGN, subject, tenant=principal.tenant, new={"ids": len(found)})

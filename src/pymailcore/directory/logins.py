@@ -11,7 +11,9 @@ there either. That memory is keyed by tenant, account, mechanism, generation and
 Of those who come with the same password at the same time one is hashed and the others wait for it.
 
 A program that goes on trying what was good once would lock its owner out. So where the account has signed in
-from before, the same secret is one failure, however often it comes (`Throttle.end`).
+from before, the same secret is one failure, however often it comes (`Throttle.end`). SCRAM shows another
+proof each time: there the same secret is known where it fits keys that are kept, as those of a password are
+beside which there is a second factor now. Of a password that was changed none are kept, so each is a failure.
 
 Secrets that were made here (app passwords, tokens, keys) cannot be guessed, so no limit holds for the right
 one: whoever floods an account from his neighbourhood does not lock its programs out.
@@ -35,8 +37,9 @@ from pymailcore.directory.ground import Ground
 from pymailcore.directory.second_steps import WEB, SecondSteps
 from pymailcore.directory.sign_in_rows import Known
 from pymailcore.directory.sign_ins import SignIns
-from pymailcore.directory.throttle import Throttle, prefixes
+from pymailcore.directory.throttle import Throttle
 from pymailcore.directory.types import Principal
+from pymailcore.runtime.prefixes import prefixes
 from pymailcore.sasl.steps import (
     BearerToken,
     Evidence,
@@ -154,7 +157,7 @@ class Logins:
         name = key_of(evidence.authentication_id)
         known = await self._known.get(name)
         used = await self._app_password(known, evidence.password)
-        refusal = self._refusal(known, used, evidence, peer, protocol)
+        refusal = self._refusal(known, used, evidence.authorization_id, peer, protocol)
         if known is not None and used is not None and not refusal:
             return self._attempts.admit(known, peer, protocol, "app-password", app_password=used)
         asked = _Asked(name, known, evidence.password, peer, protocol, refusal)
@@ -177,12 +180,12 @@ class Logins:
         return app_passwords.matching(() if known is None else known.app_passwords, digest)
 
     def _refusal(
-        self, known: Known | None, used: AppPassword | None, evidence: Password, peer: str, protocol: str
+        self, known: Known | None, used: AppPassword | None, acting_as: str, peer: str, protocol: str
     ) -> str:
         """Why what was shown does not do here, right as it may be; for the log. Empty when it does."""
         if known is None:
             return ""
-        refusal = barred(known, evidence.authorization_id)
+        refusal = barred(known, acting_as)
         if used is not None:
             return refusal or used.refusal(protocol, peer, self._now_ms())
         return refusal or (_FACTOR if known.factors and protocol != WEB else "")
@@ -278,40 +281,26 @@ class Logins:
         if known is None:
             count = self._settings.scram_iterations_count
             return scram.invented(keys, need.mechanism, name or need.authentication_id, count)
-        usable = self._usable_secrets(known, peer, protocol)
-        kept = [key for key in known.scram_keys if key.mechanism == need.mechanism and key.secret in usable]
+        # Also those that do not do now: whoever shows one of them is not guessing (`_by_scram`).
+        kept = [key for key in known.scram_keys if key.mechanism == need.mechanism]
         return scram.offered(kept, known.salt, known.generation) or scram.invented(
             keys, need.mechanism, name, scram.iterations_of(known.scram_keys, self._settings), known.salt
         )
 
-    def _usable_secrets(self, known: Known, peer: str, protocol: str) -> frozenset[int]:
-        if known.refusal:
-            return frozenset()
-        now_ms = self._now_ms()
-        usable = {one.id for one in known.app_passwords if not one.refusal(protocol, peer, now_ms)}
-        if known.verifier is not None and not known.factors:
-            usable.add(scram.PASSWORD)
-        return frozenset(usable)
-
     async def _by_scram(self, proof: ScramProof, peer: str, protocol: str) -> Principal:
-        name = key_of(proof.authentication_id)
+        name, keys = key_of(proof.authentication_id), await self._digests.keys()
         known = await self._known.get(name)
-        refusal = "" if known is None else barred(known, proof.authorization_id)
+        used = _app_password_of(known, proof)
+        fits = used is not None or _is_password(known, proof)
+        refusal = self._refusal(known, used, proof.authorization_id, peer, protocol)
         attempt = await self._attempts.begin(
             peer, name, protocol, frozenset() if known is None else known.nets
         )
-        right = (
-            known is not None
-            and not refusal
-            and proof.secret is not None
-            and proof.generation == known.generation
-            and proof.secret in self._usable_secrets(known, peer, protocol)
-        )
-        self._attempts.end(attempt, right)
-        if known is None or not right:
-            reason = f"wrong, or {refusal}" if refusal else "wrong"  # who is barred has no keys to tell by
+        shown = keys.digest(_SHOWN, name, f"scram {proof.secret}") if fits else b""
+        self._attempts.end(attempt, fits and not refusal, shown)
+        if known is None or not fits or refusal:
+            reason = refusal if fits else "wrong"
             raise self._attempts.refused(proof.authentication_id, peer, protocol, reason)
-        used = next((one for one in known.app_passwords if one.id == proof.secret), None)
         mechanism = "scram-password" if used is None else "scram-app-password"
         return self._attempts.admit(known, peer, protocol, mechanism, app_password=used)
 
@@ -383,3 +372,20 @@ class Logins:
         if known is None or known.account != principal.account:
             return False
         return await self._check(_Asked(known.name, known, password, peer, WEB))
+
+
+def _app_password_of(known: Known | None, proof: ScramProof) -> AppPassword | None:
+    """The app password that somebody has proved to know; None when it is none of the account's."""
+    if known is None or proof.generation != known.generation:
+        return None
+    return next((one for one in known.app_passwords if one.id == proof.secret), None)
+
+
+def _is_password(known: Known | None, proof: ScramProof) -> bool:
+    """Whether somebody has proved to know the account's own password."""
+    return (
+        known is not None
+        and known.verifier is not None
+        and proof.generation == known.generation
+        and proof.secret == scram.PASSWORD
+    )

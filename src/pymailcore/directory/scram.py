@@ -115,7 +115,7 @@ def invented(keys: Keys, mechanism: str, name: str, iterations: int, salt: bytes
     """What a name gets that has no keys: the same each time (RFC 5802 section 5.1).
 
     Args:
-        salt: the account's, when there is one that has keys and may not use them.
+        salt: the account's, when there is one that has no keys for this mechanism.
     """
     size = 20 if mechanism == SCRAM_SHA_1 else 32
     stored, server = (

@@ -18,8 +18,8 @@ from pymailcore.directory.ground import Ground
 from pymailcore.directory.passkeys import RelyingParty
 from pymailcore.directory.second_factors import SecondFactors
 from pymailcore.directory.sign_in_rows import Known
-from pymailcore.directory.throttle import prefixes
 from pymailcore.directory.types import Principal
+from pymailcore.runtime.prefixes import prefixes
 
 WEB: Final = "web"
 """The protocol for which a password may be followed by a second factor."""

@@ -50,6 +50,10 @@ class SendRights:
         rights = await self._rights.get(account)
         return rights.get(address.key) or rights.get(plain) or NONE
 
+    async def holds_any(self, account: AccountId) -> bool:
+        """Whether an account has a right to write as anybody else."""
+        return bool(await self._rights.get(account))
+
     def _plain(self, address: Address) -> str:
         """The key of an address without its detail (RFC 5233 section 1)."""
         separator = self._ground.settings.sub_address_separator

@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.ground import Ground
-from pymailcore.directory.throttle import prefixes
 from pymailcore.directory.types import Principal
 from pymailcore.runtime.logs import get_logger
+from pymailcore.runtime.prefixes import prefixes
 from pymailcore.store.types import Transaction
 
 FLUSH_SECONDS: Final = 60.0

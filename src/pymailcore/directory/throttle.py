@@ -17,19 +17,16 @@ day, and are bounded: where there is no room, the one that was touched longest a
 whose process died in the middle is no longer counted after `_RUNNING_MS`.
 """
 
-import functools
 import hmac
 import struct
 from collections.abc import Container
-from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.settings import DirectorySettings
+from pymailcore.runtime.prefixes import FACTORS, prefixes
 from pymailcore.runtime.shared_counters import PAYLOAD_OCTETS, SharedCounters
 
-_WIDTHS: Final = {4: (32, 26, 21), 6: (64, 56, 48)}
-_FACTORS: Final = (1, 3, 9)
 _MINUTE_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _RUNNING_MS: Final = 60_000
@@ -79,18 +76,6 @@ class Attempt(NamedTuple):
     is_known: bool = False  # that net is known already
 
 
-@functools.lru_cache(maxsize=4_096)
-def prefixes(peer: str) -> tuple[str, ...]:
-    """The nets around an address, the narrowest first; what is no address is its own only net."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return (peer,)
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped if mapped is not None else address
-    return tuple(str(ip_network((address, width), strict=False)) for width in _WIDTHS[address.version])
-
-
 class Throttle:
     """Counts failed sign-ins and refuses further ones.
 
@@ -102,7 +87,7 @@ class Throttle:
         self._per_minute = settings.failures_per_minute
         self._per_day = settings.failures_per_day
         self._counters = counters or SharedCounters.create(settings.failures_entries_count)
-        self._failures, self._known, self._used = self._counters.tables
+        self._failures, self._known, self._used = self._counters.tables[:3]
 
     def begin(self, peer: str, name: str, now_ms: int, known: Container[str] | None = ()) -> Attempt | None:
         """Begin an attempt; None when it must wait until another one ends.
@@ -192,7 +177,7 @@ class Throttle:
 
     def _limits(self, nets: tuple[str, ...], name: str, known: Container[str] | None) -> dict[str, int]:
         """What an attempt counts for, and how many times the limit holds there."""
-        limits = dict(zip(nets, _FACTORS, strict=False))
+        limits = dict(zip(nets, FACTORS, strict=False))
         if known is None or (nets[0] not in known and self._known.get(f"{name} {nets[0]}") is None):
             limits[f"account {name}"] = 1
         return limits

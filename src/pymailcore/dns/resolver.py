@@ -19,8 +19,10 @@ import dns.exception
 import dns.message
 import dns.name
 import dns.resolver
+import dns.reversename
 import trio
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.PTR import PTR
 from dns.rdtypes.ANY.TXT import TXT
 
 from pymailcore.base.errors import NotFound, TemporaryFailure
@@ -118,6 +120,32 @@ class Resolver:
             if isinstance(fault, TemporaryFailure):
                 raise TemporaryFailure(str(fault))
         raise NotFound(f"{host} has no address")
+
+    async def listed(self, name: str) -> tuple[str, ...]:
+        """Give the IPv4 addresses of a name in a list of addresses or domains (RFC 5782 section 2.1).
+
+        Returns:
+            Nothing when the list does not have it.
+
+        Raises:
+            TemporaryFailure: nobody can say now.
+        """
+        try:
+            return tuple(str(record) for record in await self._ask(name, "A"))
+        except NotFound:
+            return ()
+
+    async def names(self, address: str) -> tuple[str, ...]:
+        """Give the names that the DNS has for an address (RFC 1035 section 3.5), not proved by anything.
+
+        Raises:
+            NotFound: it has none.
+            TemporaryFailure: nobody can say now.
+        """
+        reverse = dns.reversename.from_address(address).to_text(omit_final_dot=True)
+        return tuple(
+            _host(record.target) for record in await self._ask(reverse, "PTR") if isinstance(record, PTR)
+        )
 
     async def texts(self, name: str) -> tuple[bytes, ...]:
         """Give the TXT records of a name, each in one piece (RFC 7208 section 3.3).

@@ -21,6 +21,7 @@ from pymailcore.extract.formats import Family, family_of, may_have_text
 from pymailcore.extract.frames import Outcome
 from pymailcore.extract.process import COMMAND, HelperDied, HelperProcess, start_helper
 from pymailcore.extract.settings import AttachmentSettings
+from pymailcore.runtime.fair_places import FairPlaces
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.metrics import Metrics
 
@@ -49,8 +50,8 @@ class Reading:
 class Extractor:
     """Reads attachments in helper processes; made by `open_extractor`.
 
-    Any number of tasks may ask; `settings.helpers` attachments are read at a time. A caller that is cancelled
-    takes its helper with it.
+    Any number of tasks may ask; `settings.helpers` attachments are read at a time, in turns by parties. A
+    caller that is cancelled takes its helper with it.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Extractor:
         self._metrics = metrics
         self._command = command
         self._limits = settings.limits
-        self._turns = trio.CapacityLimiter(settings.helpers)
+        self._places = FairPlaces(settings.helpers)
         self._parked: list[HelperProcess] = []
         self._parking = trio.Event()
         self._no_start_until = -1.0
@@ -92,7 +93,7 @@ class Extractor:
         elif len(octets) > self._limits.input_octets:
             reading = Reading(Outcome.LARGE)
         else:
-            async with self._turns:
+            async with self._places.place():
                 reading = await self._read(family, octets)
         name = "none" if family is None else family.name.lower()
         self._metrics.attachments.labels(name, reading.outcome.value).inc()

@@ -1,11 +1,14 @@
 """Answers that took work and may be asked for again.
 
-Theory: Threads of the same messages never change, since what they are made of never does, and clients ask for
-them each time a folder is opened. So a process keeps the last answers, as octets, up to a bound for all.
+Theory: Threads and orders of the same messages never change, since what they are made of never does, and
+clients ask for them each time a folder is opened. So a process keeps the last answers, as octets, up to a
+bound for all.
 """
 
+from array import array
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from hashlib import blake2b
 from typing import Final
 
 MOST_OCTETS: Final = 4 * 1024 * 1024
@@ -40,3 +43,8 @@ class KeptAnswers:
         while self._octets > self._most_octets:
             _, oldest = self._answers.popitem(last=False)
             self._octets -= len(oldest)
+
+
+def digest(numbers: Sequence[int]) -> bytes:
+    """What stands for UIDs or message numbers in a question: 16 octets."""
+    return blake2b(array("I", numbers).tobytes(), digest_size=16).digest()

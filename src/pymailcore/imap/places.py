@@ -14,10 +14,10 @@ class Places:
     Attributes:
         searches: SEARCHes that run.
         messages: large messages that FETCH holds in memory.
-        threads: answers of THREAD that are kept.
+        arranged: orders of SORT and answers of THREAD that are kept.
     """
 
     def __init__(self, *, searches: int = 2, messages: int = 2) -> None:
         self.searches = AccountPlaces(searches)
         self.messages = AccountPlaces(messages)
-        self.threads = KeptAnswers()
+        self.arranged = KeptAnswers()

@@ -19,6 +19,7 @@ from typing import Final, Literal
 import trio
 
 from pymailcore.base.budget import MailDataBudget
+from pymailcore.base.parties import party_of, work_for
 from pymailcore.imap.commands.idle import idle
 from pymailcore.imap.commands.login import greeting, respond
 from pymailcore.imap.dispatch import perform
@@ -211,11 +212,12 @@ class _Driver:
             await self._stream.aclose()
 
     def _hold_place(self) -> None:
-        """Be told from now on when the sign-in ends, if there is one."""
+        """Work for who has signed in, if somebody has, and be told when the sign-in ends."""
         session = self._session
         principal = session.principal
         if principal is not None and not self._placed:
             self._placed = True
+            work_for(party_of(principal.tenant, principal.account))
             here = self._services.directory.here(
                 principal, self._end_sign_in, protocol="imap", peer=session.peer, client=session.client
             )

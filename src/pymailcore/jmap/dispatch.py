@@ -38,6 +38,9 @@ MAX_IMPLICIT_CALLS = 1  # an EmailSubmission/set brings one Email/set with it (R
 MOST_TEXTS: Final = 10_000
 """Texts of a call that led to nothing that are looked through for ids."""
 
+UNTOLD: Final = ("filter", "upToId")
+"""Arguments in which an id that leads to nothing leaves no trace in the answer."""
+
 
 async def run(
     request: Request, context: Context, *, session_state: str, on_fault: Callable[[str, Exception], None]
@@ -88,27 +91,30 @@ async def _answer(
     handler = table.get(call.name)
     if handler is None:
         return Invocation("error", {"type": "unknownMethod"}, call.call_id)
-    answer = await _answer_of(handler, call, context, answers, budget, on_fault)
-    if _led_nowhere(answer) or any(name.startswith("onSuccess") for name in call.arguments):
-        given = islice(chain(_texts(call.arguments), context.created_ids.values()), MOST_TEXTS)
-        context.services.directory.note_ids(context.principal, call.name, given, peer=context.peer)
-    return answer
-
-
-async def _answer_of(
-    handler: Handler,
-    call: Invocation,
-    context: Context,
-    answers: Sequence[Invocation],
-    budget: Budget,
-    on_fault: Callable[[str, Exception], None],
-) -> Invocation:
     try:
         if context.principal.read_only and call.name in CHANGES:
             raise MethodError("accountReadOnly")
         settings = context.services.settings
         most = max(settings.max_objects_in_get, settings.max_objects_in_set)
         arguments = resolve(call.arguments, answers, max_items=most, budget=budget)
+    except MethodError as error:
+        arguments = call.arguments
+        answer = Invocation("error", error.arguments(), call.call_id)
+    else:
+        answer = await _answer_of(handler, call, arguments, context, on_fault)
+    given = islice(_to_look_for(arguments, answer, context.created_ids), MOST_TEXTS)
+    context.services.directory.note_ids(context.principal, call.name, given, peer=context.peer)
+    return answer
+
+
+async def _answer_of(
+    handler: Handler,
+    call: Invocation,
+    arguments: JsonObject,
+    context: Context,
+    on_fault: Callable[[str, Exception], None],
+) -> Invocation:
+    try:
         return Invocation(call.name, await handler(context, Arguments(arguments)), call.call_id)
     except Disconnected:
         raise
@@ -121,6 +127,25 @@ async def _answer_of(
         context.then.clear()
         on_fault(call.name, error)
         return Invocation("error", {"type": "serverFail"}, call.call_id)
+
+
+def _to_look_for(arguments: JsonObject, answer: Invocation, created: Mapping[str, str]) -> Iterator[str]:
+    """The texts of a call that may be ids of somebody else's: all when something in it led to nothing.
+
+    Args:
+        arguments: with the values of references in their places.
+    """
+    if _led_nowhere(answer) or any(name.startswith("onSuccess") for name in arguments):
+        return chain(_texts(arguments), created.values())
+    return chain(_texts([arguments.get(name) for name in UNTOLD]), _taken_out(arguments.get("update")))
+
+
+def _taken_out(update: object) -> Iterator[str]:
+    """What patches take out: whoever takes an Email out of a Mailbox that it is not in has succeeded."""
+    patches = update.values() if isinstance(update, dict) else ()
+    for patch in patches:
+        if isinstance(patch, dict):
+            yield from _texts([path for path, value in patch.items() if value is None])
 
 
 def _led_nowhere(answer: Invocation) -> bool:

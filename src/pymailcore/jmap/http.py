@@ -21,6 +21,7 @@ from pymailcore.base.errors import (
     TooLarge,
 )
 from pymailcore.base.ids import BlobId
+from pymailcore.base.parties import party_of, working_for
 from pymailcore.directory.types import Principal
 from pymailcore.jmap import asgi, dispatch
 from pymailcore.jmap.asgi import CHUNK_OCTETS, Disconnected, Header, HttpRequest, Receive, Scope, Send
@@ -36,7 +37,7 @@ from pymailcore.jmap.protocol.values import is_id
 from pymailcore.jmap.services import PROTOCOL, Authenticator, Hub, Services
 from pymailcore.jmap.session import session_object, session_state
 from pymailcore.runtime.logs import get_logger
-from pymailcore.runtime.threads import run_in_thread
+from pymailcore.runtime.threads import compute
 
 MAX_CREATED_IDS: Final = 1_000
 _THREAD_OCTETS: Final = 262_144  # requests above are decoded off the loop
@@ -60,7 +61,6 @@ class JmapHttp:
 
     Args:
         draining: set when the server stops; open event sources then end.
-        parse_limiter: threads for large requests.
     """
 
     def __init__(
@@ -70,7 +70,6 @@ class JmapHttp:
         hub: Hub,
         *,
         draining: trio.Event,
-        parse_limiter: trio.CapacityLimiter | None = None,
     ) -> None:
         settings = services.settings
         self._services = services
@@ -78,7 +77,6 @@ class JmapHttp:
         self._authenticator = authenticator
         self._hub = hub
         self._draining = draining
-        self._parse_limiter = parse_limiter or trio.CapacityLimiter(2)
         self._requests = Gate("maxConcurrentRequests", settings.max_concurrent_requests)
         self._uploads = Gate("maxConcurrentUpload", settings.max_concurrent_upload)
         self._event_sources = Gate("maxEventSources", settings.max_event_sources)
@@ -132,7 +130,8 @@ class JmapHttp:
             return
         principal = await self._principal(request, send)
         if principal is not None:
-            await route(request, send, principal)
+            with working_for(party_of(principal.tenant, principal.account)):
+                await route(request, send, principal)
 
     def _route(self, request: HttpRequest) -> tuple[frozenset[str], Route]:
         fixed = self._fixed.get(request.path)
@@ -166,7 +165,9 @@ class JmapHttp:
         base = base_url(request)
         if base is None and not self._settings.public_url:
             raise problems.plain(400, "The Host field cannot be read.")
-        await asgi.answer_json(send, session_object(principal, self._settings, base or ""))
+        await asgi.answer_json(
+            send, session_object(principal, self._settings, self._services.sending, base or "")
+        )
 
     async def _api(self, request: HttpRequest, send: Send, principal: Principal) -> None:
         """RFC 8620 section 3.1."""
@@ -178,7 +179,7 @@ class JmapHttp:
                 limit, problems.over_limit("maxSizeRequest", f"at most {limit} octets", status=413)
             )
             if len(octets) > _THREAD_OCTETS:
-                parsed = await run_in_thread(self._parse, octets, limiter=self._parse_limiter)
+                parsed = await compute(self._parse, octets)
             else:
                 parsed = self._parse(octets)
             context = Context(
@@ -187,7 +188,7 @@ class JmapHttp:
             document = await dispatch.run(
                 parsed,
                 context,
-                session_state=session_state(principal, self._settings),
+                session_state=session_state(principal, self._settings, self._services.sending),
                 on_fault=_report,
             )
         await asgi.answer_json(send, document)

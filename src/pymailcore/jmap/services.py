@@ -11,6 +11,7 @@ from pymailcore.delivery.delivery import Accepted
 from pymailcore.directory.types import Identity, Principal
 from pymailcore.jmap.asgi import HttpRequest
 from pymailcore.jmap.settings import JmapSettings
+from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.store.store import Store
 from pymailcore.store.types import StoredMessage, Transaction
 from pymailcore.submission.submission import Origin
@@ -80,6 +81,7 @@ class Submission(Protocol):
         octets: bytes,
         *,
         origin: Origin,
+        queued_as: int | None = None,
         also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Send a message, all or nothing; `also` writes further rows of the same transaction.
@@ -87,6 +89,16 @@ class Submission(Protocol):
         Raises:
             Forbidden: reverse-path, From or Sender is not the account's.
             MailError: the outcome, as its name says.
+        """
+        ...
+
+    async def recall(
+        self, tx: Transaction, principal: Principal, queued: int, *, recipients_count: int
+    ) -> None:
+        """Take back a message that waits for its release, inside the caller's transaction.
+
+        Raises:
+            StateMismatch: it has begun to leave.
         """
         ...
 
@@ -116,6 +128,7 @@ class Services:
         now_ms: milliseconds since 1970.
         random_hex: that many random octets as hexadecimal digits, for boundaries and Message-IDs.
         hostname: right side of Message-IDs.
+        sending: what can be asked for with a message that is sent, as on the submission port.
     """
 
     store: Store
@@ -127,3 +140,4 @@ class Services:
     now_ms: Callable[[], int]
     random_hex: Callable[[int], str]
     hostname: str
+    sending: ServerOptions

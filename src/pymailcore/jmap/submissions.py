@@ -12,11 +12,14 @@ from pymailcore.store.types import Changes, Transaction
 
 KIND: Final = "submission"
 
-_COLUMNS: Final = "id, identity, email, thread, envelope, send_at_ms, undo_status"
+_COLUMNS: Final = "id, identity, email, thread, envelope, send_at_ms, undo_status, queue_message"
 
 
 class SubmissionRow(NamedTuple):
-    """One EmailSubmission; `envelope` is JSON as a client sees it."""
+    """One EmailSubmission; `envelope` is JSON as a client sees it.
+
+    `queue_message` is its id in the queue, where it waits for its release; else None.
+    """
 
     id: int
     identity: int
@@ -25,6 +28,7 @@ class SubmissionRow(NamedTuple):
     envelope: str
     send_at_ms: int
     undo_status: str
+    queue_message: int | None = None
 
 
 class SubmissionFilter(NamedTuple):
@@ -53,7 +57,7 @@ async def insert(tx: Transaction, account: AccountId, row: SubmissionRow, modseq
     """Add a row."""
     await tx.run(
         f"INSERT INTO submissions (account, {_COLUMNS}, created_modseq, changed_modseq)"  # noqa: S608 - fixed names
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
         account,
         *row,
         modseq,
@@ -79,6 +83,30 @@ async def by_ids(
             json.dumps(list(numbers)),
         )
     return [SubmissionRow(*row) for row in rows]
+
+
+async def set_undo_status(
+    tx: Transaction, account: AccountId, numbers: Sequence[int], status: str, modseq: int
+) -> None:
+    """Say of some that are pending what became of them."""
+    await tx.run(
+        "UPDATE submissions SET undo_status = ?3, changed_modseq = ?4 WHERE account = ?1"
+        " AND id IN (SELECT value FROM json_each(?2)) AND undo_status = 'pending'",
+        account,
+        json.dumps(list(numbers)),
+        status,
+        modseq,
+    )
+
+
+async def released(tx: Transaction, account: AccountId, now_ms: int) -> list[int]:
+    """Those that are still called pending, and whose release has come."""
+    rows = await tx.rows(
+        "SELECT id FROM submissions WHERE account = ?1 AND undo_status = 'pending' AND send_at_ms <= ?2",
+        account,
+        now_ms,
+    )
+    return [row[0] for row in rows]
 
 
 async def delete(

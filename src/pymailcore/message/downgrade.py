@@ -3,9 +3,10 @@
 Standards: RFC 6152 section 3, RFC 3030 section 3 (conversion at a relay), RFC 2045 sections 6.4, 6.7 and 6.8,
 RFC 1847 section 2.1 (signed and encrypted parts are not touched).
 
-Leaf parts that need it are encoded anew, and their headers, and those of the multiparts around them, say so;
-everything else stays octet for octet. What arrives has the same leaf contents. Signatures over the whole
-message, as DKIM makes them, do not survive; that is why such a message is better signed in seven bits.
+Leaf parts that need it are encoded anew, and their headers, and those of the multiparts around them, say so.
+Text in headers becomes encoded-words (`downgrade_header`). Everything else stays octet for octet, and what
+arrives has the same leaf contents. Signatures over the whole message, as DKIM makes them, do not survive;
+that is why such a message is better signed in seven bits.
 """
 
 import binascii
@@ -13,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from pymailcore.base.errors import PermanentFailure
+from pymailcore.message.downgrade_header import CannotConvert, ascii_header
 from pymailcore.message.encode import base64_lines
 from pymailcore.message.fields import every_field
 from pymailcore.message.parse import parse
@@ -28,10 +29,6 @@ _COMPOSITE: Final = re.compile(rb"\s*(?:multipart|message)\s*/", re.IGNORECASE)
 _HIGH: Final = bytes(range(128, 256))
 _MAX_QP_LINE: Final = 76
 _CTE: Final = b"content-transfer-encoding"
-
-
-class CannotConvert(PermanentFailure):
-    """The message cannot be given another form without breaking it (5.6.3)."""
 
 
 class _Edit(NamedTuple):
@@ -64,20 +61,42 @@ def fits_lines(octets: bytes) -> bool:
     return count(octets, b"\n", 0, size) == ends == count(octets, b"\r", 0, size)
 
 
-def downgrade(octets: bytes, *, eight_bit: bool) -> bytes:
+def downgrade(octets: bytes, *, eight_bit: bool, header: bool = True) -> bytes:
     """Give a message in a form that needs no BINARYMIME, nor, unless `eight_bit`, 8BITMIME.
 
     A message that is in such a form already comes back as it is.
 
+    Args:
+        header: fields of text may be written with encoded-words.
+
     Raises:
-        CannotConvert: what must be changed is a header, or is signed or encrypted, or cannot be encoded.
+        CannotConvert: what must be changed is a field that is no text, or is signed or encrypted, or cannot
+            be encoded.
     """
+    if header and not eight_bit:
+        octets = _with_ascii_headers(octets)
     root = parse(octets).root
-    edits = [
-        edit
-        for around in _parts(root)
-        for edit in _edits(octets, around, eight_bit=eight_bit, is_root=around.part is root)
-    ]
+    return _edited(
+        octets,
+        [
+            edit
+            for around in _parts(root)
+            for edit in _edits(octets, around, eight_bit=eight_bit, is_root=around.part is root)
+        ],
+    )
+
+
+def _with_ascii_headers(octets: bytes) -> bytes:
+    """Write fields of text anew that have octets above 127; those of what is signed stay as they are."""
+    edits = []
+    for part, sealed in _parts(parse(octets).root):
+        header = octets[part.header_start : part.body_start]
+        if not (sealed or header.isascii()):
+            edits.append(_Edit(part.header_start, part.body_start, ascii_header(header)))
+    return _edited(octets, edits)
+
+
+def _edited(octets: bytes, edits: list[_Edit]) -> bytes:
     edits.sort()
     out = []
     place = 0

@@ -14,9 +14,12 @@ from pymailcore.message.compose import BodyPart, address_header, compose, date_h
 from pymailcore.message.encode import format_date, message_ids_header
 from pymailcore.message.fields import header_end
 from pymailcore.message.headers import EmailAddress
+from pymailcore.message.tls_required import NAME as TLS_REQUIRED
 
-MAX_RETURNED_OCTETS: Final = 64 * 1024
+MAX_RETURNED_HEADER_OCTETS: Final = 64 * 1024
 _MAX_TEXT: Final = 900
+_OWN_WORDS: Final = "X-pymailcore"
+"""Type of a diagnostic that is no reply of SMTP (RFC 3464 section 2.3.6)."""
 _ACTIONS: Final = {
     "failed": ("Undelivered mail returned to sender", "could not be delivered to"),
     "delayed": ("Delayed mail (still being retried)", "has not been delivered yet to"),
@@ -24,6 +27,7 @@ _ACTIONS: Final = {
     "relayed": ("Mail relayed", "was passed on to a system that sends no reports, for"),
     "expanded": ("Mail expanded", "was delivered to a list,"),
 }
+_SMTP_REPLY: Final = re.compile(r"[2-5][0-9]{2}(?: |\Z)")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]+")
 
 
@@ -35,8 +39,8 @@ class RecipientStatus:
         action: "failed" | "delayed" | "delivered" | "relayed" | "expanded".
         status: enhanced status code, such as "5.1.1".
         original_recipient: value of ORCPT with its type, such as "rfc822;user@example.com".
-        remote_mta: host that gave the reply.
-        diagnostic: the reply of that host.
+        remote_mta: host that was asked; None when there was none.
+        diagnostic: the reply of that host, which begins with its code, or our own words in place of one.
     """
 
     final_recipient: str
@@ -62,6 +66,7 @@ def delivery_report(
     arrival: datetime | None = None,
     envelope_id: str | None = None,
     return_whole: bool = True,
+    tls_optional: bool = False,
 ) -> bytes:
     """Write the report that goes, with the null reverse-path, to the sender of a message.
 
@@ -70,8 +75,10 @@ def delivery_report(
         postmaster: address in From.
         reporting_mta: our host name.
         recipients: one at least; the first decides the subject.
-        original: the message; whole when it has at most 64 KiB and `return_whole`, else its header goes back.
+        original: the message.
         message_id: without angle brackets.
+        return_whole: the message goes back, and not its header only.
+        tls_optional: the report is to arrive even in clear, as the message was (RFC 8689 section 6).
 
     Raises:
         InvalidValue: an address or id cannot stand in a header field.
@@ -85,6 +92,7 @@ def delivery_report(
         date_header("Date", date),
         message_ids_header("Message-ID", [message_id]),
         encode_header("Auto-Submitted", "auto-replied"),
+        *([encode_header(TLS_REQUIRED, "No")] if tls_optional else []),
     ]
     prefix = "message/global" if international else "message/"
     status = _status(reporting_mta, recipients, arrival, envelope_id, international)
@@ -140,7 +148,8 @@ def _status(
         if recipient.remote_mta:
             lines.append(f"Remote-MTA: dns; {report_line(recipient.remote_mta)}")
         if recipient.diagnostic:
-            lines.append(f"Diagnostic-Code: smtp; {report_line(recipient.diagnostic)}")
+            kind = "smtp" if _SMTP_REPLY.match(recipient.diagnostic) else _OWN_WORDS
+            lines.append(f"Diagnostic-Code: {kind}; {report_line(recipient.diagnostic)}")
         if recipient.last_attempt is not None:
             lines.append(f"Last-Attempt-Date: {format_date(recipient.last_attempt)}")
         if recipient.will_retry_until is not None:
@@ -155,7 +164,7 @@ def report_line(text: str) -> str:
 
 
 def _returned(original: bytes, return_whole: bool) -> BodyPart:
-    if return_whole and len(original) <= MAX_RETURNED_OCTETS:
+    if return_whole:
         return BodyPart(type="message/rfc822", content=original)
     end = header_end(original, 0, len(original))
-    return BodyPart(type="text/rfc822-headers", content=original[: min(end, MAX_RETURNED_OCTETS)])
+    return BodyPart(type="text/rfc822-headers", content=original[: min(end, MAX_RETURNED_HEADER_OCTETS)])

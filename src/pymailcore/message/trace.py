@@ -1,7 +1,7 @@
 """Trace fields, and the one form of line ends that mail has.
 
 Standards: RFC 5321 sections 4.4 (trace information), 6.3 (loop detection) and 2.3.8 (lines),
-RFC 3848 (ESMTPS, ESMTPA, ESMTPSA), RFC 8314 section 4.3 (TLS in Received).
+RFC 3848 (ESMTPS, ESMTPA, ESMTPSA), RFC 8314 section 4.3 (TLS in Received), RFC 9228 (Delivered-To).
 """
 
 import re
@@ -70,6 +70,11 @@ def _name(text: str) -> str:
 def return_path_field(address: str | None) -> bytes:
     """Write the Return-Path field of final delivery; None is the null reverse-path."""
     return f"Return-Path: <{_UNSAFE_PATH.sub('?', address or '')}>\r\n".encode("utf-8", "replace")
+
+
+def delivered_to_field(address: str) -> bytes:
+    """Write the Delivered-To field of one recipient (RFC 9228 section 2)."""
+    return f"Delivered-To: {_UNSAFE_PATH.sub('?', address)}\r\n".encode("utf-8", "replace")
 
 
 def count_received(octets: bytes) -> int:

@@ -12,14 +12,16 @@ import trio
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import Forbidden, TemporaryFailure
+from pymailcore.base.errors import Forbidden, NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.base.parties import party_of, work_for
 from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
 from pymailcore.directory.routing import CLOSING
 from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal, Route
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.steps import ScramKeys
+from pymailcore.smtp import lookups
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.recipients import CLOSED_GROUP, MAILBOX_DISABLED
@@ -59,9 +61,21 @@ class Accounts(SignIn, Protocol):
         """Say where mail for an address goes; NotFound when nobody here has it."""
         ...
 
+    async def tenant_of(self, domain: str) -> TenantId | None:
+        """Whose a domain is; None of one that is not kept here."""
+        ...
+
+    async def members_of(self, principal: Principal, address: Address, *, most: int) -> list[str]:
+        """Addresses of the members of a group; NotFound when there is none to which who asks may write."""
+        ...
+
 
 class Submitter(Protocol):
     """What the role gives messages to."""
+
+    def require_space(self, octets: int) -> None:
+        """Raise when there is no room for a message of a length."""
+        ...
 
     async def submit(
         self, principal: Principal, envelope: Envelope, octets: bytes, *, origin: Origin
@@ -83,6 +97,12 @@ class MsaRole:
         self.directory = directory
         self.settings = settings
         self.metrics = metrics
+
+    @property
+    def lookups(self) -> frozenset[str]:
+        """Which of VRFY and EXPN it answers."""
+        asked = {"VRFY": self.settings.vrfy, "EXPN": self.settings.expn}
+        return frozenset(verb for verb, who in asked.items() if who != "nobody")
 
     def begin(self, session: Session) -> "MsaConversation":
         """Begin a conversation."""
@@ -136,10 +156,12 @@ class MsaConversation:
             )
             if not principal.read_only:
                 self._principal = principal
+                work_for(party_of(principal.tenant, principal.account))
                 here = directory.here(
                     principal, self._session.put_out, protocol=PROTOCOL, peer=peer, client=self._hello.name
                 )
                 self._session.whole.enter_context(here)
+                self._session.signed_in(principal.account, principal.name)
                 outcome = "ok"
                 return None
         except Forbidden:
@@ -158,6 +180,7 @@ class MsaConversation:
         """Take a reverse-path of the account's own, or the null one (RFC 8098 section 3 needs it)."""
         if self._principal is None:
             return reply.AUTH_REQUIRED
+        self._role.submission.require_space(event.size_octets)
         if event.reverse_path is None:
             return None
         own = await self._role.directory.send_standing(self._principal.account, event.reverse_path)
@@ -176,6 +199,30 @@ class MsaConversation:
             if not await directory.may_post(route, account=who.account, tenant=who.tenant):
                 return CLOSED_GROUP
         return None
+
+    def withdraw(self, event: events.Recipient) -> None:
+        """Nothing is kept of recipients."""
+
+    async def data(self, event: events.DataRequested) -> Reply | None:  # noqa: ARG002 - part of the contract
+        """Let mail data come from who has logged in."""
+        return reply.AUTH_REQUIRED if self._principal is None else None
+
+    async def verify(self, event: events.Verify) -> Reply | None:
+        """Tell who is signed in about addresses of his tenant, and who the members of its groups are."""
+        principal, directory = self._principal, self._role.directory
+        if principal is None:
+            return reply.AUTH_REQUIRED
+        if await directory.tenant_of(event.address.domain) != principal.tenant:
+            return None
+        try:
+            if event.expand:
+                most = lookups.MOST_MEMBERS + 1
+                members = await directory.members_of(principal, event.address, most=most)
+                return lookups.consists_of(event, members)
+            await directory.route(event.address)
+        except NotFound:
+            return lookups.NO_SUCH_GROUP if event.expand else lookups.NO_SUCH_ADDRESS
+        return lookups.exists(event, event.address)
 
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
         """Hand the message to submission, which authorises its header fields and completes them."""

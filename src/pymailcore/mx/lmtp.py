@@ -9,7 +9,7 @@ get one of its own. Nobody from outside may speak here, because nothing is judge
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from pymailcore.base.address import Address
@@ -17,10 +17,14 @@ from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import MailError
 from pymailcore.mx.guesses import Guesses
 from pymailcore.mx.role import Deliverer, MxConversation, MxRole, Recipients
+from pymailcore.runtime.logs import get_logger
+from pymailcore.runtime.metrics import Metrics
 from pymailcore.smtp.outcomes import reply_for
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.role import Session
 from pymailcore.smtp.settings import SmtpSettings
+
+log = get_logger()
 
 NOT_FOR_YOU: Final = Reply(554, "5.7.1", "This service is for our own mail servers")
 
@@ -33,6 +37,7 @@ class LmtpRole(MxRole):
     """
 
     way: str = "lmtp"
+    names_recipients: bool = False  # who brought the message may have said so already
 
     def __init__(
         self,
@@ -42,15 +47,11 @@ class LmtpRole(MxRole):
         *,
         hostname: str,
         trusted: Sequence[IPv4Network | IPv6Network],
+        metrics: Metrics,
     ) -> None:
-        super().__init__(delivery, directory, settings, hostname=hostname)
-        self._trusted = trusted
+        super().__init__(delivery, directory, settings, hostname=hostname, trusted=trusted)
+        self.metrics = metrics
         self.guesses = Guesses(0, self.now_ms)  # who relays to us does not guess
-
-    def trusts(self, peer: str) -> bool:
-        """Whether a peer is one of ours."""
-        address = ip_address(peer)
-        return any(address in network for network in self._trusted)
 
     def begin(self, session: Session) -> "LmtpConversation":
         """Begin a conversation."""
@@ -61,8 +62,8 @@ class LmtpConversation(MxConversation):
     """One conversation of the LMTP role."""
 
     def __init__(self, role: LmtpRole, session: Session, *, trusted: bool) -> None:
-        super().__init__(role, session)
-        self._trusted = trusted
+        super().__init__(role, session, trusted=trusted)
+        self._metrics = role.metrics
 
     async def opened(self) -> Reply | None:
         """Greet our own, turn away all others."""
@@ -76,7 +77,7 @@ class LmtpConversation(MxConversation):
             return await super()._deliver(envelope, octets, received_ms, name)
         except MailError as outcome:
             if len(envelope.recipients) == 1:
-                return reply_for(outcome)
+                return self._refused(envelope.recipients[0], outcome, name)
         return {
             to: await self._deliver_one(envelope, to, octets, received_ms, name) for to in envelope.recipients
         }
@@ -88,6 +89,20 @@ class LmtpConversation(MxConversation):
         try:
             answer = await super()._deliver(only, octets, received_ms, name)
         except MailError as outcome:
-            return reply_for(outcome)
+            return self._refused(recipient, outcome, name)
         assert isinstance(answer, Reply)  # noqa: S101 - the role of one recipient gives one
+        return answer
+
+    def _refused(self, recipient: Address, outcome: MailError, name: str) -> Reply:
+        """Note that one recipient does not get a message, whatever becomes of the others."""
+        answer = reply_for(outcome)
+        kind = "later" if answer.temporary else "failed"
+        self._metrics.lmtp_refused.labels(kind).inc()
+        log.info(
+            "recipient refused",
+            message=name,
+            recipient=str(recipient),
+            code=answer.code,
+            outcome=repr(outcome),
+        )
         return answer

@@ -12,6 +12,7 @@ place of any that a message begins with) not one octet of a message is changed.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final, Protocol
 
 from pymailcore.base.address import Address
@@ -22,22 +23,36 @@ from pymailcore.delivery.delivery import without_return_path
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import ACTIVE, SUSPENDED
 from pymailcore.directory.types import Route
-from pymailcore.message.trace import count_received, received_field
+from pymailcore.message.trace import delivered_to_field, received_field
+from pymailcore.mx import hello
 from pymailcore.mx.guesses import Guesses
+from pymailcore.mx.peer_names import PeerName, PeerNames
+from pymailcore.mx.sanity import TOO_MANY_HOPS, inspect
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.runtime.logs import get_logger
 from pymailcore.sasl.steps import ScramKeys
+from pymailcore.smtp import lookups
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.reply import Reply
-from pymailcore.smtp.recipients import CLOSED_GROUP, MAILBOX_DISABLED, MAILBOX_SUSPENDED
+from pymailcore.smtp.recipients import (
+    CLOSED_GROUP,
+    MAILBOX_DISABLED,
+    MAILBOX_FULL,
+    MAILBOX_SUSPENDED,
+)
 from pymailcore.smtp.role import Session
-from pymailcore.smtp.settings import SmtpSettings
+from pymailcore.smtp.settings import HELLO_MARKS, SmtpSettings
 from pymailcore.smtp.transmission import with_protocol
 
 NO_SUCH_RECIPIENT: Final = Reply(550, "5.1.1", "No such recipient here")
 NO_RELAYING: Final = Reply(550, "5.7.1", "Relaying denied")
 OTHER_TENANT: Final = Reply(452, "4.5.3", "Send to this recipient in a transaction of its own")
 TOO_MANY_GUESSES: Final = Reply(421, "4.7.0", "Too many unknown recipients, come again later")
-TOO_MANY_HOPS: Final = Reply(554, "5.4.6", "Too many Received fields, this looks like a loop")
+HELLO_REFUSED: Final = Reply(550, "5.7.1", "That is not your name")
+NO_PEER_NAME: Final = "no-peer-name"
+"""Mark of a peer that has no name in the DNS that leads back to it."""
+
+log = get_logger()
 
 # A local part with one of these was an instruction to relay in the days of source routing.
 _ROUTING: Final = frozenset("%!@:")
@@ -66,6 +81,14 @@ class Recipients(Protocol):
 class Deliverer(Protocol):
     """What the role gives messages to."""
 
+    def require_space(self, octets: int) -> None:
+        """Raise when there is no room on disk for a message of a length."""
+        ...
+
+    async def has_room(self, route: Route, octets: int) -> bool:
+        """Whether somebody to whom a route leads has room for a message of a length, 0 for unknown."""
+        ...
+
     async def accept(
         self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int
     ) -> object:
@@ -79,9 +102,13 @@ class MxRole:
     Args:
         hostname: our name in Received.
         now_ms: milliseconds since 1970.
+        trusted: networks of hosts of ours, which are not judged.
+        peer_names: asks what peers are called; None where that is not to be known.
     """
 
     way: str = "mx"
+    names_recipients: bool = True
+    """Whether a message says in Delivered-To who got it, and one that says so does not come in again."""
     takes_logins: Final = False
 
     def __init__(
@@ -92,28 +119,45 @@ class MxRole:
         *,
         hostname: str,
         now_ms: Callable[[], int] = wall_clock_ms,
+        trusted: Sequence[IPv4Network | IPv6Network] = (),
+        peer_names: PeerNames | None = None,
     ) -> None:
         self.delivery = delivery
         self.directory = directory
         self.settings = settings
         self.hostname = hostname
         self.now_ms = now_ms
+        self.peer_names = peer_names
+        self._trusted = trusted
         self.guesses = Guesses(settings.unknown_recipients_count, now_ms)
+
+    @property
+    def lookups(self) -> frozenset[str]:
+        """Which of VRFY and EXPN it answers."""
+        return frozenset({"VRFY"} if self.settings.vrfy == "everybody" else ())
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer is one of ours."""
+        address = ip_address(peer)
+        return any(address in network for network in self._trusted)
 
     def begin(self, session: Session) -> "MxConversation":
         """Begin a conversation."""
-        return MxConversation(self, session)
+        return MxConversation(self, session, trusted=self.trusts(session.peer))
 
 
 class MxConversation:
     """One conversation of the MX role."""
 
-    def __init__(self, role: MxRole, session: Session) -> None:
+    def __init__(self, role: MxRole, session: Session, *, trusted: bool) -> None:
         self._role = role
+        self._trusted = trusted
+        self._name: PeerName | None = None
         self._session = session
         self._hello = events.Hello("", extended=False)
         self._count = 0
         self._tenant: TenantId | None = None
+        self._tenant_before: TenantId | None = None
         self._renamed: dict[Address, Address] = {}
 
     async def opened(self) -> Reply | None:
@@ -121,12 +165,27 @@ class MxConversation:
         return TOO_MANY_GUESSES if self._role.guesses.exhausted(self._session.peer) else None
 
     async def hello(self, event: events.Hello) -> Reply | None:
-        """Remember the name for Received."""
+        """Remember the name for Received, and what it says about the peer; ask what the DNS says."""
+        role, session = self._role, self._session
         self._hello = event
+        session.marks.difference_update(HELLO_MARKS)
+        if self._trusted:
+            return None
+        if role.peer_names is not None and role.settings.peer_name_seconds and self._name is None:
+            self._name = role.peer_names.ask(session.peer)
+        mark = hello.judge(event.name, session.peer, own_name=role.hostname)
+        if mark in role.settings.hello_refused:
+            return HELLO_REFUSED
+        if mark:
+            session.marks.add(mark)
         return None
 
-    async def mail(self, event: events.Mail) -> Reply | None:  # noqa: ARG002 - part of the contract
-        """Take any reverse-path, the null one too: who may send is judged when the message is known."""
+    async def mail(self, event: events.Mail) -> Reply | None:
+        """Take any reverse-path, the null one too, if there is room: who may send is judged later."""
+        self._role.delivery.require_space(event.size_octets)
+        named = self._name
+        if named is not None and await named.wait(self._role.settings.peer_name_seconds) == "":
+            self._session.marks.add(NO_PEER_NAME)
         self._tenant = None
         self._renamed.clear()
         return None
@@ -136,25 +195,52 @@ class MxConversation:
         address = await self._at_home(event.forward_path)
         if address is None:
             return NO_RELAYING
-        try:
-            route = await self._role.directory.route(address)
-        except NotFound:
-            self._role.guesses.add(self._session.peer)
-            if self._role.guesses.exhausted(self._session.peer):
-                return TOO_MANY_GUESSES
-            return NO_RELAYING if _ROUTING.intersection(address.localpart) else NO_SUCH_RECIPIENT
-        if route.state != ACTIVE:
-            return MAILBOX_SUSPENDED if route.state == SUSPENDED else MAILBOX_DISABLED
+        route = await self._find(address)
+        if isinstance(route, Reply):
+            return route
         if not await self._role.directory.may_post(route, reverse_path=mail.reverse_path):
             return CLOSED_GROUP
+        if not await self._role.delivery.has_room(route, mail.size_octets):
+            return MAILBOX_FULL
         tenant = route.tenant or DEFAULT_TENANT
         if self._tenant not in (None, tenant):
             # One transaction is one store operation of one tenant; the client comes back with the rest.
             return OTHER_TENANT
-        self._tenant = tenant
+        self._tenant_before, self._tenant = self._tenant, tenant
         if address != event.forward_path:
             self._renamed[event.forward_path] = address
         return None
+
+    def withdraw(self, event: events.Recipient) -> None:
+        """Forget a recipient; the next one may be of another tenant, if it was the first."""
+        self._tenant = self._tenant_before
+        self._renamed.pop(event.forward_path, None)
+
+    async def data(self, event: events.DataRequested) -> Reply | None:  # noqa: ARG002 - part of the contract
+        """Let mail data come."""
+        return None
+
+    async def verify(self, event: events.Verify) -> Reply | None:
+        """Tell whether an address is here; one that is not counts as a guess."""
+        address = await self._at_home(event.address)
+        if address is None:
+            return None
+        route = await self._find(address)
+        return route if isinstance(route, Reply) else lookups.exists(event, address)
+
+    async def _find(self, address: Address) -> Route | Reply:
+        """Where mail for an address here goes, or why none is taken."""
+        guesses, peer = self._role.guesses, self._session.peer
+        try:
+            route = await self._role.directory.route(address)
+        except NotFound:
+            guesses.add(peer)
+            if guesses.exhausted(peer):
+                return TOO_MANY_GUESSES
+            return NO_RELAYING if _ROUTING.intersection(address.localpart) else NO_SUCH_RECIPIENT
+        if route.state != ACTIVE:
+            return MAILBOX_SUSPENDED if route.state == SUSPENDED else MAILBOX_DISABLED
+        return route
 
     async def _at_home(self, address: Address) -> Address | None:
         """Give the address as the directory knows it; None when it is not ours."""
@@ -171,10 +257,11 @@ class MxConversation:
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
         """Put our Received field on top and hand the message to delivery."""
         role = self._role
-        if count_received(octets) > role.settings.max_received_count:
-            return TOO_MANY_HOPS
         self._count += 1
         name = f"{self._session.connection_id}.{self._count}"
+        refusal = self._inspect(envelope, octets, name)
+        if refusal is not None:
+            return refusal
         received_ms = role.now_ms()
         asked = envelope.recipients
         if self._renamed:
@@ -190,15 +277,27 @@ class MxConversation:
                 smtputf8=envelope.smtputf8,
             ),
             id=name,
-            peer_name=self._session.peer_name or None,
+            peer_name=self._session.peer_name or (self._name and self._name.name) or None,
             date=datetime.fromtimestamp(received_ms / 1000, UTC),
             recipient=str(envelope.recipients[0]) if len(envelope.recipients) == 1 else None,
             tls=self._session.tls or None,
         )
+        if len(envelope.recipients) == 1 and role.names_recipients:
+            # One of several is not named to the others; then the Received fields alone tell of a loop.
+            field = delivered_to_field(str(envelope.recipients[0])) + field
         answer = await self._deliver(envelope, field + without_return_path(octets), received_ms, name)
         if isinstance(answer, Reply):
             return answer
         return [answer[self._renamed.get(address, address)] for address in asked]
+
+    def _inspect(self, envelope: Envelope, octets: bytes, name: str) -> Reply | None:
+        """Look at the header; what is odd in it is noted in the log."""
+        role = self._role
+        asked = envelope.recipients if role.names_recipients else ()
+        sanity = inspect(octets, asked, role.settings)
+        if sanity.marks and not self._trusted:
+            log.info("odd header", message=name, marks=sanity.marks)
+        return sanity.refusal
 
     async def _deliver(
         self, envelope: Envelope, octets: bytes, received_ms: int, name: str

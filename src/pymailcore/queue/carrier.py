@@ -5,8 +5,10 @@ asking who is there, because otherwise it would be in clear), RFC 8689 section 4
 """
 
 import ssl
+from dataclasses import replace
 
 from pymailcore.base.envelope import Envelope
+from pymailcore.message.tls_required import tls_optional
 from pymailcore.queue.nexthop import Hop
 from pymailcore.smtp.client import Endpoint, Outcome
 from pymailcore.smtp.pool import Pool
@@ -25,7 +27,8 @@ def opportunistic_context() -> ssl.SSLContext:
 class SmtpCarrier:
     """`relay.Carrier` over `smtp.pool`.
 
-    A message that requires TLS goes over a connection on which the host has proved its name, or not at all.
+    A message that requires TLS, or is for a domain that does, goes over a connection on which the host has
+    proved its name, or not at all; unless it says itself that it need not (RFC 8689 section 4.2.2).
 
     Args:
         attempt_seconds: longest time with one host.
@@ -52,8 +55,11 @@ class SmtpCarrier:
         Raises:
             TemporaryFailure: no connection, no SMTP, no sense, or no end.
         """
+        if hop.is_here:
+            envelope = replace(envelope, terms=replace(envelope.terms, require_tls=False))
+        strict = needs_tls(envelope) or (hop.tls.required and not tls_optional(octets))
         return await self._pool.deliver(
-            self._endpoint(hop, strict=needs_tls(envelope)),
+            self._endpoint(hop, strict=strict),
             envelope,
             octets,
             deadline_seconds=self._attempt_seconds,
@@ -68,6 +74,6 @@ class SmtpCarrier:
             tls=self._verifying if strict else self._tls,
             tls_required=strict,
             tls_name=hop.host.strip("[]"),
-            verified=strict and hop.certain,
+            verified=strict and hop.tls.certain,
             lmtp=hop.lmtp,
         )

@@ -13,8 +13,10 @@ from typing import Final, NamedTuple
 from pymailcore.base.errors import NotFound, PermanentFailure, TemporaryFailure
 from pymailcore.dns.resolver import Exchange, Resolver
 from pymailcore.queue.settings import QueueSettings, Route
+from pymailcore.queue.tls_policy import NAMED, OPPORTUNISTIC, OwnNames, TlsPolicies, TlsPolicy
 
 SMTP_PORT: Final = 25
+_OWN_NAMES: Final = OwnNames()
 
 
 class Unroutable(PermanentFailure):
@@ -27,15 +29,20 @@ class Hop(NamedTuple):
     Attributes:
         host: its name, for certificates, logs and reports.
         address: what to connect to.
-        certain: the name was not given by the DNS, so that a certificate for it proves who is there.
+        tls: whether TLS must stand, and whether a certificate for the name proves who is there.
         lmtp: it speaks LMTP (RFC 2033).
     """
 
     host: str
     address: str
     port: int
-    certain: bool = False
+    tls: TlsPolicy = OPPORTUNISTIC
     lmtp: bool = False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether what goes there stays on this machine, so that there is no network to protect it from."""
+        return self.host.startswith("unix:")
 
 
 class NextHops:
@@ -44,6 +51,7 @@ class NextHops:
     Args:
         hostname: our own name, to which nothing is relayed.
         rng: orders hosts of equal preference.
+        policies: knows how hosts are to be spoken to.
     """
 
     def __init__(
@@ -54,12 +62,14 @@ class NextHops:
         *,
         hostname: str,
         rng: random.Random,
+        policies: TlsPolicies = _OWN_NAMES,
     ) -> None:
         self._resolver = resolver
         self._routes = {route.domain.lower(): route for route in routes}
         self._settings = settings
         self._hostname = hostname.lower()
         self._rng = rng
+        self._policies = policies
 
     async def find(self, domain: str) -> list[Hop]:
         """Give the hosts to try, the best first, at most `hosts_count`.
@@ -73,7 +83,7 @@ class NextHops:
         """
         route = self._route(domain)
         if route is not None:
-            return [Hop(route.host, route.host, route.port, certain=True, lmtp=route.protocol == "lmtp")]
+            return [Hop(route.host, route.host, route.port, NAMED, lmtp=route.protocol == "lmtp")]
         if domain.startswith("["):
             return [self._literal(domain)]
         return await self._hosts(domain, self._ordered(domain, await self._exchanges(domain)))
@@ -137,7 +147,9 @@ class NextHops:
                 continue
             allowed = [address for address in addresses if self._may_connect(address)]
             refused = refused or len(allowed) < len(addresses)
-            hops += [Hop(name, address, SMTP_PORT, certain=name == domain) for address in allowed]
+            if allowed:
+                policy = await self._policies.find(domain, name)
+                hops += [Hop(name, address, SMTP_PORT, policy) for address in allowed]
         if hops:
             return hops[: self._settings.hosts_count]
         if unknown is not None:

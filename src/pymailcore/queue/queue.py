@@ -12,10 +12,10 @@ from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import NotFound, StateMismatch
 from pymailcore.base.ids import AccountId, TenantId
 from pymailcore.delivery.outbound import Done
-from pymailcore.queue import held, tables
+from pymailcore.queue import chosen, due, held, tables, untried
 from pymailcore.queue.schedule import by_deadline, has_missed, next_try_ms
 from pymailcore.queue.settings import QueueSettings
 from pymailcore.queue.turns import Group, Turns
@@ -107,6 +107,14 @@ class Queue:
 
         await self._database.write(work)
 
+    async def recall(
+        self, tx: Transaction, queued: int, *, account: AccountId, recipients_count: int
+    ) -> None:
+        """Take back a message of which nobody was tried yet; see `delivery.Outbound`."""
+        if await untried.remove(tx, queued, account) != recipients_count:
+            raise StateMismatch("the message has begun to leave")
+        await self._clear(tx, queued)
+
     def wake(self) -> None:
         """Tell the runner, in whatever process it is, that something is due."""
         self._publish(QUEUE, self._now_ms())
@@ -124,7 +132,7 @@ class Queue:
         until_ms = now_ms + int(self._settings.lease_seconds * 1000)
 
         async def look(tx: Transaction) -> list[Group]:
-            return await tables.due_groups(
+            return await due.due_groups(
                 tx,
                 whose,
                 now_ms=now_ms,
@@ -149,7 +157,7 @@ class Queue:
         until_ms = now_ms + int(self._settings.lease_seconds * 1000)
 
         async def look(tx: Transaction) -> bool:
-            return await tables.has_failed(tx, now_ms)
+            return await due.has_failed(tx, now_ms)
 
         if not await self._database.read(look):
             return []
@@ -166,7 +174,7 @@ class Queue:
         full = whose.full_flows(settings.concurrent_count)
 
         async def work(tx: Transaction) -> int | None:
-            return await tables.next_due_ms(tx, busy, full)
+            return await due.next_due_ms(tx, busy, full)
 
         return await self._database.read(work)
 
@@ -184,7 +192,7 @@ class Queue:
 
     async def count(self) -> int:
         """How many recipients the queue holds."""
-        return await self._database.read(tables.count)
+        return await self._database.read(chosen.count)
 
     async def release_leases(self) -> int:
         """Make everything due that is leased, before a runner begins, unless others run on other nodes."""
@@ -304,7 +312,7 @@ class Queue:
         now_ms = self._now_ms()
 
         async def work(tx: Transaction) -> list[Entry]:
-            return await tables.entries(tx, after=after, limit=limit, now_ms=now_ms)
+            return await chosen.entries(tx, after=after, limit=limit, now_ms=now_ms)
 
         return await self._database.read(work)
 
@@ -331,9 +339,9 @@ class Queue:
         async def work(tx: Transaction) -> int:
             if check is not None:
                 await check(tx)
-            if not await tables.matching(tx, number=message, domain=domain, account=account):
+            if not await chosen.matching(tx, number=message, domain=domain, account=account):
                 raise NotFound("nothing in the queue matches")
-            return await tables.make_due(tx, now_ms, number=message, domain=domain, account=account)
+            return await chosen.make_due(tx, now_ms, number=message, domain=domain, account=account)
 
         count = await self._database.write(work)
         self.wake()
@@ -388,7 +396,7 @@ class Queue:
         """
 
         async def matching(tx: Transaction) -> list[tuple[int, str]]:
-            return await tables.matching(tx, number=message, domain=domain, account=account)
+            return await chosen.matching(tx, number=message, domain=domain, account=account)
 
         found = await self._database.read(matching)
         if not found:
@@ -399,9 +407,25 @@ class Queue:
 
     async def drop_tenant(self, tenant: TenantId) -> int:
         """Remove all messages of a tenant that is removed and tell nobody; gives how many recipients."""
-        found = await self._database.read(lambda tx: tables.of_tenant(tx, tenant))
+        found = await self._database.read(lambda tx: chosen.of_tenant(tx, tenant))
         for start in range(0, len(found), _DROP_SLICE):
             await self._drop(found[start : start + _DROP_SLICE])
+        return len(found)
+
+    async def drop_account(self, account: AccountId, note: Callable[[int], Check]) -> int:
+        """Remove what waits of an account that is removed, held mail too, and tell nobody; gives how many.
+
+        Args:
+            note: what records that so many recipients go, in the transaction in which they do.
+        """
+
+        async def matching(tx: Transaction) -> list[tuple[int, str]]:
+            return await chosen.matching(tx, number=None, domain=None, account=account)
+
+        found = await self._database.read(matching)
+        for start in range(0, len(found), _DROP_SLICE):
+            some = found[start : start + _DROP_SLICE]
+            await self._drop(some, note(len(some)))
         return len(found)
 
     async def _drop(self, some: Sequence[tuple[int, str]], check: Check | None = None) -> None:

@@ -19,7 +19,7 @@ from pymailcore.queue.nexthop import Hop, NextHops, Unroutable
 from pymailcore.queue.types import Lease, Result, Verdict
 from pymailcore.runtime.logs import get_logger
 from pymailcore.smtp.client import Outcome, TlsUnavailable
-from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS
+from pymailcore.smtp.protocol.outgoing import NEEDS_REQUIRETLS, needs_tls
 
 log = get_logger()
 
@@ -64,7 +64,10 @@ class Relay:
             try:
                 outcome = await self._carrier.carry(hop, envelope, octets)
             except TlsUnavailable as failure:
-                unmet = f"{hop.host}: 5.7.10 {failure}"
+                if needs_tls(envelope):
+                    unmet = f"{hop.host}: 5.7.10 {failure}"
+                else:  # the domain wants it, which may be able to have it later
+                    trouble = f"{hop.host}: 4.7.10 {failure}"
                 log.info("host without the TLS that is required", host=hop.host, reason=str(failure))
             except TemporaryFailure as failure:
                 trouble = f"{hop.host}: {failure}"
@@ -77,10 +80,15 @@ class Relay:
                         _result(hop, lease, text, outcome, address) for text, address in addresses.items()
                     ]
                 unmet = f"{hop.host}: {NEEDS_REQUIRETLS}"
-        if unmet and not trouble:  # RFC 8689 section 4.2.1: no host is left that could do it
-            return [Result(text, Verdict.FAILED, unmet) for text in lease.recipients]
-        trouble = trouble or "4.4.1 no host could be reached"
-        return [Result(text, Verdict.LATER, trouble) for text in lease.recipients]
+        return _no_host_left(lease, trouble, unmet)
+
+
+def _no_host_left(lease: Lease, trouble: str, unmet: str) -> list[Result]:
+    """All wait, unless no host could be what the message requires (RFC 8689 section 4.2.1)."""
+    if unmet and not trouble:
+        return [Result(text, Verdict.FAILED, unmet) for text in lease.recipients]
+    trouble = trouble or "4.4.1 no host could be reached"
+    return [Result(text, Verdict.LATER, trouble) for text in lease.recipients]
 
 
 def _envelope(lease: Lease, addresses: Mapping[str, Address | None]) -> Envelope:
@@ -114,10 +122,11 @@ def _result(hop: Hop, lease: Lease, text: str, outcome: Outcome, address: Addres
 def _told(hop: Hop, lease: Lease, text: str, outcome: Outcome) -> str:
     """What the sender is to be told when the host has taken the message.
 
-    A host that makes reports itself makes this one, too (RFC 3461 section 5.2.2); a store has delivered it
-    (RFC 2033 section 4.2). A sender who traces is told of each host (RFC 2852 section 4).
+    A host or store that makes reports itself makes this one, too (RFC 3461 section 5.2.1); of the others a
+    store has delivered it (RFC 2033 section 4.2). A sender who traces is told of each host (RFC 2852
+    section 4).
     """
     by = lease.message.terms.deliver_by
-    if lease.wants(text, "SUCCESS") and (hop.lmtp or "DSN" not in outcome.offered):
+    if lease.wants(text, "SUCCESS") and "DSN" not in outcome.offered:
         return "delivered" if hop.lmtp else "relayed"
     return "relayed" if by is not None and by.trace and not lease.wants(text, "NEVER") else ""

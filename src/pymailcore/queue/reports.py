@@ -12,6 +12,7 @@ from typing import Final
 
 from pymailcore.base.ids import encode_id
 from pymailcore.message.dsn import RecipientStatus, delivery_report
+from pymailcore.message.tls_required import tls_optional
 from pymailcore.queue.types import Bounce, Failure
 
 # `host: 550 5.1.1 text`, or `5.1.2 text` when nobody else said it
@@ -54,7 +55,14 @@ def _status(text: str, *, delayed: bool) -> str:
 
 
 def report(
-    bounce: Bounce, original: bytes, *, hostname: str, number: int, now_ms: int, give_up_hours: float = 0.0
+    bounce: Bounce,
+    original: bytes,
+    *,
+    hostname: str,
+    number: int,
+    now_ms: int,
+    max_returned_octets: int,
+    give_up_hours: float = 0.0,
 ) -> bytes:
     """Write the report about recipients of one message.
 
@@ -62,8 +70,9 @@ def report(
     (RFC 3461 section 4.3) and the message is not one that must not travel without TLS (RFC 8689 section 5).
 
     Args:
-        original: the message; large ones come back as their header only.
+        original: the message.
         number: an id, for Message-ID and boundary.
+        max_returned_octets: larger messages come back as their header only.
         give_up_hours: age at which a message that waits is given up.
     """
     message = bounce.message
@@ -71,6 +80,7 @@ def report(
     end_ms = message.begin_ms + int(give_up_hours * 3_600_000)
     retry_until = datetime.fromtimestamp(end_ms / 1000, UTC) if give_up_hours else None
     name = encode_id("q", number)
+    whole = failed and message.terms.ret != "HDRS" and not message.terms.require_tls
     return delivery_report(
         to=str(message.reverse_path),
         postmaster=f"postmaster@{hostname}",
@@ -82,5 +92,6 @@ def report(
         boundary=f"=_{name}",
         arrival=datetime.fromtimestamp(message.created_ms / 1000, UTC),
         envelope_id=message.terms.envid or None,
-        return_whole=failed and message.terms.ret != "HDRS" and not message.terms.require_tls,
+        return_whole=whole and len(original) <= max_returned_octets,
+        tls_optional=tls_optional(original),
     )

@@ -17,9 +17,10 @@ from typing import Final, TypeVar
 
 import trio
 
-from pymailcore.base.envelope import Envelope
+from pymailcore.base.envelope import Envelope, Terms
 from pymailcore.base.errors import MailError, OverQuota, PermanentFailure, TemporaryFailure
 from pymailcore.base.ids import IdMint
+from pymailcore.base.parties import Party, working_for
 from pymailcore.delivery.delivery import Delivery, without_return_path
 from pymailcore.queue.home import Attempts
 from pymailcore.queue.queue import Queue
@@ -151,7 +152,8 @@ class QueueRunner:
     ) -> None:
         async def run() -> None:
             try:
-                await work(what)
+                with working_for(Party(place.tenant, place.flow)):
+                    await work(what)
             finally:
                 self._turns.end(place)
                 self._wake.set()
@@ -250,6 +252,7 @@ class QueueRunner:
             number=self._ids.new(),
             now_ms=now_ms,
             give_up_hours=self._settings.give_up_hours,
+            max_returned_octets=self._settings.returned_octets,
         )
 
         async def also(tx: Transaction, _: StoredMessage) -> None:
@@ -261,6 +264,7 @@ class QueueRunner:
                 recipients=(message.reverse_path,),
                 smtputf8=message.smtputf8,
                 eight_bit=not octets.isascii(),
+                terms=Terms(require_tls=message.terms.require_tls),  # RFC 8689 section 5
             ),
             octets,
             tenant=message.tenant,

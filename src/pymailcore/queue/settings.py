@@ -41,6 +41,13 @@ class QueueSettings:
         default=4.0,
         metadata={"doc": "Age at which a sender who asked for it is told that a message still waits."},
     )
+    returned_octets: int = field(
+        default=65_536,
+        metadata={
+            "doc": "Largest message, in octets, that comes back whole in a report of its failure; of larger "
+            "ones only the header does."
+        },
+    )
     concurrent_count: int = field(default=50, metadata={"doc": "Messages that are relayed at the same time."})
     concurrent_per_domain_count: int = field(
         default=5, metadata={"doc": "Messages that are relayed to one domain at the same time."}
@@ -70,5 +77,7 @@ class QueueSettings:
         """Refuse values that cannot work."""
         if not self.retry_minutes or min(self.retry_minutes) <= 0:
             raise ValueError("retry_minutes needs at least one time above 0")
+        if self.returned_octets < 0:
+            raise ValueError("returned_octets must not be less than 0")
         if self.lease_seconds <= self.attempt_seconds:
             raise ValueError("lease_seconds must be more than attempt_seconds")

@@ -6,7 +6,7 @@ simply leaves rows that come due again, and one index answers both "what is due"
 `lease_until_ms` says whose lease it is: what a process brings back after its lease has passed to another
 changes nothing, but a success always counts.
 
-Looking for what is due is for readers, which hold nobody up; the writer then takes what was found by its key.
+What is due is looked for in `queue.due`; here the writer takes what was found by its key.
 
 `failed` rows wait for the report to the sender, also of a success that was to be told; they go in the
 transaction that files the report. The message's row goes with its last recipient, and lets its blobs go in
@@ -16,25 +16,21 @@ the same transaction.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import NOTHING_SAID, PLAIN, DeliverBy, ReportTerms, Terms
-from pymailcore.base.ids import TenantId
 from pymailcore.queue.held import WAITING, hold, may_not_send
 from pymailcore.queue.schedule import first_try_ms
-from pymailcore.queue.turns import LEAST_FLOW, Group, Turns
-from pymailcore.queue.types import Bounce, Entry, Failure, Lease, Message
+from pymailcore.queue.turns import Group
+from pymailcore.queue.types import Bounce, Failure, Lease, Message
 from pymailcore.store.types import Row, Transaction
 
 FAILED: Final = "failed"
 MAX_REPLY_CHARACTERS: Final = 1_000
-_LOOK_ROWS: Final = 500
 _NO_TERMS: Final[Mapping[Address, ReportTerms]] = MappingProxyType({})
-_LOOK_FLOWS: Final = 64
-_LOOK_EACH: Final = 8
 
 
 async def insert(
@@ -143,89 +139,6 @@ def _message(row: Row) -> Message:
     )
 
 
-async def due_groups(
-    tx: Transaction, turns: Turns, *, now_ms: int, limit: int, places: int, per_domain: int
-) -> list[Group]:
-    """Find messages and domains that are due, in the order of their turns; for a reading transaction.
-
-    Where more is due than is looked at, flows that stand further behind are looked for by themselves.
-
-    Args:
-        turns: who has places now.
-        limit: most groups.
-        places: how many there are in all.
-        per_domain: most groups of a domain, with those that have a place.
-    """
-    chosen: list[Group] = []
-    busy = turns.full_domains(per_domain)
-    full = turns.full_flows(places)
-    while True:
-        rows = await _due(tx, now_ms, busy, full)
-        found = dict.fromkeys(Group(*row) for row in rows)
-        if len(rows) == _LOOK_ROWS:
-            found |= dict.fromkeys(await _of_others(tx, turns, now_ms, busy, {one.flow for one in found}))
-        candidates = [one for one in found if one not in chosen]
-        planned = turns.copy()
-        for one in chosen:
-            planned.begin(one)
-        more = planned.choose(candidates, free=limit - len(chosen), places=places, per_domain=per_domain)
-        chosen += more
-        if not more or len(chosen) >= limit or len(rows) < _LOOK_ROWS:
-            return chosen
-        for one in more:
-            planned.begin(one)
-        busy, full = planned.full_domains(per_domain), planned.full_flows(places)
-
-
-async def _due(tx: Transaction, now_ms: int, busy: Sequence[str], full: Sequence[int]) -> list[Row]:
-    """What is due, the longest due first, but for domains and flows that have their places."""
-    return await tx.rows(
-        "SELECT r.message, r.domain, r.flow, COALESCE(m.tenant, 0) FROM queue_recipients r"
-        " LEFT JOIN queue_messages m ON m.id = r.message WHERE r.state = ?1 AND r.next_try_ms <= ?2"
-        " AND r.domain NOT IN (SELECT value FROM json_each(?3 /*text*/))"
-        " AND r.flow NOT IN (SELECT value FROM json_each(?5)) ORDER BY r.next_try_ms LIMIT ?4",
-        WAITING,
-        now_ms,
-        json.dumps(busy),
-        _LOOK_ROWS,
-        json.dumps(full),
-    )
-
-
-_FLOWS: Final = (
-    "SELECT o.flow FROM (WITH RECURSIVE others(flow) AS (SELECT min(f.flow) FROM queue_recipients f"
-    " WHERE f.state = ?1 AND f.flow > ?2 UNION ALL SELECT (SELECT min(q.flow) FROM queue_recipients q"
-    " WHERE q.state = ?1 AND q.flow > others.flow) FROM others WHERE others.flow IS NOT NULL)"
-    " SELECT flow FROM others WHERE flow IS NOT NULL LIMIT ?3) o"
-)
-"""Flows that have something waiting, from behind one on: one step in the index for each."""
-
-
-async def _of_others(
-    tx: Transaction, turns: Turns, now_ms: int, busy: Sequence[str], seen: Collection[int]
-) -> list[Group]:
-    """Something due of each of some flows beside those that were seen, from where the last look ended on."""
-    rows = await tx.rows(_FLOWS, WAITING, turns.looked_to, _LOOK_FLOWS)
-    turns.looked_to = rows[-1][0] if len(rows) == _LOOK_FLOWS else LEAST_FLOW
-    found: list[Group] = []
-    for (flow,) in rows:
-        if flow not in seen:
-            some = await tx.rows(
-                "SELECT r.message, r.domain, r.flow, COALESCE(m.tenant, 0) FROM queue_recipients r"
-                " LEFT JOIN queue_messages m ON m.id = r.message"
-                " WHERE r.state = ?1 AND r.flow = ?2 AND r.next_try_ms <= ?3"
-                " AND r.domain NOT IN (SELECT value FROM json_each(?4 /*text*/))"
-                " ORDER BY r.next_try_ms LIMIT ?5",
-                WAITING,
-                flow,
-                now_ms,
-                json.dumps(busy),
-                _LOOK_EACH,
-            )
-            found += [Group(*row) for row in some]
-    return found
-
-
 async def lease(
     tx: Transaction, groups: Sequence[Group], *, now_ms: int, until_ms: int, per_lease: int
 ) -> list[Lease]:
@@ -270,14 +183,6 @@ def _report_terms(rows: Sequence[Row]) -> Mapping[str, ReportTerms]:
     }
 
 
-async def has_failed(tx: Transaction, now_ms: int) -> bool:
-    """Whether a report is due; for a reading transaction."""
-    row = await tx.row(
-        "SELECT 1 FROM queue_recipients WHERE state = ?1 AND next_try_ms <= ?2 LIMIT 1", FAILED, now_ms
-    )
-    return row is not None
-
-
 async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: int) -> list[Bounce]:
     """Lease recipients of messages whose senders are to be told of them."""
     due = await tx.rows(
@@ -303,28 +208,6 @@ async def lease_failed(tx: Transaction, *, now_ms: int, until_ms: int, limit: in
         else:
             bounces.append(Bounce(found, tuple(sorted(Failure(*row) for row in rows)), until_ms))
     return bounces
-
-
-async def next_due_ms(tx: Transaction, busy: Sequence[str], full: Sequence[int]) -> int | None:
-    """When the next recipient or report comes due, those of busy domains and full flows left out."""
-    waiting = await tx.row(
-        "SELECT next_try_ms FROM queue_recipients WHERE state = ?1"
-        " AND domain NOT IN (SELECT value FROM json_each(?2 /*text*/))"
-        " AND flow NOT IN (SELECT value FROM json_each(?3)) ORDER BY next_try_ms LIMIT 1",
-        WAITING,
-        json.dumps(list(busy)),
-        json.dumps(list(full)),
-    )
-    failed = await tx.row(
-        "SELECT next_try_ms FROM queue_recipients WHERE state = ?1 ORDER BY next_try_ms LIMIT 1", FAILED
-    )
-    return min((row[0] for row in (waiting, failed) if row is not None), default=None)
-
-
-async def count(tx: Transaction) -> int:
-    """How many recipients there are."""
-    row = await tx.row("SELECT count(*) FROM queue_recipients")
-    return 0 if row is None else int(row[0])
 
 
 async def release_leases(tx: Transaction, now_ms: int) -> int:
@@ -416,74 +299,6 @@ async def remove_message(tx: Transaction, number: int) -> None:
     """Remove a message with all its recipients."""
     await tx.run("DELETE FROM queue_recipients WHERE message = ?1", number)
     await tx.run("DELETE FROM queue_messages WHERE id = ?1", number)
-
-
-async def entries(tx: Transaction, *, after: tuple[int, str], limit: int, now_ms: int) -> list[Entry]:
-    """Recipients ordered by message and address, from behind one on."""
-    rows = await tx.rows(
-        "SELECT m.id, r.address, COALESCE(m.reverse_path, ''), m.size_octets, m.created_ms, r.tries,"
-        " r.next_try_ms, CASE r.state WHEN 'failed' THEN r.action ELSE r.state END, r.last_reply,"
-        " r.lease_until_ms FROM queue_recipients r"
-        " JOIN queue_messages m ON m.id = r.message"
-        " WHERE r.message > ?1 OR (r.message = ?1 AND r.address > ?2) ORDER BY r.message, r.address LIMIT ?3",
-        *after,
-        limit,
-    )
-    return [
-        Entry(
-            id=row[0],
-            recipient=row[1],
-            sender=row[2],
-            size_octets=row[3],
-            created_ms=row[4],
-            tries=row[5],
-            next_try_ms=row[6],
-            state="sending" if row[7] == WAITING and row[9] > now_ms else row[7],
-            last_reply=row[8],
-        )
-        for row in rows
-    ]
-
-
-async def make_due(
-    tx: Transaction, now_ms: int, *, number: int | None, domain: str | None, account: int | None
-) -> int:
-    """Let waiting recipients be tried now, unless they are being tried; None means all."""
-    return await tx.run(
-        "UPDATE queue_recipients SET next_try_ms = ?1, lease_until_ms = 0 WHERE lease_until_ms <= ?1"
-        " AND (?2 = 0 OR message = ?2) AND (?3 = '' OR domain = ?3)"
-        " AND (?4 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?4))",
-        now_ms,
-        number or 0,
-        domain or "",
-        account or 0,
-    )
-
-
-async def matching(
-    tx: Transaction, *, number: int | None, domain: str | None, account: int | None
-) -> list[tuple[int, str]]:
-    """Message and address of recipients; None means all."""
-    rows = await tx.rows(
-        "SELECT message, address FROM queue_recipients"
-        " WHERE (?1 = 0 OR message = ?1) AND (?2 = '' OR domain = ?2)"
-        " AND (?3 = 0 OR message IN (SELECT id FROM queue_messages WHERE account = ?3))"
-        " ORDER BY message, address",
-        number or 0,
-        domain or "",
-        account or 0,
-    )
-    return [(row[0], row[1]) for row in rows]
-
-
-async def of_tenant(tx: Transaction, tenant: TenantId) -> list[tuple[int, str]]:
-    """Message and address of all recipients of a tenant's messages."""
-    rows = await tx.rows(
-        "SELECT r.message, r.address FROM queue_recipients r JOIN queue_messages m ON m.id = r.message"
-        " WHERE m.tenant = ?1 ORDER BY r.message, r.address",
-        tenant,
-    )
-    return [(row[0], row[1]) for row in rows]
 
 
 async def tries(tx: Transaction, number: int, address: str) -> int:

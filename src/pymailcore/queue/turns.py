@@ -43,7 +43,7 @@ class Turns:
     Attributes:
         domains: the places that each has now.
         shares: those of tenants and flows.
-        looked_to: up to which flow `tables.due_groups` has looked.
+        looked_to: up to which flow `due.due_groups` has looked.
     """
 
     def __init__(self) -> None:

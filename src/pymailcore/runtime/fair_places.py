@@ -1,18 +1,16 @@
 """Places for work that holds up others, given fairly to tenants, and in a tenant to its accounts.
 
-Contract: never more than `count` have a place; who is next when one becomes free says `base.shares`, and of
-one account's wishes the oldest. Where there are three places or more, one tenant leaves some to others. Who
+Contract: never more than `count` have a place; who is next when one becomes free says `base.fair_queue`. Who
 is cancelled while he waits has no place and is in nobody's way. Waiting costs a few hundred octets.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
 
-from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.base.shares import Shares
+from pymailcore.base.fair_queue import FairQueue
+from pymailcore.base.parties import Party, current_party
 
 
 class _Waiter:
@@ -37,39 +35,40 @@ class FairPlaces:
     """
 
     def __init__(self, count: int) -> None:
-        self._count = count
-        self._most_of_one = count - count // 3
-        self._shares = Shares()
-        self._waiting: dict[TenantId, dict[AccountId, deque[_Waiter]]] = {}
+        self._waiters: FairQueue[_Waiter] = FairQueue(count)
 
     @property
     def taken(self) -> int:
         """How many have a place."""
-        return self._shares.tenants.total()
+        return self._waiters.taken
 
     @property
     def waiting(self) -> int:
         """How many wait for one."""
-        return sum(len(wishes) for accounts in self._waiting.values() for wishes in accounts.values())
+        return len(self._waiters)
 
     @asynccontextmanager
-    async def place(self, tenant: TenantId, account: AccountId) -> AsyncIterator[None]:
-        """Hold a place; waits for one."""
-        await self._take(tenant, account)
+    async def place(self, party: Party | None = None) -> AsyncIterator[None]:
+        """Hold a place; waits for one.
+
+        Args:
+            party: for whom; None: for whom the task works (`base.parties`).
+        """
+        party = party or current_party()
+        await self._take(party)
         try:
             yield
         finally:
-            self._shares.end(tenant, account)
+            self._waiters.done(party)
             self._give()
 
-    async def _take(self, tenant: TenantId, account: AccountId) -> None:
+    async def _take(self, party: Party) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
         waiter = _Waiter()
-        self._waiting.setdefault(tenant, {}).setdefault(account, deque()).append(waiter)
+        self._waiters.put(party, waiter)
 
         def abort(_: object) -> trio.lowlevel.Abort:
-            self._waiting[tenant][account].remove(waiter)
-            self._tidy(tenant, account)
+            self._waiters.remove(party, waiter)
             return trio.lowlevel.Abort.SUCCEEDED
 
         self._give()
@@ -79,23 +78,5 @@ class FairPlaces:
 
     def _give(self) -> None:
         """Give free places to those who wait."""
-        while self.taken < self._count:
-            tenant = self._shares.next_tenant(self._waiting, self._most_of_one)
-            if tenant is None:
-                return
-            account = self._shares.next_flow(self._waiting[TenantId(tenant)], self._count)
-            if account is None:
-                return
-            self._begin(TenantId(tenant), AccountId(account))
-
-    def _begin(self, tenant: TenantId, account: AccountId) -> None:
-        waiter = self._waiting[tenant][account].popleft()
-        self._tidy(tenant, account)
-        self._shares.begin(tenant, account)
-        waiter.give()
-
-    def _tidy(self, tenant: TenantId, account: AccountId) -> None:
-        if not self._waiting[tenant][account]:
-            del self._waiting[tenant][account]
-        if not self._waiting[tenant]:
-            del self._waiting[tenant]
+        while (taken := self._waiters.take()) is not None:
+            taken[1].give()

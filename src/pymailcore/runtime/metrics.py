@@ -36,6 +36,10 @@ class Metrics:
         faults: exceptions of our own that ended a connection, by listener.
         commands: protocol commands, by protocol and command.
         logins: by protocol and outcome (`ok`, `wrong`, `throttled`).
+        plugin_answers: what plug-ins said or met, by plug-in, hook and outcome (`refused`, `put-off`,
+            `disconnected`, `field`, `tag`, `fault`, `timeout`).
+        lmtp_refused: recipients of LMTP who did not get a message that was sent, by outcome (`later`,
+            `failed`).
         messages_accepted: promised to be kept, by way (`mx`, `submission`, `jmap`, `imap`).
         message_octets: their sizes.
         accept_seconds: from the end of the mail data to the reply.
@@ -82,7 +86,11 @@ class Metrics:
         self.faults = counter("faults", "Faults of our own that ended a connection.", "listener")
         self.commands = counter("commands", "Protocol commands.", "protocol", "command")
         self.logins = counter("logins", "Logins.", "protocol", "outcome")
+        self.plugin_answers = counter("plugin_answers", "Answers of plug-ins.", "plugin", "hook", "outcome")
         self.messages_accepted = counter("messages_accepted", "Messages promised to be kept.", "way")
+        self.lmtp_refused = counter(
+            "lmtp_refused", "Recipients of LMTP who did not get a message that was sent.", "outcome"
+        )
         self.message_octets = histogram("message_octets", "Sizes of accepted messages.", _OCTETS)
         self.accept_seconds = histogram("accept_seconds", "End of mail data to reply.", _SECONDS, "way")
         self.http_seconds = histogram("http_seconds", "Time of HTTP requests.", _SECONDS, "route")

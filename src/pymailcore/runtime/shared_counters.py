@@ -55,7 +55,7 @@ class SharedCounters:
         self.tables = tuple(SharedTable(self, number) for number in range(parts))
 
     @classmethod
-    def create(cls, records: int, *, parts: int = 3) -> Self:
+    def create(cls, records: int, *, parts: int = 4) -> Self:
         """Make memory for so many records in each of some tables; pages are taken when they are written."""
         buckets = max(1, -(-records // _SLOTS_OF_BUCKET))
         descriptor = os.memfd_create("pymailcore-counters", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

@@ -21,7 +21,7 @@ import trio
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import LocalProtocolError, TemporaryFailure
-from pymailcore.runtime.threads import run_in_thread
+from pymailcore.runtime.threads import compute
 from pymailcore.smtp.protocol.capabilities import NOTHING_OFFERED, Capabilities
 from pymailcore.smtp.protocol.client import (
     ClientEvent,
@@ -58,6 +58,7 @@ class Endpoint:
         tls_name: the name that the certificate is for; the host when "".
         verified: with TLS by this context it is certain who is there.
         lmtp: speak LMTP (RFC 2033).
+        chunking: use CHUNKING where it is offered.
     """
 
     host: str
@@ -67,6 +68,7 @@ class Endpoint:
     tls_name: str = ""
     verified: bool = False
     lmtp: bool = False
+    chunking: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,10 @@ class HostTakesNoMail(TemporaryFailure):
 
 class TlsUnavailable(TemporaryFailure):
     """TLS was required and could not be had: not offered, or the host did not prove its name."""
+
+
+class ChunkingUnknown(TemporaryFailure):
+    """The host offers CHUNKING and does not know BDAT; without it, over a new connection, it may do."""
 
 
 class _HandshakeFailed(Exception):
@@ -190,7 +196,7 @@ class Connection:
         def work() -> Outgoing:
             return fit(envelope, octets, self._protocol.capabilities, verified=verified, now_ms=now_ms)
 
-        return await run_in_thread(work) if len(octets) > _IN_THREAD_OCTETS else work()
+        return await compute(work) if len(octets) > _IN_THREAD_OCTETS else work()
 
     async def _transact(self, outgoing: Outgoing) -> Mapping[Address, Reply]:
         self._protocol.send(outgoing)
@@ -279,12 +285,14 @@ class _Opening:
     async def _converse(
         self, stream: trio.abc.Stream, policy: TlsPolicy
     ) -> tuple[trio.abc.Stream, SmtpClientProtocol]:
-        lmtp = self.endpoint.lmtp
-        protocol = SmtpClientProtocol(hello=self.hello, tls=policy, lmtp=lmtp)
+        lmtp, chunking = self.endpoint.lmtp, self.endpoint.chunking
+        protocol = SmtpClientProtocol(hello=self.hello, tls=policy, lmtp=lmtp, chunking=chunking)
         event = await _next(protocol, stream, self.settings)
         if isinstance(event, HandshakeDue):
             stream = await self._shake_hands(stream)
-            protocol = SmtpClientProtocol(hello=self.hello, tls=policy, encrypted=True, lmtp=lmtp)
+            protocol = SmtpClientProtocol(
+                hello=self.hello, tls=policy, encrypted=True, lmtp=lmtp, chunking=chunking
+            )
             event = await _next(protocol, stream, self.settings)
         if not isinstance(event, Ready):
             raise _failure(event)
@@ -310,6 +318,8 @@ def _failure(event: ClientEvent) -> TemporaryFailure:
         return HostTakesNoMail(event.reply)
     if event.lacks_tls:
         return TlsUnavailable(event.reason)
+    if event.lacks_chunking:
+        return ChunkingUnknown(f"{event.reason}: {event.reply}")
     return TemporaryFailure(f"{event.reason}: {event.reply}" if event.reply is not None else event.reason)
 
 

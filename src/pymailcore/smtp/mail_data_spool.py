@@ -17,6 +17,7 @@ import trio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pymailcore.base.budget import MailDataBudget
+from pymailcore.base.errors import InsufficientStorage
 
 _SMALL_OCTETS: Final = 4_096  # smaller pieces are joined as they come: each object of its own costs memory
 _TAG_OCTETS: Final = 16
@@ -90,7 +91,7 @@ class MailDataSpool:
         """Give the whole message; None when the process has no memory for it. `forget` gives it back.
 
         Raises:
-            OSError: the file cannot be read.
+            InsufficientStorage: the file cannot be read.
         """
         rest = self._whole()
         if self._file is None:
@@ -99,7 +100,11 @@ class MailDataSpool:
         if not self._budget.take(spilled):
             return None
         self._held_octets += spilled
-        return b"".join([*await trio.to_thread.run_sync(self._read), rest])
+        try:
+            blocks = await trio.to_thread.run_sync(self._read)
+        except OSError as fault:
+            raise InsufficientStorage(f"mail data cannot be read back: {fault}") from fault
+        return b"".join([*blocks, rest])
 
     def forget(self) -> None:
         """Let go of everything; a new message can begin."""

@@ -23,6 +23,7 @@ from pymailcore.base.errors import (
 )
 from pymailcore.smtp.protocol import reply
 from pymailcore.smtp.protocol.reply import Reply
+from pymailcore.smtp.recipients import MAILBOX_FULL
 
 REPLIES: Final[Mapping[type[MailError], Reply]] = MappingProxyType(
     {
@@ -32,7 +33,7 @@ REPLIES: Final[Mapping[type[MailError], Reply]] = MappingProxyType(
         NotFound: Reply(550, "5.1.1", "No such recipient here"),
         AlreadyExists: Reply(554, "5.0.0", "Refused"),
         Forbidden: Reply(550, "5.7.1", "Not allowed"),
-        OverQuota: Reply(452, "4.2.2", "Mailbox full, try again later"),
+        OverQuota: MAILBOX_FULL,
         TooLarge: reply.TOO_LARGE,
         InvalidValue: Reply(550, "5.6.0", "Message not acceptable"),
         StateMismatch: Reply(451, "4.3.0", "Temporary failure, try again later"),

@@ -7,12 +7,14 @@ Theory: a connection is used by one message at a time. When its transaction has 
 and a task watches it: a server that says something or leaves, or nothing to do for some seconds, ends it. A
 connection on which anything went wrong is closed at once. When a parked connection turns out to be dead
 before the mail data were sent, a new one is opened for the same message, so that reuse costs nobody a try.
+The same is done, without CHUNKING from then on, for a host that offers it and does not know it.
 
 Without `run` there is nobody to watch, and each message has a connection of its own.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import trio
 
@@ -20,7 +22,9 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
+from pymailcore.runtime.logs import get_logger
 from pymailcore.smtp.client import (
+    ChunkingUnknown,
     Connect,
     Connection,
     Endpoint,
@@ -31,6 +35,10 @@ from pymailcore.smtp.client import (
 )
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.settings import SmtpSettings
+
+_MAX_UNCHUNKED: Final = 1_000
+
+log = get_logger()
 
 
 @dataclass(eq=False)
@@ -62,6 +70,7 @@ class Pool:
         self._connect = connect
         self._now_ms = now_ms
         self._parked: dict[Endpoint, list[_Parked]] = {}
+        self._unchunked: set[Endpoint] = set()
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
@@ -124,10 +133,24 @@ class Pool:
         return replace(outcome, replies=replies)
 
     async def _over_some(self, endpoint: Endpoint, envelope: Envelope, octets: bytes) -> Outcome:
+        plain = replace(endpoint, chunking=False)
+        if plain not in self._unchunked:
+            try:
+                return await self._over_one(endpoint, envelope, octets)
+            except ChunkingUnknown as failure:
+                log.info("host without the CHUNKING that it offers", host=endpoint.host, reason=str(failure))
+                if len(self._unchunked) >= _MAX_UNCHUNKED:
+                    self._unchunked.clear()
+                self._unchunked.add(plain)
+        return await self._over_one(plain, envelope, octets)
+
+    async def _over_one(self, endpoint: Endpoint, envelope: Envelope, octets: bytes) -> Outcome:
         parked = await self._take(endpoint)
         if parked is not None:
             try:
                 return await self._over(endpoint, parked, envelope, octets)
+            except ChunkingUnknown:
+                raise
             except TemporaryFailure:
                 if parked.has_sent_data:
                     raise

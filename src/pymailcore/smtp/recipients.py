@@ -9,5 +9,6 @@ from typing import Final
 from pymailcore.smtp.protocol.reply import Reply
 
 MAILBOX_SUSPENDED: Final = Reply(450, "4.2.1", "Mailbox takes no mail now, try again later")
+MAILBOX_FULL: Final = Reply(452, "4.2.2", "Mailbox full, try again later")
 MAILBOX_DISABLED: Final = Reply(550, "5.2.1", "Mailbox takes no mail any more")
 CLOSED_GROUP: Final = Reply(550, "5.7.2", "You may not write to this group")

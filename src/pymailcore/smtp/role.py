@@ -9,9 +9,25 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pymailcore.base.envelope import Envelope
+from pymailcore.base.ids import AccountId
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp.protocol import events
 from pymailcore.smtp.protocol.reply import Reply
+
+
+@dataclass(slots=True)
+class Lasting:
+    """What is known of a connection however often it begins a conversation anew, with STARTTLS.
+
+    Attributes:
+        tags: of plug-ins, made when the connection began.
+        fields: header fields, as octets, for each of its messages.
+        transactions_count: MAIL commands until now.
+    """
+
+    tags: list[str] = field(default_factory=list)
+    fields: list[bytes] = field(default_factory=list)
+    transactions_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,9 @@ class Session:
         certificate: the client's, DER, verified; None when it gave none.
         whole: what is entered here is left when the conversation ends.
         lmtp: the protocol is LMTP.
+        marks: words for what makes the peer look like no honest mail server: "hello-localhost" …
+        lasting: the same for all conversations of a connection, as long as it is of one client.
+        signed_in: a role calls it with account and login name of who has logged in.
         put_out: ends the conversation soon, with 421; for who is signed in and no longer may be.
     """
 
@@ -35,8 +54,15 @@ class Session:
     peer_name: str = ""
     certificate: bytes | None = None
     whole: ExitStack = field(default_factory=ExitStack)
+    marks: set[str] = field(default_factory=set)
+    lasting: Lasting = field(default_factory=Lasting)
+    signed_in: Callable[[AccountId, str], None] = lambda _account, _login: None
     put_out: Callable[[], None] = lambda: None
     lmtp: bool = False
+
+
+class RoleFault(Exception):
+    """A fault of ours while a role decided; its cause may be of a network, but not of the peer."""
 
 
 class Conversation(Protocol):
@@ -61,6 +87,18 @@ class Conversation(Protocol):
 
     async def recipient(self, mail: events.Mail, event: events.Recipient) -> Reply | None:
         """Judge one forward-path."""
+        ...
+
+    def withdraw(self, event: events.Recipient) -> None:
+        """Forget the recipient that was accepted last: the client is told that it is refused."""
+        ...
+
+    async def data(self, event: events.DataRequested) -> Reply | None:
+        """Judge whether mail data may come now."""
+        ...
+
+    async def verify(self, event: events.Verify) -> Reply | None:
+        """Tell about an address; None to tell nothing. Only what the role has in `lookups` is asked."""
         ...
 
     async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
@@ -90,6 +128,11 @@ class SmtpRole(Protocol):
     @property
     def takes_logins(self) -> bool:
         """Whether AUTH is offered where it is safe."""
+        ...
+
+    @property
+    def lookups(self) -> frozenset[str]:
+        """Which of VRFY and EXPN it answers."""
         ...
 
     def begin(self, session: Session) -> Conversation:

@@ -11,6 +11,7 @@ task would double the cost of every command.
 """
 
 import contextlib
+import math
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -28,23 +29,24 @@ from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.logs import Logger
 from pymailcore.runtime.metrics import Metrics
-from pymailcore.sasl.registry import NOTHING, make_offer
+from pymailcore.sasl.registry import NOTHING, Offer, make_offer
 from pymailcore.sasl.settings import SaslSettings
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp import outcomes
 from pymailcore.smtp.binary_mail import with_lines
 from pymailcore.smtp.mail_data_spool import MailDataSpool
+from pymailcore.smtp.plain_sockets import READ_OCTETS, read, write_now
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.extensions import NO_EXTENSIONS, Extensions
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
 from pymailcore.smtp.protocol.states import ENDED, State
-from pymailcore.smtp.role import Conversation, Session, SmtpRole
+from pymailcore.smtp.role import Conversation, Lasting, RoleFault, Session, SmtpRole
 from pymailcore.smtp.settings import SmtpSettings
+from pymailcore.smtp.tarpit import delay_seconds
 from pymailcore.smtp.tls import describe
 
-READ_OCTETS: Final = 65_536
 _QUIET_SECONDS: Final = 2.0
 
 NO_SPACE: Final = outcomes.REPLIES[InsufficientStorage]
@@ -104,6 +106,7 @@ class SmtpServer:
         random_bytes: gives that many random octets, for the nonces of logins.
         extensions: which of those that can be left off are offered.
         lmtp: speak LMTP; the role then may answer each recipient for itself.
+        repair_line_ends: take messages with bare CR or LF, and make these whole.
         filters: networks of mail filters, which may say with XCLIENT for whom they speak.
         spool_folder: where large mail data waits until it is whole; None for memory.
         now_ms: milliseconds since 1970.
@@ -122,10 +125,12 @@ class SmtpServer:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
     extensions: Extensions = NO_EXTENSIONS
     lmtp: bool = False
+    repair_line_ends: bool = False
     filters: Sequence[IPv4Network | IPv6Network] = ()
     spool_folder: Path | None = None
     now_ms: Callable[[], int] = wall_clock_ms
     claims: Claims = field(default_factory=Claims)
+    _without_logins: dict[tuple[bool, bool], ServerOptions] = field(default_factory=dict, init=False)
 
     async def serve_connection(self, connection: Connection) -> None:
         """Drive one connection until either side ends it.
@@ -139,15 +144,15 @@ class SmtpServer:
             tls, facts = None, NO_FACTS
             if self.tls == "implicit":
                 tls, facts = await self._shake_hands(stream)
-            state, client = State.CONNECTED, (connection.peer, "")
+            state, client, lasting = State.CONNECTED, (connection.peer, ""), Lasting()
             while state is not State.CLOSED:
-                driver = _Driver(self, connection, tls or stream, facts, client)
+                driver = _Driver(self, connection, tls or stream, facts, client, lasting)
                 state = await driver.run(state)
                 if state is State.TLS:
                     tls, facts = await self._shake_hands(stream)
                     state = State.GREETED
                 elif state is State.RENEWED:
-                    state, client = State.CONNECTED, driver.client
+                    state, client, lasting = State.CONNECTED, driver.client, Lasting()
             if tls is not None:
                 with trio.move_on_after(self.settings.tls_handshake_seconds):
                     await tls.aclose()
@@ -167,7 +172,7 @@ class SmtpServer:
 
     def options(self, facts: TlsFacts, *, encrypted: bool, peer: str) -> ServerOptions:
         """Give what a core is to offer to a peer, in clear or inside TLS."""
-        offer = NOTHING
+        xclient = bool(self.filters) and any(ip_address(peer) in network for network in self.filters)
         if self.role.takes_logins and (encrypted or self.plaintext_login):
             offer = make_offer(
                 self.sasl,
@@ -175,28 +180,33 @@ class SmtpServer:
                 bindings=facts.bindings,
                 certificate=facts.certificate is not None,
             )
+            return self._make_options(offer, encrypted=encrypted, xclient=xclient)
+        options = self._without_logins.get((encrypted, xclient))
+        if options is None:
+            options = self._make_options(NOTHING, encrypted=encrypted, xclient=xclient)
+            self._without_logins[encrypted, xclient] = options
+        return options
+
+    def _make_options(self, offer: Offer, *, encrypted: bool, xclient: bool) -> ServerOptions:
         return ServerOptions(
             hostname=self.hostname,
             postmaster_domain=self.settings.postmaster_domain or self.hostname,
             max_message_octets=self.settings.max_message_octets,
             max_recipients=self.settings.max_recipients_count,
-            soft_errors=self.settings.soft_errors_count,
             hard_errors=self.settings.hard_errors_count,
             junk_commands=self.settings.junk_commands_count,
             starttls=self.tls == "starttls" and not encrypted,
             offer=offer,
             encrypted=encrypted,
             lmtp=self.lmtp,
-            xclient=bool(self.filters) and any(ip_address(peer) in network for network in self.filters),
+            lookups=self.role.lookups,
+            xclient=xclient,
             extensions=self.extensions,
             max_transactions=self.settings.transactions_count,
-            refuse_early_talkers=self._refuses_early_talkers,
+            refuse_early_talkers=self.settings.refuse_early_talkers and self.role.way == "mx",
+            repair_line_ends=self.repair_line_ends,
             now_ms=self.now_ms,
         )
-
-    @property
-    def _refuses_early_talkers(self) -> bool:
-        return self.settings.refuse_early_talkers and self.role.way == "mx"
 
 
 class _Driver:
@@ -209,8 +219,10 @@ class _Driver:
         stream: trio.abc.Stream,
         facts: TlsFacts,
         client: tuple[str, str],
+        lasting: Lasting,
     ) -> None:
         self.client = client
+        self._lasting = lasting
         self._server = server
         self._settings = server.settings
         self._connection = connection
@@ -218,7 +230,9 @@ class _Driver:
         self._facts = facts
         self._spool = MailDataSpool(server.spool_folder, server.budget, server.settings.spool_memory_octets)
         self._deadline = 0.0
+        self._patience = trio.CancelScope()
         self._put_out = trio.Event()
+        self._marks: set[str] = set()
 
     async def run(self, state: State = State.CONNECTED) -> State:
         """Converse until the end or until a handshake is due; give the core's last state."""
@@ -233,6 +247,8 @@ class _Driver:
             tls=tls,
             certificate=self._facts.certificate,
             lmtp=self._server.lmtp,
+            marks=self._marks,
+            lasting=self._lasting,
             put_out=self._put_out.set,
         )
         self._conversation = self._server.role.begin(session)
@@ -241,21 +257,32 @@ class _Driver:
             if options.refuse_early_talkers and state is State.CONNECTED:
                 await self._listen_before_greeting()
             while True:
-                event = protocol.next_event()
-                if event is None:
-                    await self._send()
-                    if protocol.state in ENDED:
-                        return protocol.state
-                    await self._receive()
-                elif type(event) is events.MailData:
-                    await self._keep(event.octets)
-                elif type(event) is events.MailDataAborted:
-                    self._spool.forget()
-                else:
-                    await self._answer(event)
+                with trio.CancelScope() as self._patience:  # for many reads: one costs as much as a read does
+                    await self._converse()
+                if self._patience.cancelled_caught:
+                    await self._receive_late()
+                elif protocol.state in ENDED:
+                    return protocol.state
         finally:
             session.whole.close()
             self._spool.forget()
+
+    async def _converse(self) -> None:
+        """Converse until all is said and the end is there, or until patience is used up."""
+        protocol = self._protocol
+        while not self._patience.cancel_called:
+            event = protocol.next_event()
+            if event is None:
+                await self._send()
+                if protocol.state in ENDED:
+                    return
+                await self._receive()
+            elif type(event) is events.MailData:
+                await self._keep(event.octets)
+            elif type(event) is events.MailDataAborted:
+                self._spool.forget()
+            else:
+                await self._answer(event)
 
     async def _answer(self, event: events.Event) -> None:
         answer: Answer
@@ -267,10 +294,10 @@ class _Driver:
             getattr(self._connection.log, level)(
                 "refused", command=type(event).__name__, code=answer.code, outcome=repr(outcome)
             )
-        except Exception:
+        except Exception as fault:
             self._protocol.close(reply.CLOSING_FAULT)
             await self._send()
-            raise
+            raise RoleFault(repr(fault)) from fault
         if answer is None:
             self._protocol.accept()
         elif isinstance(answer, ScramKeys):
@@ -296,20 +323,24 @@ class _Driver:
                 return await conversation.hello(event)
             case events.Opened():
                 return await conversation.opened()
+        return await self._decide_rare(conversation, event)
+
+    async def _decide_rare(self, conversation: Conversation, event: events.Event) -> Answer:
+        match event:
+            case events.DataRequested():
+                self._spool.forget()  # what a transaction had that EHLO ended
+                if self._server.budget.free_octets < READ_OCTETS:
+                    return reply.NO_MEMORY
+                return await conversation.data(event)
+            case events.Verify():
+                return await conversation.verify(event)
             case events.KeysNeeded():
                 return await conversation.scram_keys(event)
             case events.Authenticate():
                 return await conversation.authenticate(event)
-        return self._decide_here(event)
-
-    def _decide_here(self, event: events.Event) -> Reply | None:
-        """Decide what concerns no role."""
-        if isinstance(event, events.DataRequested):
-            self._spool.forget()  # what a transaction had that EHLO ended
-            return None if self._server.budget.free_octets >= READ_OCTETS else reply.NO_MEMORY
-        if isinstance(event, events.Xclient):
-            self._connection.log.info("speaks for a client", client=event.address, name=event.name)
-            self.client = event.address, event.name
+            case events.Xclient():
+                self._connection.log.info("speaks for a client", client=event.address, name=event.name)
+                self.client = event.address, event.name
         return None
 
     async def _hand_over(self, conversation: Conversation, event: events.MailDataEnd) -> Answer:
@@ -318,13 +349,10 @@ class _Driver:
             octets = await self._spool.take()
             if octets is None:
                 return reply.NO_MEMORY
-            sound = await with_lines(event.envelope, octets)
+            sound = await with_lines(event.envelope, octets, repair=self._server.repair_line_ends)
             if isinstance(sound, Reply):
                 return sound
             answer = await conversation.message(*sound)
-        except OSError as fault:
-            self._connection.log.error("mail data cannot be read back", fault=str(fault))
-            return NO_SPACE
         finally:
             self._spool.forget()
         replies = [answer] if answer is None or isinstance(answer, Reply) else answer
@@ -367,30 +395,39 @@ class _Driver:
         octets = self._protocol.bytes_to_send()
         if not octets:
             return
-        if self._protocol.tardy:
-            await trio.sleep(self._settings.error_delay_seconds)
-        written = _write_now(self._stream, octets)
+        if self._protocol.errors:
+            await trio.sleep(
+                delay_seconds(self._settings, self._protocol.errors, suspicious=bool(self._marks))
+            )
+        written = write_now(self._stream, octets)
         if written < len(octets):
             with trio.fail_after(self._settings.block_seconds):
                 await self._stream.send_all(octets[written:])
         self._extend()
 
     async def _receive(self) -> None:
-        """Read once; closes the conversation when its time is up or the server drains."""
-        protocol = self._protocol
+        """Read once; `_patience` ends the wait for a peer that is quiet."""
         if self._must_end():
             return
+        self._patience.deadline = min(self._deadline, trio.current_time() + _QUIET_SECONDS)
+        octets = await read(self._stream)
+        self._patience.deadline = math.inf  # nothing but this wait may be cut short
+        self._take(octets)
+
+    async def _receive_late(self) -> None:
+        """Read from a peer that has been quiet; close when its time is up or the server drains."""
         octets: bytes | bytearray | None = None
-        quiet_at = trio.current_time() + _QUIET_SECONDS
-        with trio.move_on_at(min(self._deadline, quiet_at)):
-            octets = await _read(self._stream)
-        if octets is None and quiet_at < self._deadline:
+        if trio.current_time() < self._deadline:
             octets = await self._receive_while_welcome()
             if octets is None and self._must_end():
                 return
         if octets is None:
-            protocol.close(reply.CLOSING_IDLE)
-            return
+            self._protocol.close(reply.CLOSING_IDLE)
+        else:
+            self._take(octets)
+
+    def _take(self, octets: bytes | bytearray) -> None:
+        protocol = self._protocol
         if protocol.state is State.DATA or protocol.state is State.CHUNK:
             earned = len(octets) / self._settings.min_mail_data_rate_octets
             latest = trio.current_time() + self._settings.idle_seconds
@@ -426,40 +463,6 @@ class _Driver:
         if broken is not None:
             raise broken
         return octets
-
-
-def _write_now(stream: trio.abc.Stream, octets: bytes) -> int:
-    """Write what a plain socket takes at once; give how much that was.
-
-    A reply nearly always fits into the socket's buffer. Asking trio to wait for that costs a cancel scope and
-    a turn of the scheduler for each reply: a quarter of all CPU time of a small message.
-    """
-    if type(stream) is not trio.SocketStream:
-        return 0
-    try:
-        return os.write(stream.socket.fileno(), octets)
-    except BlockingIOError:
-        return 0
-    except OSError as fault:
-        raise trio.BrokenResourceError(f"the peer is gone: {fault.strerror}") from fault
-
-
-async def _read(stream: trio.abc.Stream) -> bytes | bytearray:
-    """Read what there is, and wait for it first: after a reply the next command is never there yet.
-
-    A plain socket is read without the layers of trio that guard against two readers and translate faults;
-    there is one reader, and this translates.
-    """
-    if type(stream) is not trio.SocketStream:
-        return await stream.receive_some(READ_OCTETS)
-    while True:
-        await trio.lowlevel.wait_readable(stream.socket)
-        try:
-            return os.read(stream.socket.fileno(), READ_OCTETS)
-        except BlockingIOError:
-            continue
-        except OSError as fault:
-            raise trio.BrokenResourceError(f"the peer is gone: {fault.strerror}") from fault
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:

@@ -1,6 +1,19 @@
 """Settings of SMTP: limits and deadlines of the server, deadlines of the client."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+VRFY: Final = ("nobody", "signed-in", "everybody")
+EXPN: Final = ("nobody", "signed-in")
+HELLO_MARKS: Final = (
+    "hello-own-name",
+    "hello-localhost",
+    "hello-bare-address",
+    "hello-foreign-literal",
+    "hello-short-name",
+    "hello-no-name",
+)
+"""What can be said of the name that a peer gives itself; see mx.hello."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +72,21 @@ class SmtpSettings:
             "worker counts for itself. 0: as many as it likes."
         },
     )
+    vrfy: str = field(
+        default="nobody",
+        metadata={
+            "doc": "Who is told with VRFY whether an address exists: `nobody`, `signed-in` (users of "
+            "`submission`, about addresses of their tenant) or `everybody`. All others get 252, without a "
+            "look."
+        },
+    )
+    expn: str = field(
+        default="nobody",
+        metadata={
+            "doc": "Who is told with EXPN who the members of a group are: `nobody`, or `signed-in` (users of "
+            "`submission`, about groups of their tenant to which they may write). All others get 252."
+        },
+    )
     refuse_early_talkers: bool = field(
         default=True,
         metadata={
@@ -73,6 +101,31 @@ class SmtpSettings:
             "`refuse_early_talkers`."
         },
     )
+    hello_refused: tuple[str, ...] = field(
+        default=("hello-own-name",),
+        metadata={
+            "doc": "What a peer of an `smtp` listener may not say that its name is: `hello-own-name` (ours), "
+            "`hello-localhost`, `hello-bare-address` (without brackets), `hello-foreign-literal` (an "
+            "address that is not its own), `hello-short-name` (without a dot), `hello-no-name` (anything "
+            "else that no host is called). It gets 550. Those that are not refused make a peer look bad: "
+            "it waits after each error, and greylisting applies to it. Peers over loopback may say anything."
+        },
+    )
+    peer_name_seconds: float = field(
+        default=2.0,
+        metadata={
+            "doc": "How long MAIL waits at most until the DNS has said what the peer is called; asked since "
+            "the connection began. A peer without a name that leads back to it looks bad. 0: not asked."
+        },
+    )
+    max_header_octets: int = field(
+        default=10_485_760,
+        metadata={"doc": "Largest header of a message for `smtp` and `lmtp`; a larger one gets 554."},
+    )
+    max_header_fields_count: int = field(
+        default=10_000,
+        metadata={"doc": "Most header fields of a message for `smtp` and `lmtp`; more get 554."},
+    )
     max_received_count: int = field(
         default=50,
         metadata={
@@ -81,7 +134,10 @@ class SmtpSettings:
     )
     soft_errors_count: int = field(
         default=10,
-        metadata={"doc": "Refused commands after which every reply waits for `error_delay_seconds`."},
+        metadata={
+            "doc": "Refused commands from which on replies wait, `error_delay_seconds` at first. A peer that "
+            "looks like no mail server waits from the first."
+        },
     )
     hard_errors_count: int = field(
         default=20,
@@ -90,8 +146,8 @@ class SmtpSettings:
     junk_commands_count: int = field(
         default=100,
         metadata={
-            "doc": "Repeated EHLO, NOOP, RSET, VRFY, HELP and repeated recipients between two messages; each "
-            "further one is an error."
+            "doc": "Repeated EHLO, NOOP, RSET, VRFY, EXPN, HELP and repeated recipients between two "
+            "messages; each further one is an error."
         },
     )
     failed_logins_count: int = field(
@@ -100,7 +156,11 @@ class SmtpSettings:
     )
     error_delay_seconds: float = field(
         default=1.0,
-        metadata={"doc": "Pause before a reply once the soft limit of errors is reached."},
+        metadata={"doc": "First pause before a reply; it doubles with each error."},
+    )
+    max_error_delay_seconds: float = field(
+        default=8.0,
+        metadata={"doc": "Longest pause before a reply."},
     )
     idle_seconds: float = field(
         default=300.0,
@@ -162,15 +222,33 @@ class SmtpSettings:
             "min_mail_data_rate_octets",
             "spool_memory_octets",
             "reply_seconds",
+            "max_header_octets",
+            "max_header_fields_count",
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: must be greater than 0")
-        if not 0 <= self.max_hold_seconds <= 999_999_999:
-            raise ValueError("max_hold_seconds: must be from 0 to 999999999")
         for name in ("transactions_count", "unknown_recipients_count"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must not be less than 0")
-        if not 0 <= self.greeting_delay_seconds <= 60:
-            raise ValueError("greeting_delay_seconds: must be from 0 to 60")
         if self.max_mail_data_memory_octets < self.max_message_octets:
             raise ValueError("max_mail_data_memory_octets: must hold one message of max_message_octets")
+        self._check_times()
+        self._check_words()
+
+    def _check_times(self) -> None:
+        if not 0 <= self.max_hold_seconds <= 999_999_999:
+            raise ValueError("max_hold_seconds: must be from 0 to 999999999")
+        if not 0 <= self.error_delay_seconds <= self.max_error_delay_seconds <= 60:
+            raise ValueError("max_error_delay_seconds: must be from error_delay_seconds to 60")
+        if not 0 <= self.peer_name_seconds <= 30:
+            raise ValueError("peer_name_seconds: must be from 0 to 30")
+        if not 0 <= self.greeting_delay_seconds <= 60:
+            raise ValueError("greeting_delay_seconds: must be from 0 to 60")
+
+    def _check_words(self) -> None:
+        if self.vrfy not in VRFY:
+            raise ValueError(f"vrfy: must be one of {', '.join(VRFY)}")
+        if self.expn not in EXPN:
+            raise ValueError(f"expn: must be one of {', '.join(EXPN)}")
+        if unknown := set(self.hello_refused) - set(HELLO_MARKS):
+            raise ValueError(f"hello_refused: there is no {', '.join(sorted(unknown))}")

@@ -6,11 +6,10 @@ Blobs are addressed, and at rest encrypted, under a key of the tenant: another t
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-import trio
-
 from pymailcore.base.errors import TooLarge
 from pymailcore.base.ids import AccountId, EmailId, MailboxId, TenantId
 from pymailcore.message.prepare import prepare
+from pymailcore.runtime.threads import compute
 from pymailcore.store import delivering, reading
 from pymailcore.store.engine import Engine
 from pymailcore.store.keywords import Keywords
@@ -80,7 +79,7 @@ async def _store_again(
         row = rows[one.email]
         keywords = one.keywords or Keywords(row.flags, row.extra)
         received_ms = row.received_ms if one.received_ms is None else one.received_ms
-        prepared = await trio.to_thread.run_sync(prepare, octets[one.email])
+        prepared = await compute(prepare, octets[one.email])
         targets = [Target(to, mailbox, keywords) for mailbox in one.mailboxes]
         incoming.append(Incoming(prepared, targets, received_ms))
     filed = iter(await delivering.deliver(engine, incoming, tenant)) if incoming else iter(())

@@ -16,6 +16,7 @@ import orjson
 from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.message.threading_values import EMPTY, FIXED_OCTETS, Threading, unpack_threading
 from pymailcore.store import query as q
+from pymailcore.store.compiling import ORDER
 from pymailcore.store.engine import Engine
 from pymailcore.store.folding import normal
 from pymailcore.store.ops import mailboxes
@@ -25,17 +26,7 @@ T = TypeVar("T")
 
 _EMAILS: Final = " JOIN emails e ON e.id = p.email"
 _HEADERS: Final = " JOIN email_headers h ON h.email = p.email"
-_ORDER: Final = {
-    q.SortKey.RECEIVED: "p.received_ms",
-    q.SortKey.SENT: "coalesce(e.sent_ms, e.received_ms)",
-    q.SortKey.SIZE: "e.size_octets",
-    q.SortKey.SUBJECT: "h.base_subject",
-    q.SortKey.FROM: "h.from_sort",
-    q.SortKey.TO: "h.to_sort",
-    q.SortKey.FROM_MAILBOX: "h.from_mailbox",
-    q.SortKey.TO_MAILBOX: "h.to_mailbox",
-    q.SortKey.CC_MAILBOX: "h.cc_mailbox",
-}
+_ORDER: Final = {**ORDER, q.SortKey.RECEIVED: "p.received_ms"}
 MOST_NEEDLES: Final = 16
 """Needles that count for relevance."""
 

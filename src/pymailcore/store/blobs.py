@@ -59,7 +59,7 @@ def address_of(tenant_key: bytes, octets: bytes) -> bytes:
 class BlobJob(Job):
     """An operation that names blobs."""
 
-    __slots__ = ("force", "locations", "octets", "pieces", "sealer", "staged", "tenant")
+    __slots__ = ("force", "locations", "octets", "pieces", "sealer", "tenant")
 
     def __init__(
         self,

@@ -1,10 +1,11 @@
 """Makes SQL of the filters and sorts of `query.py`.
 
 Theory: a filter becomes one SQL statement. What SQL cannot see, the text of a message, is bounded from above
-(`bound`): the statement gives candidates, each with the truth of every node (`collect`), and the text of
-those of which that is not enough is looked at later. The full-text index (`store.fulltext`) makes the bound
-close, and exact for most needles: what the index says nothing about, the `tail`, is a candidate always. Where
-the filter asks for texts first of all, the statement begins with what the index finds (`driver`).
+(`bound`): the statement gives candidates, each with the truths of its nodes, many in one whole number
+(`collect`), and the text of those of which that is not enough is looked at later. The full-text index
+(`store.fulltext`) makes the bound close, and exact for most needles: what the index says nothing about, the
+`tail`, is a candidate always. Where the filter asks for texts first of all, the statement begins with what
+the index finds (`driver`).
 
 Standards: RFC 9051 section 6.4.4, RFC 8621 section 4.4.
 """
@@ -41,6 +42,13 @@ SHORT: Final = 1_000
 FEW: Final = 200
 """Up to so many messages the index is asked for each by itself."""
 
+FALSE, TRUE = 2, 3
+"""What is known of a truth; 0 is nothing."""
+
+TRUTH_BITS: Final = 2
+TRUTHS_OF_COLUMN: Final = 31
+"""Of so many bits each, in a whole number of 64, of which one is the sign."""
+
 LARGE_THREAD: Final = 16
 """Emails of a Thread that are looked at for each of them; larger Threads are looked through once for all."""
 
@@ -51,7 +59,7 @@ _COLUMN: Final = {
     q.Field.BCC: "h.bcc_text",
     q.Field.SUBJECT: "h.subject_text",
 }
-_ORDER: Final = {
+ORDER: Final = {
     q.SortKey.RECEIVED: "e.received_ms",
     q.SortKey.SENT: "coalesce(e.sent_ms, e.received_ms)",
     q.SortKey.SIZE: "e.size_octets",
@@ -62,6 +70,8 @@ _ORDER: Final = {
     q.SortKey.TO_MAILBOX: "h.to_mailbox",
     q.SortKey.CC_MAILBOX: "h.cc_mailbox",
 }
+"""What keys without keywords sort by."""
+
 _INDEXED: Final = {
     q.Field.FROM: ("from_",),
     q.Field.TO: ("to_",),
@@ -204,8 +214,9 @@ class Compiler:
         self.known = known
         self.driven: set[int] = set()
         self.headers = False
-        self.nodes: dict[int, int] = {}  # id of an SQL node -> place of its truth in the row
-        self.truths: list[str] = []
+        self.nodes: dict[int, int] = {}  # id of a node of which SQL may know something -> number of its truth
+        self._truths: list[str] = []
+        self._tail = ""
 
     def arg(self, value: object) -> str:
         """An argument's place."""
@@ -229,19 +240,34 @@ class Compiler:
             return self.text(node, upper=upper)
         return self.leaf(node)
 
-    def collect(self, node: q.Filter) -> None:
-        """Give each leaf of a filter with text a column of its own; NULL: its text is to be looked at."""
+    def collect(self, node: q.Filter) -> list[str]:
+        """Columns of whole numbers: whether SQL knows that a filter is true, what it knows of each leaf.
+
+        Each truth has `TRUTH_BITS`; `nodes` says which is whose.
+        """
+        self._add("", self.bound(node, upper=False))
+        self._collect(node)
+        each = range(0, len(self._truths), TRUTHS_OF_COLUMN)
+        return [" + ".join(self._truths[first : first + TRUTHS_OF_COLUMN]) for first in each]
+
+    def _collect(self, node: q.Filter) -> None:
         if isinstance(node, q.And | q.Or):
             for part in node.filters:
-                self.collect(part)
+                self._collect(part)
         elif isinstance(node, q.Not):
-            self.collect(node.filter)
-        else:
-            self.nodes[id(node)] = len(self.truths)
-            if isinstance(node, q.Contains | q.Matches | q.HeaderContains):
-                self.truths.append(self.truth(node))
-            else:
-                self.truths.append(self.leaf(node))
+            self._collect(node.filter)
+        elif not isinstance(node, q.Contains | q.Matches | q.HeaderContains):
+            self.nodes[id(node)] = self._add("", self.leaf(node))
+        elif (truth := self.truth(node)) is not None:
+            self.nodes[id(node)] = self._add(*truth)
+
+    def _add(self, unknown: str, true: str) -> int:
+        """Add a truth; gives its number."""
+        number = len(self._truths)
+        place = TRUTH_BITS * (number % TRUTHS_OF_COLUMN)
+        known = f"WHEN {unknown} THEN 0 " if unknown else ""
+        self._truths.append(f"CASE {known}WHEN {true} THEN {TRUE << place} ELSE {FALSE << place} END")
+        return number
 
     def driver(self, node: q.Filter) -> str | None:
         """A SELECT of Emails that the statement may begin with, as `id`; its nodes are then bound closer."""
@@ -266,7 +292,9 @@ class Compiler:
 
     def tail(self) -> str:
         """The Emails that the index does not know, as a list."""
-        return self.listed(frozenset(self.known.tail or ()))
+        if not self._tail:
+            self._tail = self.listed(frozenset(self.known.tail or ()))
+        return self._tail
 
     def unknown(self) -> str:
         """Whether the index does not say anything about the Email."""
@@ -313,20 +341,16 @@ class Compiler:
         self.headers = True
         return f"(instr({_COLUMN[node.field]}, {self.arg(sought(node.needle))}) > 0)"
 
-    def truth(self, node: TextNode) -> str:
-        """SQL for the truth of a text node, NULL where the text is to be looked at."""
+    def truth(self, node: TextNode) -> tuple[str, str] | None:
+        """SQL for where the text is to be looked at, and for the truth elsewhere; None: it always is."""
         if not is_textual(node):
-            return self.header(node)
+            return "", self.header(node)
         expression = self.known.expressions.get(id(node))
         if expression is None:
-            return "NULL"
+            return None
         if not expression.exact:
-            if id(node) in self.driven:
-                return "NULL"
-            return f"CASE WHEN {self.text(node, upper=True)} THEN NULL ELSE FALSE END"
-        if id(node) in self.driven:
-            return f"CASE WHEN {self.unknown()} THEN NULL ELSE TRUE END"
-        return f"CASE WHEN {self.unknown()} THEN NULL ELSE {self.member(node)} END"
+            return None if id(node) in self.driven else (self.text(node, upper=True), "FALSE")
+        return self.unknown(), "TRUE" if id(node) in self.driven else self.member(node)
 
     def must_look(self, node: q.Filter) -> bool:
         """Whether there may be candidates whose text must be looked at."""
@@ -409,8 +433,8 @@ class Compiler:
             case q.SortKey.SOME_IN_THREAD:
                 condition = self.in_thread(q.InThread.SOME, sort.keywords)
             case key:
-                self.headers = self.headers or _ORDER[key].startswith("h.")
-                return f"{_ORDER[key]} {'ASC' if sort.ascending else 'DESC'}"
+                self.headers = self.headers or ORDER[key].startswith("h.")
+                return f"{ORDER[key]} {'ASC' if sort.ascending else 'DESC'}"
         return f"CASE WHEN {condition} THEN 1 ELSE 0 END {'ASC' if sort.ascending else 'DESC'}"
 
     def _range(self, column: str, low: int | None, high: int | None) -> str:

@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import trio
-
 from pymailcore.base.errors import AlreadyExists
 from pymailcore.base.ids import AccountId, BlobId, TenantId
 from pymailcore.message import facts as message_facts
+from pymailcore.runtime.threads import compute
 from pymailcore.store.blobids import upload_blob
 from pymailcore.store.blobs import Piece, address_of
 from pymailcore.store.columns import pack_columns
@@ -89,7 +88,7 @@ async def _make(
     """Address the blobs of messages and make what their rows need; in a thread when that takes long."""
     if sum(one.prepared.size_octets for one in incoming) <= _HASH_INLINE_OCTETS:
         return [_stored(tenant_key, one) for one in incoming]
-    return await trio.to_thread.run_sync(lambda: [_stored(tenant_key, one) for one in incoming])
+    return await compute(lambda: [_stored(tenant_key, one) for one in incoming])
 
 
 def _stored(tenant_key: bytes, one: Incoming) -> tuple[Recipe, list[Piece], append.Stored]:
@@ -140,7 +139,7 @@ async def upload(engine: Engine, account: AccountId, octets: bytes, now_ms: int)
     if len(octets) <= _HASH_INLINE_OCTETS:
         key = address_of(tenant_key, octets)
     else:
-        key = await trio.to_thread.run_sync(address_of, tenant_key, octets)
+        key = await compute(address_of, tenant_key, octets)
     locations: dict[bytes, Location] = {}
     row = accounts.Upload(account, tenant, key, len(octets), engine.ids.new(), now_ms)
 

@@ -21,6 +21,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+MOST_KEPT: Final = 2_000
+"""Statements that a dialect keeps."""
+
 _CROSS_JOIN: Final = re.compile(r"CROSS JOIN (\w+(?: \w+)?) ON\b")
 _OCTETS: Final = re.compile(r"\b[xX]'([0-9a-fA-F]*)'")
 _ARGUMENT: Final = re.compile(r"\?(\d+)")
@@ -124,7 +127,10 @@ def _read_list(text: str) -> list[Any]:
 
 
 class Dialect:
-    """Translates statements; keeps what it has translated."""
+    """Translates statements; keeps those that it has translated lately.
+
+    Filters of searches make new ones without end: a range of UIDs is part of the text.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Translated] = {}
@@ -134,6 +140,8 @@ class Dialect:
         """The words of a statement, among them all tables that it names."""
         found = self._words.get(sql)
         if found is None:
+            if len(self._words) >= MOST_KEPT:
+                self._words.clear()
             found = self._words[sql] = frozenset(_WORD.findall(sql))
         return found
 
@@ -141,6 +149,8 @@ class Dialect:
         """Give the statement for a pattern of types (`kinds_of`)."""
         found = self._known.get((sql, kinds))
         if found is None:
+            if len(self._known) >= MOST_KEPT:
+                self._known.clear()
             found = self._known[sql, kinds] = translate(sql, kinds)
         return found
 

@@ -11,9 +11,12 @@ Standards: RFC 9051 section 6.4.4, RFC 8620 section 5.5, RFC 8621 section 4.4.
 # ruff: noqa: S608 - statements are put together from constants of this package; values are always bound
 
 import functools
+import itertools
+import operator
 import time
+from array import array
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -22,9 +25,11 @@ from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store import query as q
 from pymailcore.store import texts
 from pymailcore.store.compiling import (
+    TRUE,
+    TRUTH_BITS,
+    TRUTHS_OF_COLUMN,
     Compiler,
     ask_index,
-    is_textual,
     names_emails,
     simplified,
     text_nodes,
@@ -34,12 +39,15 @@ from pymailcore.store.fulltext.lookup import TextIndex
 from pymailcore.store.ops import mailboxes
 from pymailcore.store.places import BlobReader
 from pymailcore.store.texts import SearchedMessage
-from pymailcore.store.types import Reading, Row, Transaction
+from pymailcore.store.types import Numbers, Reading, Transaction
 
 T = TypeVar("T")
 
 SLICE_SECONDS: Final = 0.05
 """So long a slice of a scan aims to hold a reading thread."""
+
+MOST_AS_TEXT: Final = 200_000
+"""Messages of a Mailbox of which UIDs come as one text, which is quicker and takes more memory."""
 
 Progress = Callable[[int, int], Awaitable[None]]
 """Told between the slices of a scan how many messages were looked at, and how many are to be."""
@@ -47,21 +55,54 @@ Progress = Callable[[int, int], Awaitable[None]]
 _TRUTHS: Final = 2  # columns of a row before the truths of the nodes
 
 
+class Found(NamedTuple):
+    """What a filter takes, in order.
+
+    Attributes:
+        emails: ids.
+        others: the UID of each, or its Thread.
+    """
+
+    emails: Numbers
+    others: Numbers
+
+
+class First(NamedTuple):
+    """The first Emails that a filter takes, in order, and how many it takes, if that was asked."""
+
+    ids: list[int]
+    total: int | None
+
+
 class Candidates:
-    """Rows that may match, in order: the Email, another number, and what SQL knows of each node."""
+    """Rows that may match, in order: the Email, another number, and what SQL knows of each node.
+
+    Args:
+        numbers: the rows, end to end, each of so many `columns`.
+        nodes: by id of a node, the number of its truth; of others nothing is known.
+        look: whether there are truths.
+    """
 
     def __init__(
-        self, index: TextIndex, node: q.Filter, nodes: dict[int, int], rows: list[Row], *, look: bool
+        self,
+        index: TextIndex,
+        node: q.Filter,
+        nodes: dict[int, int],
+        numbers: Numbers,
+        *,
+        columns: int,
+        look: bool,
     ) -> None:
         attached = index.keeps_attached and any(isinstance(one, q.Matches) for one in text_nodes(node))
         self._index = index if attached else None
         self._node = node
-        self._nodes = nodes
-        self._rows = rows
+        self._places = {one: divmod(number, TRUTHS_OF_COLUMN) for one, number in nodes.items()}
+        self._numbers = numbers
+        self._columns = columns
         self._at = 0
-        truths = [self._truth(row, None) for row in rows] if look else []
-        self._open = [n for n, truth in enumerate(truths) if truth is None]
-        self._dropped = {n for n, truth in enumerate(truths) if truth is False}
+        self._matches = bytearray(b"\1") * (len(numbers) // columns)
+        sure = numbers[_TRUTHS::columns] if look else array("q")
+        self._open = array("q", [n for n, truths in enumerate(sure) if truths & TRUE != TRUE])
 
     @property
     def total(self) -> int:
@@ -77,56 +118,59 @@ class Candidates:
         """Look at messages that must be; some at least, and until a moment of `time.monotonic`."""
         while self._at < len(self._open):
             some = self._open[self._at : self._at + texts.MOST_MESSAGES]
-            done, messages = yield from texts.opened(blobs, [self._rows[n][0] for n in some])
+            rows = [self._row(n) for n in some]
+            done, messages = yield from texts.opened(blobs, [row[0] for row in rows])
             if self._index is not None:
                 attached = yield functools.partial(_attached, self._index, list(messages))
                 for email, text in attached.items():
                     messages[email].attached = text
-            for n in some[:done]:
-                message = messages.get(self._rows[n][0])  # an Email may be here twice
-                if message is None or not self._truth(self._rows[n], message):
-                    self._dropped.add(n)
+            for n, row in zip(some[:done], rows, strict=False):
+                message = messages.get(row[0])  # an Email may be here twice
+                self._matches[n] = message is not None and bool(self._truth(self._node, row, message))
             self._at += done
             if time.monotonic() >= until:
                 return
 
-    def found(self) -> list[Row]:
+    def found(self) -> Found:
         """The rows that match, once all is looked at."""
-        if not self._dropped:
-            return self._rows
-        return [row for n, row in enumerate(self._rows) if n not in self._dropped]
+        emails, others = self._numbers[:: self._columns], self._numbers[1 :: self._columns]
+        if len(self._open) == 0:
+            return Found(emails, others)
+        return Found(
+            array("q", itertools.compress(emails, self._matches)),
+            array("q", itertools.compress(others, self._matches)),
+        )
 
-    def _truth(self, row: Row, message: SearchedMessage | None) -> bool | None:
-        return _truth(self._node, row, self._nodes, message)
+    def _row(self, n: int) -> Numbers:
+        return self._numbers[n * self._columns : (n + 1) * self._columns]
+
+    def _truth(self, node: q.Filter, row: Numbers, message: SearchedMessage | None) -> bool | None:
+        """Whether a candidate matches; None: that cannot be said without its message."""
+        if isinstance(node, q.And | q.Or):
+            decides = isinstance(node, q.Or)
+            unknown = []
+            for part in node.filters:  # what SQL knows comes first: text is dear
+                truth = self._truth(part, row, None)
+                if truth is decides:
+                    return decides
+                if truth is None:
+                    unknown.append(part)
+            if message is None and unknown:
+                return None
+            known = any(self._truth(part, row, message) is decides for part in unknown)
+            return decides if known else not decides
+        if isinstance(node, q.Not):
+            truth = self._truth(node.filter, row, message)
+            return None if truth is None else not truth
+        place = self._places.get(id(node))
+        known_bits = 0 if place is None else row[_TRUTHS + place[0]] >> TRUTH_BITS * place[1] & TRUE
+        if known_bits:
+            return known_bits == TRUE
+        return None if message is None else message.matches(node)
 
 
 async def _attached(index: TextIndex, emails: Sequence[int], tx: Transaction) -> dict[int, str]:
     return await index.attached(tx, emails)
-
-
-def _truth(node: q.Filter, row: Row, nodes: dict[int, int], message: SearchedMessage | None) -> bool | None:
-    """Whether a candidate matches; None: that cannot be said without its message."""
-    if isinstance(node, q.And | q.Or):
-        decides = isinstance(node, q.Or)
-        unknown = []
-        for part in node.filters:  # what SQL knows comes first: text is dear
-            truth = _truth(part, row, nodes, None)
-            if truth is decides:
-                return decides
-            if truth is None:
-                unknown.append(part)
-        if message is None and unknown:
-            return None
-        return (
-            decides if any(_truth(part, row, nodes, message) is decides for part in unknown) else not decides
-        )
-    if isinstance(node, q.Not):
-        truth = _truth(node.filter, row, nodes, message)
-        return None if truth is None else not truth
-    value = row[nodes[id(node)]]
-    if value is None and is_textual(node):
-        return None if message is None else message.matches(node)
-    return bool(value)
 
 
 async def _candidates(
@@ -140,15 +184,14 @@ async def _candidates(
 ) -> Candidates:
     condition = compiler.bound(node, upper=True)
     look = compiler.must_look(node)
-    if look:
-        compiler.collect(node)
+    truths = compiler.collect(node) if look else []
     if compiler.headers:
         tables += " JOIN email_headers h ON h.email = e.id"
-    listed = ", ".join([columns, *compiler.truths])
+    listed = ", ".join([columns, *truths])
     sql = f"SELECT {listed} FROM {tables} WHERE {where} AND {condition} ORDER BY {', '.join(order)}"
-    rows = await tx.rows(sql, *compiler.args)
-    places = {one: place + _TRUTHS for one, place in compiler.nodes.items()}
-    return Candidates(compiler.known.text_index, node, places, rows, look=look)
+    width = _TRUTHS + len(truths)
+    numbers = await tx.numbers(width, sql, *compiler.args)
+    return Candidates(compiler.known.text_index, node, compiler.nodes, numbers, columns=width, look=look)
 
 
 class Uids:
@@ -156,7 +199,7 @@ class Uids:
 
     total: Final = 0
 
-    def __init__(self, uids: list[int]) -> None:
+    def __init__(self, uids: Sequence[int]) -> None:
         self.uids = uids
 
 
@@ -184,11 +227,15 @@ def candidates_in(
         tables, where = _tables(driver, emails=compiler.headers or "e." in condition)
         if compiler.headers:
             tables += " JOIN email_headers h ON h.email = e.id"
-        row = await tx.row(
-            f"SELECT json_group_array(uid) FROM (SELECT p.uid FROM {tables} WHERE {where} AND {condition}) x",
-            *compiler.args,
-        )
-        return Uids(sorted(orjson.loads(row[0])) if row is not None else [])
+        sql = f"SELECT p.uid FROM {tables} WHERE {where} AND {condition}"
+        if there.messages > MOST_AS_TEXT:
+            numbers = await tx.numbers(1, sql, *compiler.args)
+            ascend = all(map(operator.lt, numbers, itertools.islice(numbers, 1, None)))
+            return Uids(numbers if ascend else array("q", sorted(numbers)))
+        row = await tx.row(f"SELECT json_group_array(uid) FROM ({sql}) x", *compiler.args)
+        uids: list[int] = [] if row is None else orjson.loads(row[0])
+        uids.sort()
+        return Uids(uids)
 
     found: Candidates | Uids = yield work
     return found
@@ -208,30 +255,47 @@ def _tables(driver: str | None, *, emails: bool) -> tuple[str, str]:
     ), "TRUE"
 
 
-def search(
-    index: TextIndex, blobs: BlobReader, account: AccountId, mailbox: MailboxId, node: q.Filter
-) -> Reading[list[int]]:
-    """UIDs of one Mailbox that a filter takes, ascending; in one piece.
+class Reach(NamedTuple):
+    """How many of the first Emails are wanted, and whether it is asked how many there are in all."""
 
-    Raises:
-        NotFound: no such Mailbox.
-    """
-    found = yield from candidates_in(index, account, mailbox, node)
-    if isinstance(found, Uids):
-        return found.uids
-    yield from found.look(blobs)
-    return [row[1] for row in found.found()]
+    most: int
+    total: bool
+
+
+async def _first(
+    tx: Transaction, compiler: Compiler, tables: str, condition: str, keys: Sequence[str], reach: Reach
+) -> First:
+    """The database keeps no more than what is wanted while it sorts."""
+    names = [f"k{n}" for n in range(len(keys))]
+    columns = ", ".join(f"{key.rpartition(' ')[0]} AS {name}" for key, name in zip(keys, names, strict=True))
+    order = ", ".join(f"{name} {key.rpartition(' ')[2]}" for key, name in zip(keys, names, strict=True))
+    every = f"SELECT e.id AS one, {columns} FROM {tables} WHERE {condition}"
+    most = f"ORDER BY {order} LIMIT {compiler.arg(max(1, reach.most))}"
+    if not reach.total:
+        ids = await tx.numbers(1, f"SELECT one FROM ({every}) AS every {most}", *compiler.args)
+        return First(ids.tolist(), None)
+    sql = f"WITH every AS MATERIALIZED ({every}) SELECT one, (SELECT count(*) FROM every) FROM every {most}"
+    rows = await tx.numbers(2, sql, *compiler.args)
+    return First(rows[::2].tolist(), rows[1] if rows else 0)
 
 
 def candidates_of(
-    index: TextIndex, account: AccountId, given: q.Filter, sort: Sequence[q.Sort]
-) -> Reading[tuple[Candidates, int]]:
-    """Emails that a filter may take, in order: Email, Thread; and the email state they belong to."""
+    index: TextIndex,
+    account: AccountId,
+    given: q.Filter,
+    sort: Sequence[q.Sort],
+    reach: Reach | None = None,
+) -> Reading[tuple[Candidates | First, int]]:
+    """Emails that a filter may take, in order: Email, Thread; and the email state they belong to.
+
+    Args:
+        reach: given where nothing but the first Emails is wanted.
+    """
     node = simplified(given)
     asks = bool(text_nodes(node))
     last = "ASC" if not sort or sort[-1].ascending else "DESC"
 
-    async def work(tx: Transaction) -> tuple[Candidates, int]:
+    async def work(tx: Transaction) -> tuple[Candidates | First, int]:
         spot = await index.spot(tx, account) if asks else None
         state = await tx.row("SELECT email_modseq, used_emails FROM accounts WHERE id = ?1", account)
         if state is None:
@@ -247,19 +311,15 @@ def candidates_of(
             own = "+e.account = ?1" if names_emails(node) else "e.account = ?1"
         order = [*(compiler.order(one) for one in sort), f"e.id {last}"]
         where = f"{own} AND e.visible = 1"
+        if reach is not None and not compiler.must_look(node):
+            condition = f"{where} AND {compiler.bound(node, upper=True)}"
+            if compiler.headers:
+                tables += " JOIN email_headers h ON h.email = e.id"
+            return await _first(tx, compiler, tables, condition, order, reach), state[0]
         return await _candidates(tx, node, compiler, "e.id, e.thread", tables, where, order), state[0]
 
-    found: tuple[Candidates, int] = yield work
+    found: tuple[Candidates | First, int] = yield work
     return found
-
-
-def query(
-    index: TextIndex, blobs: BlobReader, account: AccountId, node: q.Filter, sort: Sequence[q.Sort]
-) -> Reading[tuple[list[tuple[int, int]], int]]:
-    """All matching Emails as (id, Thread) in order, and the email state they belong to; in one piece."""
-    found, state = yield from candidates_of(index, account, node, sort)
-    yield from found.look(blobs)
-    return [(row[0], row[1]) for row in found.found()], state
 
 
 def looked_into(
@@ -301,8 +361,8 @@ async def look_into(
 
 async def looked_at(
     engine: Engine, account: AccountId, found: Candidates, progress: Progress | None
-) -> list[Row]:
-    """Look at the messages of candidates, slice by slice; gives the rows that match.
+) -> Found:
+    """Look at the messages of candidates, slice by slice; gives those that match.
 
     Cancellable between slices.
     """
@@ -320,7 +380,7 @@ async def search_slowly(
     mailbox: MailboxId,
     node: q.Filter,
     progress: Progress | None = None,
-) -> list[int]:
+) -> Sequence[int]:
     """UIDs of one Mailbox that a filter takes, ascending; a long scan in slices.
 
     Raises:
@@ -331,7 +391,7 @@ async def search_slowly(
     )
     if isinstance(found, Uids):
         return found.uids
-    return [row[1] for row in await looked_at(engine, account, found, progress)]
+    return (await looked_at(engine, account, found, progress)).others.tolist()
 
 
 async def query_slowly(
@@ -339,40 +399,14 @@ async def query_slowly(
     account: AccountId,
     node: q.Filter,
     sort: Sequence[q.Sort],
-    progress: Progress | None = None,
-) -> tuple[list[tuple[int, int]], int]:
-    """All matching Emails as (id, Thread) in order, and their state; a long scan in slices."""
-    found, state = await engine.searching(
-        account, lambda _: candidates_of(engine.text_index, account, node, sort)
-    )
-    return [(row[0], row[1]) for row in await looked_at(engine, account, found, progress)], state
+    reach: Reach | None = None,
+) -> tuple[Found | First, int]:
+    """Matching Emails in order, and their state; a long scan in slices.
 
-
-def page(
-    found: list[tuple[int, int]],
-    *,
-    collapse_threads: bool,
-    position: int,
-    limit: int,
-    anchor: int | None,
-    anchor_offset: int,
-) -> tuple[list[int], int, int]:
-    """Cut a window out of a result: ids, position of the first, total (RFC 8620 section 5.5).
-
-    Raises:
-        NotFound: the anchor is not in the result.
+    Args:
+        reach: given where only the first Emails are wanted; gives these, unless messages are to be looked at.
     """
-    if collapse_threads:
-        first: dict[int, int] = {}
-        for id_, thread in found:
-            first.setdefault(thread, id_)
-        ids = list(first.values())
-    else:
-        ids = [id_ for id_, _ in found]
-    if anchor is not None:
-        if anchor not in ids:
-            raise NotFound("the anchor is not in the result")
-        position = max(0, ids.index(anchor) + anchor_offset)
-    elif position < 0:
-        position = max(0, len(ids) + position)
-    return ids[position : position + limit], position, len(ids)
+    found, state = await engine.searching(
+        account, lambda _: candidates_of(engine.text_index, account, node, sort, reach)
+    )
+    return found if isinstance(found, First) else await looked_at(engine, account, found, None), state

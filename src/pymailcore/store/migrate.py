@@ -20,10 +20,10 @@ from pymailcore.base.errors import PermanentFailure
 from pymailcore.store.refill import FILLS
 from pymailcore.store.transaction import SqliteTransaction, drive
 
-VERSION: Final = 6
+VERSION: Final = 7
 """The schema that this code knows."""
 
-FLOOR: Final = 6
+FLOOR: Final = 7
 """The oldest schema version whose code can still use a database of `VERSION`."""
 
 VERSIONS: Final = (

@@ -4,8 +4,9 @@ Standards: RFC 9208 section 3.
 """
 
 import functools
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from pymailcore.base.ids import AccountId
@@ -20,6 +21,11 @@ REMEMBER_SECONDS: Final = 4.0
 """How long a process goes by what it read."""
 
 SLICE_ACCOUNTS: Final = 5_000
+
+FULL_SECONDS: Final = 600.0
+"""For how long a mailbox counts as full for messages of unknown length, after one did not fit."""
+
+_REMEMBERED_ACCOUNTS: Final = 10_000
 
 
 class Quotas:
@@ -38,6 +44,8 @@ class Quotas:
         self._clock = clock
         self._limits = quota.NO_LIMITS
         self._read_at = -REMEMBER_SECONDS
+        self._free: dict[AccountId, tuple[float, float]] = {}
+        self._full: dict[AccountId, float] = {}
 
     async def limits(self) -> Limits:
         """The limits that accounts share with what is held, as they were a few seconds ago."""
@@ -82,6 +90,36 @@ class Quotas:
             NotFound: no such account.
         """
         return await self._database.look(lambda tx: quota.of_account(tx, account))
+
+    async def has_room(self, account: AccountId, octets: int) -> bool:
+        """Whether an account can take so many octets more, as it was a few seconds ago; storing decides.
+
+        Args:
+            octets: 0 where that is not known: then one that had no room for a message lately has none.
+        """
+        now = self._clock()
+        free, until = self._free.get(account, (0.0, -math.inf))
+        if now >= until:
+            limits = await self.limits()
+            free = await self._database.look(lambda tx: quota.free_octets(tx, account, limits))
+            if len(self._free) >= _REMEMBERED_ACCOUNTS:
+                self._free.clear()
+            self._free[account] = free, now + REMEMBER_SECONDS
+        full = not octets and now < self._full.get(account, -math.inf)
+        return not full and free >= max(octets, 1)
+
+    async def without_room(self, accounts: Iterable[AccountId], octets: int) -> list[AccountId]:
+        """Those of some accounts that cannot take so many octets; remembered for `FULL_SECONDS`."""
+        limits, now = await self.limits(), self._clock()
+
+        async def work(tx: Transaction) -> list[AccountId]:
+            return [one for one in accounts if await quota.free_octets(tx, one, limits) < octets]
+
+        full = await self._database.read(work)
+        if len(self._full) >= _REMEMBERED_ACCOUNTS:
+            self._full.clear()
+        self._full.update(dict.fromkeys(full, now + FULL_SECONDS))
+        return full
 
     async def set_account(self, account: AccountId, limits: Quota) -> None:
         """Give an account its limits.

@@ -1,4 +1,7 @@
-"""Reading threads: each with a connection of its own, each operation on one snapshot."""
+"""Reading threads: each with a connection of its own, each operation on one snapshot.
+
+Whose call is next goes by parties (`base.fair_queue`).
+"""
 
 import queue
 import threading
@@ -8,6 +11,7 @@ from typing import Any, Final, TypeVar
 import apsw
 import trio
 
+from pymailcore.base.fair_queue import FairQueue
 from pymailcore.store.fulltext.reader import IndexReader
 from pymailcore.store.places import BlobReader
 from pymailcore.store.transaction import SqliteTransaction, drive
@@ -108,7 +112,9 @@ class Readers:
     ) -> None:
         self._connect = connect
         self._deliver = deliver
-        self._queue: queue.SimpleQueue[tuple[ReadJob, Callable[[ReadSide], Any]] | None] = queue.SimpleQueue()
+        self._queue: FairQueue[tuple[ReadJob, Callable[[ReadSide], Any]]] = FairQueue()
+        self._queueing = threading.Lock()
+        self._turns: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True for each call; False: end
         self._stopping = threading.Lock()
         self._threads = [
             threading.Thread(target=self._run, name=f"store-reader-{n}", daemon=True) for n in range(count)
@@ -118,7 +124,9 @@ class Readers:
 
     def put(self, job: ReadJob, call: Callable[[ReadSide], Any]) -> None:
         """Leave a call."""
-        self._queue.put((job, call))
+        with self._queueing:
+            self._queue.put(job.party, (job, call))
+        self._turns.put(True)
 
     def stop(self, job: ReadJob) -> None:
         """Let a call end soon, in the middle of a statement or with its next one; it then fails."""
@@ -130,14 +138,14 @@ class Readers:
     def close(self) -> None:
         """Finish what was left, then end; blocks."""
         for _ in self._threads:
-            self._queue.put(None)
+            self._turns.put(False)
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
         side: ReadSide | None = None
-        while (item := self._queue.get()) is not None:
-            job, call = item
+        while self._turns.get():
+            job, call = self._next()
             try:
                 if side is None:
                     side = self._connect()
@@ -149,10 +157,19 @@ class Readers:
                 job.connection = None
             if side is not None:
                 side.let_go()
+            with self._queueing:
+                self._queue.done(job.party)
             self._deliver([job])
-            del job, call, item
+            del job, call
         if side is not None:
             side.close()
+
+    def _next(self) -> tuple[ReadJob, Callable[[ReadSide], Any]]:
+        with self._queueing:
+            taken = self._queue.take()
+        if taken is None:
+            raise RuntimeError("a turn without a call")
+        return taken[1]
 
     def _begin(self, job: ReadJob, side: ReadSide) -> None:
         side.hold()

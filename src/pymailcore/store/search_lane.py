@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.base.parties import Party, party_of
 from pymailcore.runtime.account_places import AccountPlaces
 from pymailcore.runtime.fair_places import FairPlaces
 
@@ -29,7 +30,7 @@ class SearchLane:
         self._accounts = AccountPlaces(1)
         self._every = FairPlaces(max(1, readers - 1))
         self._tenant_of = tenant_of
-        self._tenants: dict[AccountId, TenantId] = {}
+        self._parties: dict[AccountId, Party] = {}
 
     @asynccontextmanager
     async def place(self, account: AccountId) -> AsyncIterator[None]:
@@ -38,11 +39,20 @@ class SearchLane:
         Raises:
             NotFound: no such account.
         """
-        tenant = self._tenants.get(account)
-        if tenant is None:
-            tenant = await self._tenant_of(account)
-            if len(self._tenants) >= _MOST_REMEMBERED:
-                self._tenants.clear()
-            self._tenants[account] = tenant
-        async with self._accounts.place(account), self._every.place(tenant, account):
+        party = await self.party(account)
+        async with self._accounts.place(account), self._every.place(party):
             yield
+
+    async def party(self, account: AccountId) -> Party:
+        """In whose turn work for an account is done.
+
+        Raises:
+            NotFound: no such account, and it was not known before.
+        """
+        party = self._parties.get(account)
+        if party is None:
+            party = party_of(await self._tenant_of(account), account)
+            if len(self._parties) >= _MOST_REMEMBERED:
+                self._parties.clear()
+            self._parties[account] = party
+        return party

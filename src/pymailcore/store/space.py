@@ -46,8 +46,8 @@ class Space:
             self._looked = now
         return self._free
 
-    def require(self) -> None:
-        """Refuse to take anything in while space is short.
+    def require(self, octets: int = 0) -> None:
+        """Refuse to take anything in while space is short, or would be with so many octets more.
 
         Raises:
             InsufficientStorage: less is free than the watermark.
@@ -57,7 +57,7 @@ class Space:
             free = self.free_octets()
         except OSError as error:
             raise TemporaryFailure(f"the disk does not answer: {error}") from error
-        if free < self._watermark_octets:
+        if free - octets < self._watermark_octets:
             raise InsufficientStorage("the disk is nearly full")
 
     def release_reserve(self) -> bool:

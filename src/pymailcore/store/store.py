@@ -7,10 +7,9 @@ operations.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import trio
-
 from pymailcore.base.ids import AccountId, BlobId, EmailId, MailboxId, TenantId, ThreadId
 from pymailcore.message.prepare import Prepared, prepare
+from pymailcore.runtime.threads import compute
 from pymailcore.store import bulk, delivering, evaluate, reading, windows
 from pymailcore.store.arranging import Arranging
 from pymailcore.store.blobids import parse_blob
@@ -69,6 +68,7 @@ class Store:
         self.engine = self._engine = engine
         self.undelete = Undelete(engine)
         self.quotas = engine.quotas
+        self.space = engine.space
         self.sharing = Sharing(engine)
         self.arranging = Arranging(engine)
 
@@ -102,7 +102,7 @@ class Store:
         """Parse and split a message: on the loop when it is small, in a thread when it is not."""
         if len(octets) <= self._engine.settings.inline_prepare_octets:
             return prepare(octets)
-        return await trio.to_thread.run_sync(prepare, octets)
+        return await compute(prepare, octets)
 
     async def deliver(
         self,
@@ -390,7 +390,7 @@ class Store:
 
     async def search(
         self, account: AccountId, mailbox: MailboxId, filter: Filter, progress: Progress | None = None
-    ) -> list[int]:
+    ) -> Sequence[int]:
         """UIDs of one Mailbox that a filter takes, ascending.
 
         Looks through many messages in slices; between them `progress` is awaited, and it may be cancelled.

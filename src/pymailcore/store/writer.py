@@ -7,6 +7,9 @@ one of its operations raises, all of it is rolled back and runs again, now each 
 to which it is rolled back, and so do the next batches, so that who makes operations fail on purpose gains
 nothing. If the transaction went with a failure (a full disk does that) nothing of the batch counts and each
 job runs again alone.
+Whose operation is next goes by parties (`base.fair_queue`): a batch takes from each in turn, and a tenant
+that shares a batch has no more than `LEAST_SHARE` operations in it, or half. So one that leaves a thousand at
+once holds up another by one batch.
 The connection is never interrupted and has no progress handler.
 """
 
@@ -16,7 +19,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +28,9 @@ import outcome
 import trio
 
 from pymailcore.base.errors import InsufficientStorage, MailError, TemporaryFailure
+from pymailcore.base.fair_queue import FairQueue
 from pymailcore.base.ids import AccountId
+from pymailcore.base.parties import current_party
 from pymailcore.store.connection import ENVIRONMENT
 from pymailcore.store.space import Space, is_full
 from pymailcore.store.transaction import SqliteTransaction, drive
@@ -33,6 +38,8 @@ from pymailcore.store.types import Transaction
 
 MAX_BATCH: Final = 256
 MAX_BATCH_SECONDS: Final = 0.005
+LEAST_SHARE: Final = 16
+"""So many operations of one tenant a batch takes in any case."""
 CAREFUL_BATCHES: Final = 64
 """So many batches run with savepoints after an operation has raised."""
 FROZEN: Final = "frozen"
@@ -40,15 +47,21 @@ FROZEN: Final = "frozen"
 
 
 class Job:
-    """One operation and the task that waits for it."""
+    """One operation and the task that waits for it; made in the task that wants it.
 
-    __slots__ = ("failure", "moved", "result", "task", "work")
+    Attributes:
+        staged: nothing has to be on disk before it runs.
+    """
+
+    __slots__ = ("failure", "moved", "party", "result", "staged", "task", "work")
 
     def __init__(
         self, work: Callable[[Transaction], Awaitable[Any]], task: trio.lowlevel.Task | None
     ) -> None:
         self.work = work
         self.task = task
+        self.party = current_party()
+        self.staged = True
         self.result: Any = None
         self.failure: BaseException | None = None
         self.moved: dict[AccountId, int] = {}
@@ -101,6 +114,10 @@ class Writer:
         self._frozen = os.open(lock.with_name(FROZEN), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._connection = connect()
         self._tx = SqliteTransaction(self._connection)
+        self._open = True
+        self._waiting: FairQueue[Job] = FairQueue()
+        self._again: deque[Job] = deque()  # taken from it, and run again before all others
+        self._late: list[Job] = []  # came while the lock was waited for
         self._careful = 0  # batches that are still to run with savepoints
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -118,65 +135,88 @@ class Writer:
         os.close(self._frozen)
 
     def _run(self) -> None:
-        waiting: deque[Job] = deque()
-        open_ = True
-        while open_ or waiting:
-            arrived: list[Job] = []
-            if not waiting:
-                open_ = self._take(arrived, self._queue.get())
-            while open_:
-                try:
-                    open_ = self._take(arrived, self._queue.get_nowait())
-                except queue.Empty:
-                    break
+        while self._open or self._late or self._waiting or self._again:
+            arrived, self._late = self._late, []
+            if not (arrived or self._waiting or self._again):
+                self._take(arrived, self._queue.get())
+            self._take_all(arrived)
             if arrived:
-                self._prepare(arrived, waiting)
-            if waiting:
-                self._deliver(self._batch(waiting))
+                self._prepare(arrived)
+            if self._waiting or self._again:
+                self._deliver(self._batch())
 
-    def _take(self, arrived: list[Job], jobs: Iterable[Job] | None) -> bool:
+    def _take(self, arrived: list[Job], jobs: Iterable[Job] | None) -> None:
         if jobs is None:
-            return False
-        arrived.extend(jobs)
-        return True
+            self._open = False
+        else:
+            arrived.extend(jobs)
 
-    def _prepare(self, arrived: list[Job], waiting: deque[Job]) -> None:
+    def _take_all(self, arrived: list[Job]) -> None:
+        """Take what was left by now."""
+        while self._open:
+            try:
+                self._take(arrived, self._queue.get_nowait())
+            except queue.Empty:
+                return
+
+    def _join(self) -> None:
+        """Let what came while the lock was waited for run, too; what needs the disk first comes next."""
+        arrived: list[Job] = []
+        self._take_all(arrived)
+        self._enqueue(job for job in arrived if job.staged)
+        self._late = [job for job in arrived if not job.staged]
+
+    def _prepare(self, arrived: list[Job]) -> None:
         failed = self._stage(self._connection, arrived)
         if failed:
             self._deliver(failed)
-        waiting.extend(job for job in arrived if job not in failed)
+        self._enqueue(job for job in arrived if job not in failed)
 
-    def _batch(self, waiting: deque[Job]) -> list[Job]:
+    def _enqueue(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self._waiting.put(job.party, job)
+
+    def _batch(self) -> list[Job]:
         """Run and commit some of the jobs that wait; gives them with their outcomes."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         except OSError as error:
-            return self._refuse(waiting, f"the store cannot be locked now: {error}")
+            return self._refuse(f"the store cannot be locked now: {error}")
         try:
             refused = self._refused()
             if refused:
-                return self._refuse(waiting, refused)
-            done = self._try_all(waiting)
-            if done is not None:
-                return done
-            # The transaction was lost: nothing of it counts. Each job again, alone.
-            alone: list[Job] = []
-            for job in list(self._unfinished):
-                alone += self._try(deque([job]), 1) or [job]
-            return alone
+                return self._refuse(refused)
+            self._join()
+            done = self._try_all()
+            if done is None:
+                # The transaction was lost: nothing of it counts. Each job again, alone.
+                done = []
+                for job in list(self._unfinished):
+                    done += self._try(iter([job]), 1) or [job]
         finally:
             fcntl.flock(self._frozen, fcntl.LOCK_UN)
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+        for job in done:
+            self._waiting.done(job.party)
+        return done
 
-    def _try_all(self, waiting: deque[Job]) -> list[Job] | None:
+    def _try_all(self) -> list[Job] | None:
         """Run jobs in one transaction, a second time if one raised; None as with `_try`."""
         if self._careful == 0:
-            done = self._try(waiting, MAX_BATCH, savepoints=False)
+            done = self._try(self._in_turn(), MAX_BATCH, savepoints=False)
             if done is not None or self._careful == 0:
                 return done
-            waiting.extendleft(reversed(self._unfinished))
+            self._again.extendleft(reversed(self._unfinished))
         self._careful -= 1
-        return self._try(waiting, MAX_BATCH)
+        return self._try(self._in_turn(), MAX_BATCH)
+
+    def _in_turn(self) -> Iterator[Job]:
+        """The jobs of one batch in the order of their turns; each that is asked for is taken."""
+        waiting = self._waiting
+        while self._again:
+            yield self._again.popleft()
+        while (taken := waiting.take(max(LEAST_SHARE, waiting.taken // 2))) is not None:
+            yield taken[1]
 
     def _refused(self) -> str:
         """Why nothing may be written, as the store is being moved or was; else that cannot begin now."""
@@ -190,29 +230,33 @@ class Writer:
         except OSError as error:
             return f"the store cannot be locked now: {error}"
 
-    def _refuse(self, waiting: deque[Job], reason: str) -> list[Job]:
-        refused = list(waiting)
-        waiting.clear()
+    def _refuse(self, reason: str) -> list[Job]:
+        for job in self._again:
+            self._waiting.done(job.party)
+        refused = [*self._again, *self._waiting.clear()]
+        self._again.clear()
         for job in refused:
             job.failure, job.moved = TemporaryFailure(reason), {}
         return refused
 
-    def _try(self, waiting: deque[Job], limit: int, *, savepoints: bool = True) -> list[Job] | None:
+    def _try(self, jobs: Iterator[Job], limit: int, *, savepoints: bool = True) -> list[Job] | None:
         """Run jobs in one transaction; None: it was lost, and the jobs are in `_unfinished`."""
         done: list[Job] = []
         self._unfinished = done
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             until = time.perf_counter() + MAX_BATCH_SECONDS
-            while waiting and len(done) < limit and (not done or time.perf_counter() < until):
-                job = waiting.popleft()
+            while len(done) < limit and (not done or time.perf_counter() < until):
+                job = next(jobs, None)
+                if job is None:
+                    break
                 done.append(job)
                 if not (self._run_one(job) if savepoints else self._run_plain(job)):
                     return self._lost(done, limit, job.failure)
             self._connection.execute("COMMIT")
         except Exception as error:
             if not done:
-                done.append(waiting.popleft())
+                done.append(next(jobs))
             return self._lost(done, limit, error)
         return done
 

@@ -26,6 +26,10 @@ MAX_AUTHOR_OCTETS: Final = 4_096
 _APART: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|\([^()]*+\)', re.DOTALL)  # quoted strings and comments
 
 
+class ReversePathNotYours(Forbidden):
+    """The envelope's sender is an address that the account may not write as."""
+
+
 async def authorise(
     directory: Directory, principal: Principal, envelope: Envelope, octets: bytes
 ) -> Address | None:
@@ -38,13 +42,14 @@ async def authorise(
         What is to stand in Sender, when From is written on behalf of somebody and there is no Sender.
 
     Raises:
-        Forbidden: reverse-path, From, Sender or a Resent- field is not the account's; or it may not post.
+        ReversePathNotYours: the reverse-path is not the account's.
+        Forbidden: From, Sender or a Resent- field is not the account's; or it may not post.
     """
     account = principal.account
     if envelope.reverse_path is not None and not await directory.send_standing(
         account, envelope.reverse_path
     ):
-        raise Forbidden("the envelope sender is not yours")
+        raise ReversePathNotYours("the envelope sender is not yours")
     _check_form(octets)
     behalf = await _standings(directory, account, octets, "From")
     for name in ("Sender", "Resent-Sender"):

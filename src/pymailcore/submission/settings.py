@@ -26,6 +26,15 @@ class SubmissionSettings:
         },
     )
 
+    copy_to_sent: bool = field(
+        default=False,
+        metadata={
+            "doc": "Whether what a program sends by `submission` is also filed in the account's Sent "
+            "Mailbox; for programs that do not do so by themselves. The copy has no Bcc, and must fit the "
+            "quota."
+        },
+    )
+
     def limits(self) -> Mapping[str, int]:
         """The limits by the names that the directory has for them."""
         return {

@@ -6,6 +6,7 @@ Standards: RFC 6409 sections 6 and 8, RFC 5321 section 4.4 (Received), RFC 6531 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
@@ -21,8 +22,12 @@ from pymailcore.message.fields import header_end
 from pymailcore.message.trace import canonical, received_field
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.store.types import StoredMessage, Transaction
+from pymailcore.submission import delegation
 from pymailcore.submission.authorise import authorise
 from pymailcore.submission.settings import SubmissionSettings
+
+HTTP: Final = "HTTP"
+"""How mail comes in by JMAP, which files a copy as its client says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,11 @@ class Submission:
         self._now_ms = now_ms
         self._defaults = settings.limits()
         self._hold_after = settings.hold_after_refusals
+        self._copy_to_sent = settings.copy_to_sent
+
+    def require_space(self, octets: int) -> None:
+        """Say whether there is room for a message of a length, before it comes; see `Delivery`."""
+        self._delivery.require_space(octets)
 
     async def authorise(self, principal: Principal, envelope: Envelope, octets: bytes) -> None:
         """Check the names in a message without sending it; see `submit`.
@@ -86,6 +96,7 @@ class Submission:
         octets: bytes,
         *,
         origin: Origin,
+        queued_as: int | None = None,
         also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
     ) -> Accepted:
         """Send a message in the name of an account.
@@ -94,11 +105,13 @@ class Submission:
         returns, the message is on disk for every recipient.
 
         Args:
+            queued_as: the id that it has in the queue, if it comes there; None makes one.
             also: further rows for the same transaction; may run more than once.
 
         Raises:
-            Forbidden: reverse-path, From, Sender or a Resent- field is not the account's to write as; or it
-                may not write to a group.
+            ReversePathNotYours: the reverse-path is not the account's.
+            Forbidden: From, Sender or a Resent- field is not the account's to write as; or it may not write
+                to a group.
             SendingBlocked: no mail goes out in the account's name.
             TooLarge: the message is longer than the account may send.
             RateExceeded: the account, its domain or its tenant has sent too much for now, or to too many
@@ -117,6 +130,7 @@ class Submission:
             raise TooLarge(f"this account may send messages of {most} octets")
         octets = canonical(octets)
         sender = await authorise(self._directory, principal, envelope, octets)
+        await delegation.record(self._directory, principal, envelope, octets, peer=origin.peer)
         now_ms, count = self._now_ms(), len(envelope.recipients)
         meters = sending.meters(standing, self._defaults)
         outside = await self._outside(principal, envelope)
@@ -133,11 +147,26 @@ class Submission:
                 tenant=principal.tenant,
                 received_ms=now_ms,
                 account=principal.account,
+                may_report=True,
+                copy_to_sent=self._copy_to_sent and origin.protocol != HTTP,
+                queued_as=queued_as,
                 also=counted,
             )
         except RateExceeded as refusal:
             await self._refused(principal, refusal)
             raise
+
+    async def recall(
+        self, tx: Transaction, principal: Principal, queued: int, *, recipients_count: int
+    ) -> None:
+        """Take back a message of the account of which nobody was tried yet, inside the caller's transaction.
+
+        What it counted for the account's limits stays counted.
+
+        Raises:
+            StateMismatch: somebody was tried, or there is no such message.
+        """
+        await self._delivery.recall(tx, queued, account=principal.account, recipients_count=recipients_count)
 
     async def _outside(self, principal: Principal, envelope: Envelope) -> list[int]:
         """The recipients that are not of the sender's tenant, as correspondents are known by."""

@@ -48,6 +48,7 @@ class MailServer:
         folder: where it keeps its data; a temporary folder when None, gone afterwards.
         domain: its first domain.
         hostname: its name.
+        metadata: URL of a PostgreSQL database for its tables; SQLite in its folder when empty.
         settings: further TOML for the configuration, such as `[smtp]` tables.
 
     Attributes:
@@ -61,6 +62,7 @@ class MailServer:
         *,
         domain: str = "example.test",
         hostname: str = "localhost",
+        metadata: str = "",
         settings: str = "",
     ) -> None:
         self.domain = domain
@@ -69,6 +71,7 @@ class MailServer:
         self.ports: dict[str, int] = {}
         self.certificate = b""
         self._folder = folder
+        self._metadata = metadata
         self._settings = settings
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
@@ -172,7 +175,8 @@ class MailServer:
         quick_end = "" if "[connections]" in self._settings else "[connections]\ndrain_seconds = 2\n"
         no_metrics = "" if "[metrics]" in self._settings else '[metrics]\nbind = ""\n'
         own = cheap + quick_end + no_metrics
-        return f'hostname = "{self.hostname}"\ndata = "data"\n{own}{self._settings}\n{listeners}'
+        tables = f'metadata = "{self._metadata}"\n' if self._metadata else ""
+        return f'hostname = "{self.hostname}"\ndata = "data"\n{tables}{own}{self._settings}\n{listeners}'
 
     def __enter__(self) -> Self:
         self.start()

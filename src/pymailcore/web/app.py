@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, cast
 from urllib.parse import quote
 
-import trio
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -20,11 +19,12 @@ from pymailcore.admin.registry import Administration
 from pymailcore.base import ids
 from pymailcore.base.errors import Forbidden, NotFound, TemporaryFailure
 from pymailcore.base.ids import EmailId
+from pymailcore.base.parties import party_of, work_for
 from pymailcore.directory.directory import Directory
 from pymailcore.jmap.asgi import App
 from pymailcore.jmap.http import base_url
 from pymailcore.message.structure import unpack
-from pymailcore.runtime.threads import run_in_thread
+from pymailcore.runtime.threads import compute
 from pymailcore.store.store import Store
 from pymailcore.web import view
 from pymailcore.web.access import SECURITY, Access
@@ -45,11 +45,7 @@ _THREAD_OCTETS: Final = 32_768  # cleaning takes about 0.4 ms a kilobyte
 
 
 class Pages:
-    """The pages, bound to what they need.
-
-    Args:
-        parse_limiter: threads for the cleaning of large messages.
-    """
+    """The pages, bound to what they need."""
 
     def __init__(
         self,
@@ -58,7 +54,6 @@ class Pages:
         directory: Directory,
         administration: Administration,
         settings: HttpSettings,
-        parse_limiter: trio.CapacityLimiter | None = None,
         static_folder: Path = STATIC_FOLDER,
     ) -> None:
         self._store = store
@@ -66,7 +61,6 @@ class Pages:
         self._settings = settings
         self.sign_in = SignIn(directory, settings)
         self._authenticator = DirectoryAuthenticator(directory)
-        self._parse_limiter = parse_limiter or trio.CapacityLimiter(2)
         self._static = StaticFiles(static_folder)
         self.second_step = SecondStep(directory, self.sign_in)
         access = Access(directory, administration)
@@ -141,6 +135,7 @@ class Pages:
             return redirect("/login")
         number = ids.decode_id(ids.EMAIL, email_id)
         base = base_url(asked)
+        work_for(party_of(principal.tenant, principal.account))
         mine = account_id == ids.encode_id(ids.ACCOUNT, principal.account)
         if not mine or number is None or base is None:
             self._directory.note_ids(principal, "view", [account_id, email_id], peer=asked.peer)
@@ -166,7 +161,7 @@ class Pages:
             max_octets=self._settings.max_view_octets,
         )
         large = len(octets) > _THREAD_OCTETS
-        document = await run_in_thread(work, limiter=self._parse_limiter) if large else work()
+        document = await compute(work) if large else work()
         if document is None:
             raise Missing
         response = Response(document, content_type="text/html; charset=utf-8")

@@ -1,6 +1,6 @@
 """Long searches: RFC 9585 (INPROGRESS), RFC 5530 (LIMIT), and what becomes of them when the client goes."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -137,7 +137,7 @@ async def test_a_search_with_many_keys_goes_window_by_window(
         await world.deliver(mails.plain() if n % 3 else mails.picture())
     store, asked = world.store.search, []
 
-    async def counted(*args: object, **named: object) -> list[int]:
+    async def counted(*args: object, **named: object) -> Sequence[int]:
         asked.append(args)
         return await store(*args, **named)  # type: ignore[arg-type]  # passed on as they are
 

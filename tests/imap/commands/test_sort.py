@@ -1,11 +1,14 @@
 """SORT from the wire."""
 
+import pytest
 from tests.imap.commands.test_search import filled
 from tests.support import mails
 from tests.support.imap_client import ImapWorld
 from tests.support.stores import a_message
 
+from pymailcore.imap.commands import sort as sort_command
 from pymailcore.imap.settings import ImapSettings
+from pymailcore.store.arranging import Arranging
 
 
 async def some(world: ImapWorld) -> None:
@@ -112,3 +115,27 @@ async def test_a_sort_has_a_deadline(world: ImapWorld) -> None:
         assert (await client.command("SORT RETURN (SAVE) (DATE) UTF-8 ALL")).code == "LIMIT"
         assert (await client.command("THREAD REFERENCES UTF-8 ALL")).code == "LIMIT"
         assert await client.ok("FETCH $ UID") == []
+
+
+async def test_an_order_is_kept_for_the_same_messages_only(
+    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for other criteria, nor for messages of which one is gone or has come."""
+    monkeypatch.setattr(sort_command, "KEPT_FROM", 0)
+    await some(world)
+    async with await world.log_in("INBOX") as client:
+        for _ in range(2):
+            assert await client.ok("SORT (SUBJECT) UTF-8 ALL") == [b"SORT 2 1 3"]
+            assert await client.ok("SORT (REVERSE SUBJECT) UTF-8 ALL") == [b"SORT 1 3 2"]
+            assert await client.ok("SORT (SUBJECT) UTF-8 2:3") == [b"SORT 2 3"]
+        with monkeypatch.context() as patch:
+            patch.setattr(Arranging, "ordered", None)  # nothing is asked for again
+            assert await client.ok("UID SORT (SUBJECT) UTF-8 ALL") == [b"SORT 2 1 3"]
+        await client.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await client.ok("EXPUNGE")
+        for _ in range(2):
+            assert await client.ok("SORT (SUBJECT) UTF-8 ALL") == [b"SORT 1 2"]
+            assert await client.ok("UID SORT (SUBJECT) UTF-8 ALL") == [b"SORT 2 3"]
+        await some(world)
+        await client.ok("NOOP")
+        assert await client.ok("UID SORT (SUBJECT) UTF-8 ALL") == [b"SORT 2 5 3 4 6"]

@@ -4,27 +4,7 @@ from typing import Any
 
 import pytest
 from tests.support.jmap_world import JmapWorld
-
-
-async def identity(world: JmapWorld) -> str:
-    return str((await world.call("Identity/get"))["list"][0]["id"])
-
-
-async def draft(world: JmapWorld, **changes: Any) -> str:  # noqa: ANN401
-    properties = {
-        "mailboxIds": {world.mailboxes["drafts"]: True},
-        "keywords": {"$draft": True},
-        "from": [{"name": None, "email": "anna@example.org"}],
-        "to": [{"name": None, "email": "ben@example.org"}],
-        "cc": [{"name": None, "email": "BEN@example.org"}],
-        "bcc": [{"name": None, "email": "far@example.net"}],
-        "subject": "sent",
-        "textBody": [{"partId": "1"}],
-        "bodyValues": {"1": {"value": "hello"}},
-        **changes,
-    }
-    made = await world.call("Email/set", create={"k": properties})
-    return str(made["created"]["k"]["id"])
+from tests.support.submissions import draft, identity
 
 
 async def test_identities_are_those_of_the_addresses(world: JmapWorld) -> None:
@@ -167,7 +147,7 @@ def _ben(world: JmapWorld) -> str:
             {},
             {
                 "envelope": {
-                    "mailFrom": {"email": "anna@example.org", "parameters": {"HOLDFOR": "60"}},
+                    "mailFrom": {"email": "anna@example.org", "parameters": {"HOLDFOR": 60}},
                     "rcptTo": [{"email": "ben@example.org"}],
                 }
             },
@@ -181,7 +161,7 @@ def _ben(world: JmapWorld) -> str:
                     "rcptTo": [{"email": "ben@example.org"}],
                 }
             },
-            "forbiddenFrom",
+            "forbiddenMailFrom",
         ),
         ({"from": [{"name": None, "email": "ben@example.org"}]}, {}, "forbiddenFrom"),
         ({"from": None}, {}, "invalidEmail"),

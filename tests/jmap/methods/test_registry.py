@@ -72,6 +72,10 @@ ROWS: dict[str, list[Row]] = {
         lambda _: {"filter": {"text": WORD}, "calculateTotal": True},
         lambda of: {"filter": {"inMailbox": of.mailbox}, "calculateTotal": True},
         lambda of: {"filter": {"inMailboxOtherThan": [of.mailbox]}, "calculateTotal": True},
+        lambda of: {"filter": {"operator": "NOT", "conditions": [{"inMailbox": of.mailbox}]}},
+        lambda of: {
+            "filter": {"operator": "OR", "conditions": [{"text": WORD}, {"inMailboxOtherThan": [of.mailbox]}]}
+        },
         lambda of: {"anchor": of.email},
     ],
     "Email/queryChanges": [
@@ -87,6 +91,7 @@ ROWS: dict[str, list[Row]] = {
         lambda of: {"update": {of.email: {"subject": WORD}}},
         lambda of: {"update": {of.own_email: {"mailboxIds": {of.mailbox: True}}}},
         lambda of: {"update": {of.own_email: {f"mailboxIds/{of.mailbox}": True}}},
+        lambda of: {"update": {of.own_email: {f"mailboxIds/{of.mailbox}": None}}},
         lambda of: {"update": {of.own_email: {"threadId": of.thread}}},
         lambda of: {"destroy": [of.email]},
     ],
@@ -117,6 +122,7 @@ ROWS: dict[str, list[Row]] = {
         lambda of: {"filter": {"emailIds": [of.email]}},
         lambda of: {"filter": {"threadIds": [of.thread]}},
         lambda of: {"filter": {"operator": "OR", "conditions": [{"threadIds": [of.thread]}]}},
+        lambda of: {"filter": {"operator": "NOT", "conditions": [{"emailIds": [of.email]}]}},
         lambda of: {"anchor": of.submission},
     ],
     "EmailSubmission/queryChanges": [

@@ -16,7 +16,7 @@ from pymailcore.smtp.protocol.client import (
     Unusable,
 )
 from pymailcore.smtp.protocol.mail_data import canonical
-from pymailcore.smtp.protocol.outgoing import BAD_ADDRESS, NEEDS_CONVERSION, NEEDS_SMTPUTF8, TOO_LARGE, fit
+from pymailcore.smtp.protocol.outgoing import BAD_ADDRESS, NEEDS_SMTPUTF8, TOO_LARGE, cannot_convert, fit
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.server import SmtpServerProtocol
 
@@ -271,13 +271,14 @@ def test_without_tls_it_goes_on_unless_that_is_required(hello: bytes, answer: by
 # What the message needs
 
 UMLAUT = Address("jürgen", "host.example")
+SEVEN_BITS = cannot_convert("the field to has octets above 127")
 WITH_SIZE = b"250-x\r\n250 SIZE 10\r\n"
 
 
 @pytest.mark.parametrize(
     ("envelope", "octets", "hello", "expected"),
     [
-        (ENVELOPE, b"Subject: \xc3\xbc\r\n\r\n", BARE, {B: NEEDS_CONVERSION, C: NEEDS_CONVERSION}),
+        (ENVELOPE, b"To: \xc3\xbc\r\n\r\n", BARE, {B: SEVEN_BITS, C: SEVEN_BITS}),
         (ENVELOPE, MESSAGE, WITH_SIZE, {B: TOO_LARGE, C: TOO_LARGE}),
         (Envelope(reverse_path=UMLAUT, recipients=(B,)), MESSAGE, BARE, {B: NEEDS_SMTPUTF8}),
         (Envelope(reverse_path=None, recipients=(UMLAUT,)), MESSAGE, BARE, {UMLAUT: NEEDS_SMTPUTF8}),

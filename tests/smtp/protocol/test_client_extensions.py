@@ -31,7 +31,10 @@ def outgoing(octets: bytes = b"x\r\n", *, binary: bool = False) -> Outgoing:
 def ready(*lines: bytes, lmtp: bool = False) -> SmtpClientProtocol:
     """Give a conversation that has come to READY with a server that offers something."""
     protocol = SmtpClientProtocol(hello="us.example", lmtp=lmtp)
-    protocol.receive_data(b"220 x\r\n250-mx.example\r\n" + b"".join(b"250-%s\r\n" % line for line in lines))
+    protocol.receive_data(b"220 x\r\n")
+    assert protocol.next_event() is None
+    protocol.bytes_to_send()
+    protocol.receive_data(b"250-mx.example\r\n" + b"".join(b"250-%s\r\n" % line for line in lines))
     protocol.receive_data(b"250 HELP\r\n")
     assert protocol.next_event() == Ready()
     protocol.bytes_to_send()

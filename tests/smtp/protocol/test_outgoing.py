@@ -8,13 +8,13 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import DeliverBy, Envelope, ReportTerms, Terms
 from pymailcore.smtp.protocol.capabilities import Capabilities
 from pymailcore.smtp.protocol.outgoing import (
-    NEEDS_CONVERSION,
     NEEDS_REQUIRETLS,
     NEEDS_SMTPUTF8,
     TOO_LARGE,
     TOO_LATE,
     Outgoing,
     batches,
+    cannot_convert,
     fit,
     needs_tls,
 )
@@ -62,9 +62,21 @@ def test_eight_bits_are_converted_where_they_may_not_go() -> None:
 
 def test_what_cannot_be_converted_is_refused() -> None:
     """RFC 6152 section 3; RFC 3463 section 3.7 (X.6.3)."""
-    outgoing = fitted(octets=b"Subject: \xc3\xbc\r\n\r\n")
-    assert outgoing.refused == {B: NEEDS_CONVERSION}
+    outgoing = fitted(octets=b"From: \xc3\xbc <a@b.example>\r\n\r\n")
+    assert outgoing.refused == {B: cannot_convert("the field from has octets above 127")}
     assert outgoing.recipients == {}
+
+
+@pytest.mark.parametrize("smtputf8", [False, True])
+def test_text_in_a_header_is_converted_unless_utf8_was_asked_for(smtputf8: bool) -> None:
+    """RFC 2047 section 5 (1); RFC 6531 section 3.2."""
+    envelope = Envelope(reverse_path=None, recipients=(B,), smtputf8=smtputf8)
+    outgoing = fitted(envelope=envelope, octets=b"Subject: \xc3\xbc\r\n\r\n")
+    if smtputf8:
+        assert outgoing.refused == {B: NEEDS_SMTPUTF8}
+    else:
+        assert outgoing.octets == b"Subject: =?utf-8?B?w7w=?=\r\n\r\n"
+        assert outgoing.mail == "MAIL FROM:<>"
 
 
 def test_binary_goes_as_it_is_only_where_it_is_offered_with_chunking() -> None:
@@ -152,7 +164,7 @@ def test_required_tls_goes_only_to_proved_hosts_that_keep_to_it(
     """RFC 8689 section 4.2.1."""
     outgoing = fitted(*lines, envelope=asked(require_tls=True), verified=verified)
     assert outgoing.refused == ({} if goes else {B: NEEDS_REQUIRETLS})
-    assert outgoing.mail.endswith(" REQUIRETLS")
+    assert outgoing.mail.endswith(" REQUIRETLS") is bool(lines)
 
 
 def test_reports_are_not_held_to_it() -> None:
@@ -160,6 +172,7 @@ def test_reports_are_not_held_to_it() -> None:
     envelope = asked(Envelope(reverse_path=None, recipients=(B,)), require_tls=True)
     assert not needs_tls(envelope)
     assert fitted(envelope=envelope).mail == "MAIL FROM:<>"
+    assert fitted("REQUIRETLS", envelope=envelope).mail == "MAIL FROM:<> REQUIRETLS"
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,28 @@ def test_replies_are_read_however_they_are_cut(step: int) -> None:
 
 @pytest.mark.parametrize(
     "octets",
-    [b"hello\r\n", b"\r\n", b"199 x\r\n", b"600 x\r\n", b"25 x\r\n", b"250x\r\n", b"250-a\r\n251 b\r\n"],
+    [b"hello\r\n", b"\r\n", b"199 x\r\n", b"600 x\r\n", b"25 x\r\n", b"250x\r\n", b"250-a\r\nb\r\n250 c\r\n"],
 )
 def test_what_is_no_reply_is_noticed(octets: bytes) -> None:
     """RFC 5321 section 4.2.1."""
     with pytest.raises(BadReply):
         read(octets)
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (b"250-a\r\n251 b\r\n", 251),
+        (b"250-a\r\n550 b\r\n", 550),
+        (b"550-a\r\n250 b\r\n", 550),
+        (b"421-a\r\n250-b\r\n250 c\r\n", 421),
+        (b"354-a\r\n250 b\r\n", 354),
+    ],
+)
+def test_lines_of_different_codes_count_as_the_worst(octets: bytes, code: int) -> None:
+    """RFC 5321 section 4.2.1 tells clients to go by the last; an error in front of it is no success."""
+    first, second = read(octets + b"250 next\r\n")
+    assert (first.code, second) == (code, Reply(250, "", "next"))
 
 
 @pytest.mark.parametrize(("extra", "good"), [(-1, True), (0, True), (1, False)])

@@ -35,7 +35,7 @@ def test_wishes_of_mail(parameters: bytes, terms: Terms) -> None:
         (b"NOTIFY=NEVER", ReportTerms(notify=frozenset({"NEVER"}))),
         (b"NOTIFY=success,FAILURE", ReportTerms(notify=frozenset({"SUCCESS", "FAILURE"}))),
         (b"ORCPT=rfc822;Bob+2B@x.example", ReportTerms(orcpt="rfc822;Bob+@x.example")),
-        (rb"ORCPT=UTF-8;\x{20AC}@x.example", ReportTerms(orcpt="utf-8;€@x.example")),
+        (rb"ORCPT=UTF-8;\x{20AC}@x.example", ReportTerms(orcpt="UTF-8;€@x.example")),
         (b"ORCPT=rfc822;" + b"x" * 493, ReportTerms(orcpt="rfc822;" + "x" * 493)),
     ],
 )

@@ -35,6 +35,8 @@ def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
         OPTIONS,
         starttls="starttls" in script.words,
         lmtp="lmtp" in script.words,
+        xclient="xclient" in script.words,
+        lookups=frozenset({"VRFY", "EXPN"} if "lookups" in script.words else ()),
         extensions=EVERYTHING if "everything" in script.words else OPTIONS.extensions,
         encrypted="everything" in script.words,
         offer=OFFER if "login" in script.words else OPTIONS.offer,
@@ -51,5 +53,26 @@ def test_the_server_core_follows_the_transcript(path: Path, cut: int) -> None:
     dialogue.play(script, exchange, lambda: protocol.state is State.CLOSED, cut)
 
 
-def test_there_are_transcripts() -> None:
-    assert len(FILES) >= 24
+def test_each_keyword_of_ehlo_is_in_a_transcript() -> None:
+    """RFC 5321 section 4.1.1.1: what is announced is also shown at work."""
+    options = replace(
+        OPTIONS,
+        starttls=True,
+        xclient=True,
+        lookups=frozenset({"VRFY", "EXPN"}),
+        extensions=EVERYTHING,
+        encrypted=True,
+        offer=OFFER,
+    )
+    protocol = SmtpServerProtocol(options)
+    take_events(protocol)
+    protocol.bytes_to_send()
+    protocol.receive_data(b"EHLO c.example\r\n")
+    take_events(protocol)
+    _, *lines = protocol.bytes_to_send().splitlines()
+    keywords = {line[4:].split()[0] for line in lines}
+    assert len(keywords) >= 19
+    shown = {
+        step.octets.split()[0] for path in FILES for step in dialogue.load(path).steps if step.kind == "has"
+    }
+    assert keywords <= shown

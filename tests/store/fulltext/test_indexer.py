@@ -13,14 +13,15 @@ from tests.support.searching import index_all, scanned, some_message, writing
 from tests.support.stores import EnginePlace, Opened, a_message, add_account, opened_store
 
 from pymailcore.base.errors import TemporaryFailure
-from pymailcore.base.ids import AccountId
+from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
 from pymailcore.store import compiling, texts
 from pymailcore.store import query as q
 from pymailcore.store.fulltext import indexer as module
 from pymailcore.store.fulltext.documents import IndexWriting, Part
 from pymailcore.store.fulltext.indexer import Indexer
 from pymailcore.store.keywords import keywords_of
-from pymailcore.store.types import FlagChange, Transaction
+from pymailcore.store.ops import accounts
+from pymailcore.store.types import FlagChange, Target, Transaction
 
 ROOT = Path(__file__).parents[3]
 
@@ -201,3 +202,56 @@ async def test_killed_between_mail_and_index_no_hit_is_lost(
     async with opened_store(tmp_path / "data", **store_settings) as opened:
         await index_all(opened)
         await agree(opened)
+
+
+async def other_account(opened: Opened, account: AccountId, tenant: TenantId) -> AccountId:
+    """A further account with one Email, in a tenant that may be new."""
+    key = bytes([tenant]) * 32
+    await opened.store.database.write(lambda tx: accounts.ensure_tenant(tx, tenant, key))
+    await add_account(opened.store, account, f"{account}@example.org", tenant)
+    inbox = {mailbox.path: mailbox.id for mailbox in await opened.store.mailboxes(account)}["INBOX"]
+    prepared = await opened.store.prepare(some_message(account))
+    await opened.store.deliver(prepared, [Target(account, inbox)], tenant=tenant, received_ms=0)
+    return account
+
+
+async def test_accounts_have_turns_by_tenants(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """T6: one that has much that is new holds up another tenant, which comes later, by a page."""
+    monkeypatch.setattr(module, "_LISTED", 2)
+    for number in range(20):
+        await opened.deliver(some_message(number))
+    late = [
+        await other_account(opened, AccountId(70), DEFAULT_TENANT),
+        await other_account(opened, AccountId(71), TenantId(77)),
+    ]
+    index = writing(opened)
+    indexer = Indexer(opened.store.engine, index)
+    await indexer.open()
+    pages: list[AccountId] = []
+    take = indexer._take_page
+
+    async def noted(page: module._Page, batch: module._Batch) -> tuple[module._Page | None, module._Batch]:
+        pages.append(page.account)
+        return await take(page, batch)
+
+    monkeypatch.setattr(indexer, "_take_page", noted)
+    comes = iter([late])
+    left = await indexer.index([opened.account], lambda: next(comes, ()))
+    await index.close()
+    same_tenant, other_tenant = late
+    assert pages[1] == other_tenant
+    assert pages.index(same_tenant) <= 3
+    assert pages.count(opened.account) >= 10
+    assert left == set()
+
+
+async def test_what_came_meanwhile_and_is_not_done_is_given_back(opened: Opened) -> None:
+    """The round ends with the accounts that it began with, so that the index is tended now and then."""
+    await opened.deliver(some_message(1))
+    other = await other_account(opened, AccountId(70), DEFAULT_TENANT)
+    index = writing(opened)
+    indexer = Indexer(opened.store.engine, index)
+    await indexer.open()
+    assert await indexer.index([opened.account], lambda: [other]) == {other}
+    assert await indexer.index([other]) == set()
+    await index.close()

@@ -43,7 +43,7 @@ async def deliver(opened: Opened, *words: str) -> None:
         await opened.deliver(a_message("s", body=f"common {word}\r\n"))
 
 
-async def found(opened: Opened, text: str, account: AccountId | None = None) -> list[int]:
+async def found(opened: Opened, text: str, account: AccountId | None = None) -> Sequence[int]:
     """The UIDs in INBOX that have a part of a word."""
     account = account or opened.account
     inbox = {mailbox.path: mailbox.id for mailbox in await opened.store.mailboxes(account)}["INBOX"]

@@ -1,5 +1,6 @@
 """Needles that FTS5 cannot say by itself: joined places, fields of the header (RFC 9051 section 6.4.4)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "FEW", 0)
 
 
-async def searched(opened: Opened, node: q.Filter) -> tuple[list[int], int]:
+async def searched(opened: Opened, node: q.Filter) -> tuple[Sequence[int], int]:
     """What is found, and how many messages were looked at for it."""
     inbox = opened.mailbox("INBOX")
     plan = evaluate.candidates_in(opened.store.engine.text_index, opened.account, inbox, node)

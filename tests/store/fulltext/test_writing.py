@@ -1,6 +1,7 @@
 """The index file: made, damaged, of another store, built beside."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
@@ -15,6 +16,7 @@ from pymailcore.runtime.metrics import Metrics
 from pymailcore.store import compiling
 from pymailcore.store import query as q
 from pymailcore.store.backup.renewal import renew
+from pymailcore.store.fulltext.documents import Part
 from pymailcore.store.fulltext.job import IndexJob, index_folder, reindex
 from pymailcore.store.fulltext.reader import DAMAGED
 
@@ -34,7 +36,7 @@ def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "FEW", 0)
 
 
-async def answers(opened: Opened) -> list[list[int]]:
+async def answers(opened: Opened) -> list[Sequence[int]]:
     """What searches find, which is what scans find."""
     inbox = opened.mailbox("INBOX")
     found = [await opened.store.search(opened.account, inbox, node) for node in NODES]
@@ -189,3 +191,18 @@ async def test_the_job_indexes_what_comes(tmp_path: Path, monkeypatch: pytest.Mo
         assert trio.current_time() - begun < 5
         await answers(opened)
         nursery.cancel_scope.cancel()
+
+
+async def test_the_place_of_an_account_does_not_go_back(opened: Opened) -> None:
+    """What is told late is no reason to look at mail again that is in the index."""
+    await fill(opened, 1)
+    await index_all(opened)
+    index = writing(opened)
+    await index.open()
+    try:
+        place = (await index.places())[opened.account]
+        assert place > 1
+        await index.write([Part(opened.account, (), (), place - 1)])
+        assert (await index.places())[opened.account] == place
+    finally:
+        await index.close()

@@ -1,4 +1,4 @@
-"""pool: few connections, first come, first served, and none that is broken is given out."""
+"""pool: few connections, in turns by parties, and none that is broken is given out."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,6 +8,7 @@ import pytest
 from tests.support.stores import Opened
 
 from pymailcore.base.errors import TemporaryFailure
+from pymailcore.base.parties import Party, current_party, working_for
 from pymailcore.store.postgres.connection import Connection
 from pymailcore.store.postgres.pool import Pool
 
@@ -54,6 +55,67 @@ async def test_those_who_wait_get_it_in_their_order(opened: Opened) -> None:
 
     await on_loop(opened, work)
     assert order == list(range(5))
+
+
+async def test_a_tenant_that_floods_holds_up_another_by_one_connection(opened: Opened) -> None:
+    """T6: whose turn it is goes by tenants, and in a tenant by accounts."""
+    order: list[Party] = []
+    flood, same_tenant, calm = Party(8, 80), Party(8, 81), Party(9, 90)
+
+    async def one(pool: Pool, party: Party) -> None:
+        with working_for(party):
+            connection = await pool.take()
+            order.append(party)
+            await connection.execute("SELECT 1")
+            pool.give(connection, good=True)
+
+    async def work() -> None:
+        pool = pool_of(opened, 1)
+        await asyncio.gather(*[one(pool, party) for party in [flood] * 50 + [same_tenant, calm]])
+        await pool.close()
+
+    await on_loop(opened, work)
+    assert order[:4] == [flood, calm, same_tenant, flood]
+    assert len(order) == 52
+
+
+async def test_who_gives_up_waiting_is_in_nobodys_way(opened: Opened) -> None:
+    """Also when the place comes at the moment in which he is cancelled."""
+
+    async def work() -> None:
+        pool = pool_of(opened, 1, wait_seconds=2.0)
+        connection = await pool.take()
+        first, second, third = (asyncio.create_task(pool.take()) for _ in range(3))
+        await asyncio.sleep(0)
+        try:
+            second.cancel()
+            first.cancel()
+            pool.give(connection, good=True)  # to the first, who does not know yet that he is cancelled
+            pool.give(await third, good=True)
+            await asyncio.gather(first, second, return_exceptions=True)
+            pool.give(await pool.take(), good=True)
+        finally:
+            await pool.close()
+
+    await on_loop(opened, work)
+
+
+async def test_operations_wait_for_whom_their_task_works(opened: Opened) -> None:
+    """The party crosses into the thread of the database, for reads and for writes."""
+    pool = opened.store.database._pool  # type: ignore[attr-defined]
+    seen: list[Party] = []
+    take = pool.take
+
+    async def noted() -> Connection:
+        seen.append(current_party())
+        connection: Connection = await take()
+        return connection
+
+    pool.take = noted
+    with working_for(Party(8, 80)):
+        await opened.store.database.read(lambda tx: tx.row("SELECT 1"))
+        await opened.store.database.write(lambda tx: tx.row("SELECT 1"))
+    assert seen == [Party(8, 80)] * 2
 
 
 async def test_waiting_has_an_end(opened: Opened) -> None:

@@ -172,8 +172,9 @@ async def test_words_of_one_account_are_none_of_another(opened: Opened) -> None:
         node = q.Contains(q.Field.BODY, needle)
         plan = evaluate.candidates_of(store.engine.text_index, account, node, [])
         candidates, _ = await store.engine.reading(lambda _: plan)
+        assert isinstance(candidates, evaluate.Candidates)
         assert candidates.total == 0
-        return [row[0] for row in candidates.found()]
+        return candidates.found().emails.tolist()
 
     assert await found(other, "giraffe") == await found(other, "shared") == [filed[0].email]
     assert await found(other, "elephant") == await found(opened.account, "giraffe") == []

@@ -8,16 +8,20 @@ from pymailcore.admin.operation import (
     Operation,
     Page,
     Record,
+    maybe_moment,
     moment,
     page,
     read_address,
 )
+from pymailcore.base.address import Address
 from pymailcore.base.errors import InvalidValue, NotFound
 from pymailcore.base.ids import ACCOUNT, encode_id
 from pymailcore.directory.account_making import NewAccount
 from pymailcore.directory.accounts import Changed
 from pymailcore.directory.permissions import Permission
+from pymailcore.directory.sending_holds import Block
 from pymailcore.directory.types import Account
+from pymailcore.queue.queue import Check
 from pymailcore.store.types import Transaction
 
 
@@ -87,20 +91,33 @@ async def _list(call: Call, given: Some) -> Record:
         domain=given.domain,
         prefix=given.prefix,
     )
-    return page([_record(account) for account in found], given.limit, "name")
+    return page([record_of(account) for account in found], given.limit, "name")
 
 
 async def _show(call: Call, given: Named) -> Record:
     found = await call.directory.accounts.get(read_address(given.account))
     addresses = await call.directory.addresses_of(found.id)
-    return _record(found) | {"addresses": [str(one) for one in addresses]}
+    block = await call.directory.accounts.block(found.id)
+    return record_of(found) | {
+        "sending_block": None if block is None else _block(block),
+        "addresses": [str(one) for one in addresses],
+    }
+
+
+def _block(block: Block) -> Record:
+    return {
+        "automatic": block.is_automatic,
+        "by": block.by or None,
+        "since": maybe_moment(block.since_ms or None),
+        "why": block.why,
+    }
 
 
 async def _add(call: Call, given: Add) -> Record:
     _require_one(given.password, given.verifier)
     address, accounts = read_address(given.account), call.directory.accounts
     if given.verifier is None:
-        return _record(
+        return record_of(
             await accounts.add(
                 call.actor, address, given.password, full_name=given.full_name, kind=given.kind
             )
@@ -110,7 +127,7 @@ async def _add(call: Call, given: Add) -> Record:
     (outcome,) = await accounts.add_many(call.actor, [new])
     if outcome.account is None:
         raise outcome.fault or NotFound(f"no account {address}")
-    return _record(outcome.account)
+    return record_of(outcome.account)
 
 
 async def _set(call: Call, given: Set) -> Record:
@@ -120,19 +137,33 @@ async def _set(call: Call, given: Set) -> Record:
         await call.queue.hold(account.id)
     elif given.send_blocked is not None:
         await call.queue.resume()
-    return _record(account)
+    return record_of(account)
 
 
 async def _rename(call: Call, given: Rename) -> Record:
     renamed = await call.directory.accounts.rename(
         call.actor, read_address(given.account), read_address(given.to), keep_alias=given.keep_alias
     )
-    return _record(renamed)
+    return record_of(renamed)
 
 
 async def _remove(call: Call, given: Named) -> Record:
-    await call.directory.accounts.remove(call.actor, read_address(given.account))
-    return {}
+    return {"dropped": await remove(call, read_address(given.account))}
+
+
+async def remove(call: Call, address: Address) -> int:
+    """Remove an account, and what waits of it in the queue; gives how many recipients that had."""
+    account = await call.directory.accounts.close(call.actor, address)
+    actor = call.actor.settled()
+
+    def note(count: int) -> Check:
+        return call.directory.audit.beside(
+            actor, "queue.drop", f"from {account.name}", tenant=account.tenant, new={"recipients": count}
+        )
+
+    dropped = await call.queue.drop_account(account.id, note)
+    await call.directory.accounts.end(account)
+    return dropped + await call.queue.drop_account(account.id, note)  # what was on its way there
 
 
 async def _password(call: Call, given: Password) -> Record:
@@ -164,7 +195,8 @@ async def _new_domain(tx: Transaction, given: Rename) -> Found:
     return await finders.domain_named(tx, read_address(given.to).domain)
 
 
-def _record(account: Account) -> Record:
+def record_of(account: Account) -> Record:
+    """An account as operations give it."""
     return {
         "id": encode_id(ACCOUNT, account.id),
         "name": account.name,

@@ -8,25 +8,19 @@ The mail itself is written by `admin.transfer.exporter`, after "account.export" 
 from typing import Final
 
 from pymailcore.admin import dossier, finders
-from pymailcore.admin.operation import Arguments, Call, Operation, Record, moment, read_address
-from pymailcore.base.ids import ACCOUNT, encode_id
+from pymailcore.admin.operation import Call, Operation, Record, read_address
+from pymailcore.admin.operations import accounts
+from pymailcore.admin.operations.accounts import Named, record_of
 from pymailcore.directory.permissions import Permission
-from pymailcore.directory.types import Account
 from pymailcore.store.types import Transaction
 
 _STAYS: Final = (
     "records of the audit log about the account: nothing is taken out of it before its time is over",
     "copies that others have of mail to and from the account",
-    "messages that wait in the outbound queue, until they are delivered or given up",
+    "mail of it that was being relayed when it was erased",
     "the mail in backups, until these are pruned; and lines of the server's own log",
     "blobs that nothing refers to any more, until the next housekeeping removes them",
 )
-
-
-class Named(Arguments):
-    """One account by its address."""
-
-    account: str
 
 
 async def _export(call: Call, given: Named) -> Record:
@@ -40,14 +34,14 @@ async def _export(call: Call, given: Named) -> Record:
     limits = await call.directory.limits.show("account", account.name)
     await call.directory.audit.note(call.actor, "account.export", account.display, tenant=account.tenant)
     used = [{"limit": one.name, "value": one.value, "used": one.used} for one in limits]
-    return {"account": _record(account), **found, "limits": used}
+    return {"account": record_of(account), **found, "limits": used}
 
 
 async def _erase(call: Call, given: Named) -> Record:
     account = await call.directory.accounts.get(read_address(given.account))
     before = await call.directory.read(lambda tx: dossier.counts_of(tx, account.id))
     await call.directory.audit.note(call.actor, "account.erase", account.display, tenant=account.tenant)
-    await call.directory.accounts.remove(call.actor, read_address(given.account))
+    dropped = await accounts.remove(call, read_address(given.account))
     after = await call.directory.read(lambda tx: dossier.counts_of(tx, account.id))
     logged = await call.directory.read(lambda tx: dossier.audit_of(tx, account))
     tables: list[Record] = [
@@ -59,22 +53,10 @@ async def _erase(call: Call, given: Named) -> Record:
         "account": account.display,
         "tables": tables,
         "messages": before["emails"] + before["kept_emails"],
+        "queue_dropped": dropped,
         "blobs_released": before["blob_refs"] - after["blob_refs"],
         "audit_records": len(logged),
         "stays": list(_STAYS),
-    }
-
-
-def _record(account: Account) -> Record:
-    return {
-        "id": encode_id(ACCOUNT, account.id),
-        "address": account.display,
-        "full_name": account.full_name,
-        "kind": account.kind,
-        "state": account.state,
-        "reason": account.reason,
-        "send_blocked": account.send_blocked,
-        "created": moment(account.created_ms),
     }
 
 

@@ -4,10 +4,12 @@ Standards: RFC 5256 section 3 (SORT), RFC 5957 section 4 (DISPLAYFROM, DISPLAYTO
 (RETURN), RFC 6203 section 6 (RELEVANCY), RFC 7162 section 3.1.9.
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from pymailcore.imap.answers import digest
 from pymailcore.imap.commands.criteria import UndefinedFilter
 from pymailcore.imap.commands.search import (
     NO_FUZZY,
@@ -41,6 +43,10 @@ _KEYS: Final[Mapping[SortKey, q.SortKey]] = MappingProxyType(
 """Every key but RELEVANCY, which is not a thing of the message."""
 
 
+KEPT_FROM: Final = 500
+"""Of more messages the order is kept."""
+
+
 async def sort(session: Session, command: c.Sort) -> Status:
     """SORT and UID SORT."""
     options = command.options
@@ -70,7 +76,7 @@ async def _ordered(
     place = next((n for n, one in enumerate(criteria) if one.key is SortKey.RELEVANCY), len(criteria))
     first, rest = _sorts(criteria[:place]), _sorts(criteria[place + 1 :])
     if place == len(criteria):
-        return await arranging.ordered(account, mailbox, uids, first)
+        return await _in_order(session, uids, first)
     # The highest score comes first. The least key sorts first; what is equal in a key keeps its order.
     down = 1 if criteria[place].reverse else -1
     ordered = await arranging.ordered(account, mailbox, uids, rest)
@@ -79,6 +85,21 @@ async def _ordered(
         ranks = await arranging.ranks(account, mailbox, uids, first)
         ordered.sort(key=lambda uid: ranks.get(uid, 0))
     return ordered
+
+
+async def _in_order(session: Session, uids: Sequence[int], sort: Sequence[q.Sort]) -> list[int]:
+    """UIDs in an order. That of many messages is kept: nothing of it changes while they are the same."""
+    view = session.selected
+    arranging = session.store.arranging
+    if len(uids) <= KEPT_FROM:
+        return await arranging.ordered(session.account, view.mailbox, uids, sort)
+    question = (view.mailbox, tuple(sort), digest(uids))
+    kept = session.services.places.arranged
+    found = array("I", kept.get(question) or b"")
+    if not found:
+        found = array("I", await arranging.ordered(session.account, view.mailbox, uids, sort))
+        kept.keep(question, found.tobytes())
+    return found.tolist()
 
 
 def _sorts(criteria: Sequence[SortCriterion]) -> list[q.Sort]:

@@ -3,13 +3,10 @@
 Standards: RFC 5256 sections 3 and 4 (THREAD).
 """
 
-from array import array
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final
 
-import trio
-
+from pymailcore.imap.answers import digest
 from pymailcore.imap.commands.criteria import UndefinedFilter
 from pymailcore.imap.commands.search import DONE, undefined_filter
 from pymailcore.imap.commands.searching import TOO_LONG, Progress, find, resolved, within_limits
@@ -19,6 +16,7 @@ from pymailcore.imap.protocol.sort_grammar import ThreadAlgorithm
 from pymailcore.imap.protocol.threading import encode_threads, ordered_subject, references
 from pymailcore.imap.session import Session
 from pymailcore.message.threading_values import Threading
+from pymailcore.runtime.threads import compute
 
 _INLINE: Final = 500
 """Messages whose Threads are made on the loop; more take some milliseconds and go to another thread."""
@@ -35,15 +33,15 @@ async def thread(session: Session, command: c.Thread) -> Status:
     async def work(progress: Progress) -> bytes:
         found = await find(session, key, progress, gone=True)
         asked = found if command.uid else view.numbered(found)
-        question = (view.mailbox, command.algorithm, _digest(found), _digest(asked))
-        kept = session.services.places.threads
+        question = (view.mailbox, command.algorithm, digest(found), digest(asked))
+        kept = session.services.places.arranged
         if (answer := kept.get(question)) is not None:
             return answer
         there, values = await session.store.arranging.threading(session.account, view.mailbox, found)
         numbers = there if command.uid else view.numbered(there)
         if len(there) <= _INLINE:
             return threads(command.algorithm, values, numbers)
-        answer = await trio.to_thread.run_sync(threads, command.algorithm, values, numbers)
+        answer = await compute(threads, command.algorithm, values, numbers)
         kept.keep(question, answer)
         return answer
 
@@ -52,10 +50,6 @@ async def thread(session: Session, command: c.Thread) -> Status:
         return TOO_LONG
     await session.send(b"* THREAD%b%b\r\n" % (b" " if listed else b"", listed))
     return DONE
-
-
-def _digest(numbers: Sequence[int]) -> bytes:
-    return blake2b(array("I", numbers).tobytes(), digest_size=16).digest()
 
 
 def threads(algorithm: ThreadAlgorithm, values: Threading, numbers: Sequence[int]) -> bytes:

@@ -22,7 +22,7 @@ from pymailcore.jmap.protocol.values import JsonObject
 from pymailcore.message import facts, structure
 from pymailcore.message.headers import split_fields
 from pymailcore.message.structure import Part, walk
-from pymailcore.runtime.threads import run_in_thread
+from pymailcore.runtime.threads import compute
 from pymailcore.store.blobids import part_blob
 from pymailcore.store.types import EmailRow
 
@@ -102,7 +102,7 @@ async def _with_message(context: Context, row: EmailRow, wish: Wish, values: Bod
         octets = await context.services.store.message(context.account, EmailId(row.id))
     blob_id = partial(part_blob, row.id)
     work = partial(_from_message, octets, root, wish, values, blob_id)
-    written = await run_in_thread(work) if len(octets) > _THREAD_OCTETS else work()
+    written = await compute(work) if len(octets) > _THREAD_OCTETS else work()
     context.count_answer(_weight(written, root, wish))
     return document | written
 
@@ -166,7 +166,7 @@ async def parse(context: Context, arguments: Arguments) -> JsonObject:
         document: JsonObject = {name: None for name, _ in wish.row if name in (properties or ())}
         for name, make_fact in wish.facts:
             document[name] = make_fact(known)
-        written = await run_in_thread(_from_message, octets, root, wish, values, _no_blob)
+        written = await compute(_from_message, octets, root, wish, values, _no_blob)
         context.count_answer(_weight(written, root, wish))
         document |= written
         for name, _ in wish.row:

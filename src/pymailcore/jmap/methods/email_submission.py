@@ -11,6 +11,7 @@ from pymailcore.jmap import submissions
 from pymailcore.jmap.methods.context import Context, DataType
 from pymailcore.jmap.methods.email_submission_properties import PROPERTIES
 from pymailcore.jmap.methods.email_submission_set import set_
+from pymailcore.jmap.methods.email_submission_undo import settle
 from pymailcore.jmap.methods.filters import PredicateCompiler
 from pymailcore.jmap.methods.states import MAX_CHANGES, parse_state, refuse_query_changes
 from pymailcore.jmap.methods.windows import window
@@ -42,6 +43,7 @@ async def get(context: Context, arguments: Arguments) -> JsonObject:
     most = context.services.settings.max_objects_in_get
     wanted = get_arguments(arguments, max_objects=most, known=PROPERTIES)
     arguments.finish()
+    await settle(context)
     store = context.services.store
     states = await store.states(context.account)
     numbers = None
@@ -74,6 +76,7 @@ async def changes(context: Context, arguments: Arguments) -> JsonObject:
     since = parse_state(taken.since_state)
     if since is None:
         raise MethodError("cannotCalculateChanges")
+    await settle(context)
     limit = min(taken.max_changes or MAX_CHANGES, MAX_CHANGES)
 
     async def work(tx: Transaction) -> Changes | None:
@@ -100,6 +103,7 @@ async def query(context: Context, arguments: Arguments) -> JsonObject:
     arguments.finish()
     condition, accept = _compile(taken.filter, context)
     order = _order(taken.sort)
+    await settle(context)
     store = context.services.store
     state = (await store.states(context.account)).submission
 

@@ -1,14 +1,14 @@
-"""EmailSubmission/set: sending.
+"""EmailSubmission/set: sending, and taking back what waits for its release.
 
-Standards: RFC 8621 section 7.5. The server does not hold mail back: what is created is sent at once, and its
-undoStatus is final.
+Standards: RFC 8621 section 7.5, RFC 4865 section 4. What is created without HOLDFOR or HOLDUNTIL is sent at
+once, and its undoStatus is final. What is held is pending until its release, and can be canceled until then.
 """
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from pymailcore.base import ids
-from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import (
     Forbidden,
@@ -21,7 +21,9 @@ from pymailcore.base.errors import (
 from pymailcore.base.ids import EmailId
 from pymailcore.jmap import submissions
 from pymailcore.jmap.methods.context import Context
+from pymailcore.jmap.methods.email_submission_envelope import derived, given, shown
 from pymailcore.jmap.methods.email_submission_properties import PROPERTIES
+from pymailcore.jmap.methods.email_submission_undo import CANCELED, FINAL, PENDING, cancel, settle
 from pymailcore.jmap.methods.sets import SetAnswer, check_unchanged, error_document
 from pymailcore.jmap.methods.states import check_if_in_state
 from pymailcore.jmap.protocol.arguments import Arguments, only_known
@@ -31,11 +33,10 @@ from pymailcore.jmap.protocol.standard import set_arguments
 from pymailcore.jmap.protocol.values import JsonObject, utc_date
 from pymailcore.jmap.submissions import SubmissionRow
 from pymailcore.message import facts
-from pymailcore.message.facts import Facts
 from pymailcore.store.types import EmailRow, StoredMessage, Transaction
-from pymailcore.submission.submission import Origin
+from pymailcore.submission.authorise import ReversePathNotYours
+from pymailcore.submission.submission import HTTP, Origin
 
-MAX_RECIPIENTS: Final = 1_000
 _SETTABLE: Final = frozenset({"identityId", "emailId", "envelope"})
 
 
@@ -50,6 +51,7 @@ async def set_(context: Context, arguments: Arguments) -> JsonObject:
     for text in (*on_update, *on_destroy):
         if text.startswith("#") and text[1:] not in named:
             raise invalid_arguments("onSuccess… names what nobody has created")
+    await settle(context)
     store = context.services.store
     old = (await store.states(context.account)).submission
     check_if_in_state(taken.if_in_state, old)
@@ -93,61 +95,81 @@ async def _create(context: Context, key: str, properties: JsonObject) -> tuple[J
     known = facts.unpack(row.facts or b"")
     if not known.from_:
         raise SetError("invalidEmail", "the message has no From", properties=["from"])
-    wanted = properties.get("envelope")
-    envelope = _derived(known, identity_email) if wanted is None else _given(wanted)
     services = context.services
     octets = await services.store.message(context.account, EmailId(row.id))
-    envelope = Envelope(
-        reverse_path=envelope.reverse_path,
-        recipients=envelope.recipients,
-        smtputf8=not all(address.is_ascii for address in _addresses(envelope)),
-        eight_bit=not octets.isascii(),
-    )
+    if len(octets) > services.sending.max_message_octets:
+        raise SetError("tooLarge", maxSize=services.sending.max_message_octets)
+    wanted = properties.get("envelope")
+    if wanted is None:
+        envelope = derived(known, identity_email)
+        shown_envelope = shown(envelope)
+    else:
+        envelope, shown_envelope = given(wanted, services.sending)
+    envelope = replace(envelope, eight_bit=envelope.eight_bit or not octets.isascii())
+    made = _submission(context, identity, row, envelope, shown_envelope)
+    await _send(context, envelope, octets, made)
+    text = ids.encode_id(ids.SUBMISSION, made.id)
+    context.created_ids[key] = text
+    answer: JsonObject = {
+        "id": text,
+        "threadId": ids.encode_id(ids.THREAD, row.thread),
+        "sendAt": utc_date(made.send_at_ms),
+        "undoStatus": made.undo_status,
+    }
+    if wanted is None:
+        answer["envelope"] = shown_envelope
+    return answer, ids.encode_id(ids.EMAIL, row.id)
+
+
+def _submission(
+    context: Context, identity: int, row: EmailRow, envelope: Envelope, shown_envelope: JsonObject
+) -> SubmissionRow:
+    """The row of a new submission: pending when the message waits for its release (RFC 4865 section 4)."""
+    services = context.services
     now_ms = services.now_ms()
-    made = SubmissionRow(
+    send_at_ms = max(now_ms, envelope.terms.hold_until_ms or 0)
+    return SubmissionRow(
         id=services.ids.new(),
         identity=identity,
         email=row.id,
         thread=row.thread,
-        envelope=json.dumps(_document(envelope)),
-        send_at_ms=now_ms,
-        undo_status="final",
+        envelope=json.dumps(shown_envelope),
+        send_at_ms=send_at_ms,
+        undo_status=PENDING if send_at_ms > now_ms else FINAL,
+        queue_message=services.ids.new() if send_at_ms > now_ms else None,
     )
 
+
+async def _send(context: Context, envelope: Envelope, octets: bytes, made: SubmissionRow) -> None:
+    """Hand the message to submission; its row is written in the same transaction."""
+    services = context.services
     modseqs: list[int] = []
 
     async def also(tx: Transaction, _message: StoredMessage) -> None:
         modseqs.append(await services.store.bump(tx, context.account, submissions.KIND))
         await submissions.insert(tx, context.account, made, modseqs[-1])
 
-    origin = Origin(hello=context.peer, peer=context.peer, protocol="HTTP")
+    origin = Origin(hello=context.peer, peer=context.peer, protocol=HTTP)
     try:
-        await services.submission.submit(context.principal, envelope, octets, origin=origin, also=also)
+        await services.submission.submit(
+            context.principal, envelope, octets, origin=origin, queued_as=made.queue_message, also=also
+        )
     except MailError as error:
         raise _refusal(error, context) from error
     services.publish(context.account, modseqs[-1])
-    text = ids.encode_id(ids.SUBMISSION, made.id)
-    context.created_ids[key] = text
-    shown: JsonObject = {
-        "id": text,
-        "threadId": ids.encode_id(ids.THREAD, row.thread),
-        "sendAt": utc_date(now_ms),
-        "undoStatus": "final",
-    }
-    if wanted is None:
-        shown["envelope"] = _document(envelope)
-    return shown, ids.encode_id(ids.EMAIL, row.id)
 
 
 def _refusal(error: MailError, context: Context) -> SetError:
     """The outcome of sending as RFC 8621 section 7.5 names it."""
     match error:
+        case ReversePathNotYours():
+            return SetError("forbiddenMailFrom", "an address that this account may not send as")
         case Forbidden():
             return SetError("forbiddenFrom", "an address that this account may not send as")
         case NotFound():
             return SetError("invalidRecipients", invalidRecipients=[])
         case TooLarge():
-            return SetError("tooLarge", maxSize=context.services.settings.max_upload_octets)
+            return SetError("tooLarge", maxSize=context.services.sending.max_message_octets)
         case InvalidValue():
             return SetError("invalidEmail", properties=[])
         case TemporaryFailure():
@@ -173,73 +195,6 @@ async def _email(context: Context, value: object) -> EmailRow:
     raise invalid_properties(["emailId"], "there is no such Email")
 
 
-def _derived(known: Facts, identity_email: str) -> Envelope:
-    """The envelope from the header (RFC 8621 section 7: envelope)."""
-    sender = next((entry.email for entry in known.sender or known.from_ or []), identity_email)
-    reverse_path = Address.parse(sender)
-    if reverse_path is None:
-        raise SetError("invalidEmail", "the sender is no address", properties=["from"])
-    emails = [entry.email for field in (known.to, known.cc, known.bcc) for entry in field or []]
-    return Envelope(reverse_path=reverse_path, recipients=_recipients(emails))
-
-
-def _given(value: object) -> Envelope:
-    if not isinstance(value, dict) or set(value) != {"mailFrom", "rcptTo"}:
-        raise invalid_properties(["envelope"], "an envelope has mailFrom and rcptTo")
-    mail_from, recipients = value["mailFrom"], value["rcptTo"]
-    if not isinstance(recipients, list):
-        raise invalid_properties(["envelope/rcptTo"])
-    sender = _envelope_address(mail_from, "mailFrom")
-    reverse_path = Address.parse(sender) if sender else None
-    if sender and reverse_path is None:
-        raise invalid_properties(["envelope/mailFrom"], "no address")
-    return Envelope(
-        reverse_path=reverse_path,
-        recipients=_recipients([_envelope_address(item, "rcptTo") for item in recipients]),
-    )
-
-
-def _envelope_address(value: object, name: str) -> str:
-    if not isinstance(value, dict) or set(value) - {"email", "parameters"}:
-        raise invalid_properties([f"envelope/{name}"])
-    email = value.get("email")
-    if not isinstance(email, str) or value.get("parameters"):
-        # No SMTP extension is announced in submissionExtensions, so no parameter can be given.
-        raise invalid_properties([f"envelope/{name}"], "an address, and no parameters")
-    return email
-
-
-def _recipients(emails: list[str]) -> tuple[Address, ...]:
-    found: dict[str, Address] = {}
-    wrong: list[str] = []
-    for email in emails:
-        address = Address.parse(email)
-        if address is None:
-            wrong.append(email)
-        else:
-            found.setdefault(address.key, address)
-    if wrong:
-        raise SetError("invalidRecipients", invalidRecipients=wrong)
-    if not found:
-        raise SetError("noRecipients")
-    if len(found) > MAX_RECIPIENTS:
-        raise SetError("tooManyRecipients", maxRecipients=MAX_RECIPIENTS)
-    return tuple(found.values())
-
-
-def _addresses(envelope: Envelope) -> list[Address]:
-    sender = [] if envelope.reverse_path is None else [envelope.reverse_path]
-    return [*sender, *envelope.recipients]
-
-
-def _document(envelope: Envelope) -> JsonObject:
-    sender = "" if envelope.reverse_path is None else str(envelope.reverse_path)
-    return {
-        "mailFrom": {"email": sender, "parameters": None},
-        "rcptTo": [{"email": str(address), "parameters": None} for address in envelope.recipients],
-    }
-
-
 async def _rows(context: Context, numbers: list[int]) -> dict[int, SubmissionRow]:
     async def work(tx: Transaction) -> list[SubmissionRow]:
         return await submissions.by_ids(tx, context.account, numbers, len(numbers))
@@ -255,7 +210,7 @@ def _name_email(text: str, row: SubmissionRow, emails: dict[str, str]) -> None:
 async def _update_all(
     context: Context, wanted: dict[str, JsonObject], answer: SetAnswer, emails: dict[str, str]
 ) -> None:
-    """Only undoStatus can be changed, and what was sent cannot be taken back (cannotUnsend)."""
+    """Only undoStatus can be changed, and only of what has not begun to leave."""
     numbers = {text: ids.decode_id(ids.SUBMISSION, context.real_id(text) or "") for text in wanted}
     there = await _rows(context, [number for number in numbers.values() if number is not None])
     for text, patch in wanted.items():
@@ -263,17 +218,26 @@ async def _update_all(
             row = there.get(numbers[text] or 0)
             if row is None:
                 raise SetError("notFound")
-            for change in parse_patch(patch):
-                name = change.path[0]
-                if len(change.path) != 1 or name not in PROPERTIES:
-                    raise invalid_properties(["/".join(change.path)[:255]], "cannot be changed")
-                if name == "undoStatus" and change.value == "canceled":
-                    raise SetError("cannotUnsend")
-                check_unchanged(name, PROPERTIES[name](row), change.value)
+            if _wants_cancel(row, patch):
+                await cancel(context, row)
             answer.updated[text] = None
             _name_email(text, row, emails)
         except SetError as error:
             answer.not_updated[text] = error.document()
+
+
+def _wants_cancel(row: SubmissionRow, patch: JsonObject) -> bool:
+    """Check a patch; whether it takes the message back."""
+    wants = False
+    for change in parse_patch(patch):
+        name = change.path[0]
+        if len(change.path) != 1 or name not in PROPERTIES:
+            raise invalid_properties(["/".join(change.path)[:255]], "cannot be changed")
+        if name == "undoStatus" and change.value == CANCELED and row.undo_status != CANCELED:
+            wants = True
+        else:
+            check_unchanged(name, PROPERTIES[name](row), change.value)
+    return wants
 
 
 async def _destroy_all(

@@ -3,6 +3,7 @@
 Standards: RFC 8620 section 2 (core), RFC 8621 section 1.3 (mail, submission).
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,6 +71,16 @@ def mail_capability(*, max_mailbox_depth: int, max_mailbox_name: int, max_attach
     }
 
 
-def submission_capability() -> JsonObject:
-    """The account's value of urn:ietf:params:jmap:submission (RFC 8621 section 1.3.2)."""
-    return {"maxDelayedSend": 0, "submissionExtensions": {}}
+def submission_capability(
+    *, max_delayed_send: int, submission_extensions: Mapping[str, Sequence[str]]
+) -> JsonObject:
+    """The account's value of urn:ietf:params:jmap:submission (RFC 8621 section 1.3.2).
+
+    Args:
+        max_delayed_send: seconds; 0 for no such thing.
+        submission_extensions: keywords of EHLO with their arguments, of which parameters can be given.
+    """
+    return {
+        "maxDelayedSend": max_delayed_send,
+        "submissionExtensions": {name: list(words) for name, words in submission_extensions.items()},
+    }

@@ -5,7 +5,7 @@ Standards: RFC 5321 section 4.1.1.1, RFC 1870 section 3 (SIZE), RFC 9422 section
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -52,6 +52,11 @@ class Capabilities:
             domains_count=limits.get("RCPTDOMAINMAX"),
             transactions_count=limits.get("MAILMAX"),
         )
+
+    def without(self, keyword: str) -> Self:
+        """The same but for one keyword."""
+        kept = {name: parameters for name, parameters in self.keywords.items() if name != keyword}
+        return replace(self, keywords=MappingProxyType(kept))
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.keywords

@@ -10,8 +10,9 @@ message; `Finished` has a reply for every recipient.
 
 Theory: the conversation is a generator that is sent one reply after the other, so that it reads from top to
 bottom like the standard. A core ends at STARTTLS; after the handshake the driver makes another with
-`encrypted`, which begins with EHLO, and what was said in clear is gone by construction. Octets that come when
-nothing was asked, be it between two messages, end it: whoever wrote them wants them to be taken for answers.
+`encrypted`, which begins with EHLO, and what was said in clear is gone by construction. A reply that comes
+before its command was handed over ends it, be it between two messages: whoever wrote it wants it to be taken
+for an answer. Only 421 may come at any time.
 
 Holds the message in its wire form, one read of the driver and one reply.
 """
@@ -89,12 +90,14 @@ class Unusable:
         reply: what the server said at last, None when the trouble was something else.
         for_good: the host says that it never takes mail (RFC 7504 section 3).
         lacks_tls: TLS is required and not offered.
+        lacks_chunking: CHUNKING is offered and BDAT is not known; nothing was taken.
     """
 
     reason: str
     reply: Reply | None = None
     for_good: bool = False
     lacks_tls: bool = False
+    lacks_chunking: bool = False
 
 
 ClientEvent = HandshakeDue | Ready | Finished | Unusable
@@ -106,10 +109,16 @@ class _Broken(Exception):
     """What the server says ends the conversation."""
 
     def __init__(
-        self, reason: str, answer: Reply | None = None, *, for_good: bool = False, lacks_tls: bool = False
+        self,
+        reason: str,
+        answer: Reply | None = None,
+        *,
+        for_good: bool = False,
+        lacks_tls: bool = False,
+        lacks_chunking: bool = False,
     ) -> None:
         super().__init__(reason)
-        self.event = Unusable(reason, answer, for_good, lacks_tls)
+        self.event = Unusable(reason, answer, for_good, lacks_tls, lacks_chunking)
 
 
 class SmtpClientProtocol:
@@ -127,10 +136,17 @@ class SmtpClientProtocol:
         tls: whether to ask for STARTTLS, and whether to go on without.
         encrypted: TLS stands after STARTTLS, and the greeting was read before it.
         lmtp: speak LMTP (RFC 2033): LHLO, and a reply for each recipient after the mail data.
+        chunking: use CHUNKING where it is offered.
     """
 
     def __init__(
-        self, *, hello: str, tls: TlsPolicy = "none", encrypted: bool = False, lmtp: bool = False
+        self,
+        *,
+        hello: str,
+        tls: TlsPolicy = "none",
+        encrypted: bool = False,
+        lmtp: bool = False,
+        chunking: bool = True,
     ) -> None:
         self.state = ClientState.HELLO if encrypted else ClientState.GREETING
         self.capabilities = Capabilities()
@@ -141,6 +157,8 @@ class SmtpClientProtocol:
         self._tls = tls
         self._encrypted = encrypted
         self._lmtp = lmtp
+        self._chunking = chunking
+        self._unanswered: deque[Address] | None = None
         self._reader = ReplyReader()
         self._at_end = False
         self._out: list[bytes | memoryview] = []
@@ -173,6 +191,9 @@ class SmtpClientProtocol:
                 if self._at_end:
                     self._fail(Unusable("the connection was lost"))
                 break
+            if self._out and answer.code != 421:
+                self._fail(Unusable("the server spoke without being asked", answer))
+                break
             self._go_on(answer)
         return self._events.popleft() if self._events else None
 
@@ -202,6 +223,7 @@ class SmtpClientProtocol:
             raise LocalProtocolError(f"a message in state {self.state.name}")
         self._results = dict(outgoing.refused)
         self.has_sent_data = False
+        self._unanswered = None
         if not outgoing.recipients:
             self._events.append(Finished(self._results))
             return
@@ -225,7 +247,12 @@ class SmtpClientProtocol:
         self._out.append(line.encode() + b"\r\n")
 
     def _fail(self, event: Unusable) -> None:
-        if self.state is not ClientState.QUIT:  # else everything is known already
+        if self._unanswered:  # RFC 2033 section 4.2: what a store has said of some stands
+            lost = Reply(451, "4.4.2", event.reason)
+            self._results.update(dict.fromkeys(self._unanswered, lost))
+            self.messages_count += 1
+            self._events.append(Finished(self._results))
+        elif self.state is not ClientState.QUIT:  # else everything is known already
             self._events.append(event)
         self.state = ClientState.CLOSED
 
@@ -265,7 +292,7 @@ class SmtpClientProtocol:
             offered = Capabilities()
         if answer.code != 250:
             raise _Broken("the server refuses our greeting", answer)
-        self.capabilities = offered
+        self.capabilities = offered if self._chunking else offered.without("CHUNKING")
 
     def _start_tls(self) -> Generator[None, Reply, bool]:
         """Ask for TLS; True when this core has ended by it."""
@@ -407,7 +434,7 @@ class SmtpClientProtocol:
         for _ in range(waiting):
             refused = (yield from self._chunk_refused(accepted)) or refused
         if not refused:
-            yield from self._last_replies(accepted)
+            yield from self._last_replies(accepted, chunked=True)
         elif self._lmtp:
             self._lost_count = True
         else:
@@ -415,20 +442,33 @@ class SmtpClientProtocol:
 
     def _chunk_refused(self, accepted: list[Address]) -> Generator[None, Reply, bool]:
         """Read the reply to a chunk that is not the last; whether the message is refused by it."""
-        answer = _final((yield))
+        answer = yield from self._reply_to_chunk()
         if answer.positive:
             return False
         if self._results[accepted[0]].positive:  # the first refusal is the reason, the others follow from it
             self._results.update(dict.fromkeys(accepted, answer))
         return True
 
-    def _last_replies(self, accepted: list[Address]) -> _Script:
+    def _reply_to_chunk(self) -> _Answer:
+        answer = _final((yield))
+        match answer.code:
+            case 500 | 502:
+                # What follows would be read as commands; over another connection it can go by DATA.
+                self.has_sent_data = False
+                raise _Broken("the server offers CHUNKING and does not know it", answer, lacks_chunking=True)
+        return answer
+
+    def _last_replies(self, accepted: list[Address], *, chunked: bool = False) -> _Script:
         """Read the reply to the message; LMTP has one for each recipient (RFC 2033 section 4.2)."""
+        answer = (yield from self._reply_to_chunk()) if chunked else _final((yield))
         if self._lmtp:
-            for address in accepted:
-                self._results[address] = _final((yield))
+            self._unanswered = deque(accepted)
+            self._results[self._unanswered.popleft()] = answer
+            while self._unanswered:
+                answer = _final((yield))
+                self._results[self._unanswered.popleft()] = answer
         else:
-            self._results.update(dict.fromkeys(accepted, _final((yield))))
+            self._results.update(dict.fromkeys(accepted, answer))
         self._open_transaction = False
 
 

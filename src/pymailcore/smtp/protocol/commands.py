@@ -1,6 +1,7 @@
 """The grammar of SMTP commands that carry arguments.
 
-Standards: RFC 5321 sections 4.1.1.1, 4.1.1.2, 4.1.1.3, 4.1.1.11 and 4.1.2; RFC 6531 section 3.3.
+Standards: RFC 5321 sections 4.1.1.1, 4.1.1.2, 4.1.1.3, 4.1.1.6, 4.1.1.7, 4.1.1.11 and 4.1.2; RFC 6531
+sections 3.3 and 3.7.4.2.
 
 More lenient than the standard: spaces after the colon of MAIL and RCPT, and at the end of a line, are passed
 over, because many programs send them. Stricter: a source route is read and dropped (RFC 5321 appendix C lets
@@ -9,16 +10,14 @@ says with EHLO must be made of characters that are safe in a header field.
 """
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from pymailcore.base.address import Address
-from pymailcore.base.envelope import NOTHING_SAID, ReportTerms
-from pymailcore.smtp.protocol import carriage, events, parameters, reply, reporting
+from pymailcore.base.envelope import NOTHING_SAID
+from pymailcore.smtp.protocol import events, parameters, reply
 from pymailcore.smtp.protocol.options import ServerOptions
-from pymailcore.smtp.protocol.parameters import MailDraft, MailParameter, RecipientDraft
 from pymailcore.smtp.protocol.reply import CommandRefused
+from pymailcore.smtp.protocol.wishes import read_mail, read_recipient
 
 # RFC 5321 section 4.1.2: Path = "<" [ A-d-l ":" ] Mailbox ">"; Address.parse reads the parts of Mailbox.
 _PATH: Final = rb"""
@@ -32,9 +31,6 @@ _PATH: Final = rb"""
 _FROM_PATH: Final = re.compile(rb"(?i:FROM)[ ]*:[ ]*" + _PATH, re.VERBOSE | re.DOTALL)
 _TO_PATH: Final = re.compile(rb"(?i:TO)[ ]*:[ ]*" + _PATH, re.VERBOSE | re.DOTALL)
 _HELLO: Final = re.compile(rb"[0-9A-Za-z._:\[\]-]{1,255}\Z")
-_OF_MAIL: Final[Mapping[bytes, MailParameter]] = MappingProxyType(
-    {**parameters.BASIC, **reporting.OF_MAIL, **carriage.OF_MAIL}
-)
 
 
 def parse_hello(arguments: bytes, *, extended: bool) -> events.Hello:
@@ -58,12 +54,7 @@ def parse_mail(arguments: bytes, options: ServerOptions) -> events.Mail:
             raise CommandRefused(reply.BAD_SENDER)
     if not said:
         return events.Mail(reverse_path)
-    draft = MailDraft()
-    for keyword, value in said.items():
-        read = _OF_MAIL.get(keyword)
-        if read is None:
-            raise CommandRefused(reply.UNKNOWN_PARAMETER)
-        read(draft, value, options)
+    draft = read_mail(said, options)
     return events.Mail(
         reverse_path, draft.size_octets, draft.eight_bit, draft.smtputf8, draft.binary, draft.terms
     )
@@ -75,21 +66,30 @@ def parse_recipient(arguments: bytes, options: ServerOptions, *, smtputf8: bool)
     if match is None or match[1] is None:
         raise CommandRefused(reply.BAD_RECIPIENT)
     path, tail = match.groups()
-    terms = _parse_report_terms(tail, options, smtputf8=smtputf8) if tail else NOTHING_SAID
+    terms = NOTHING_SAID
+    if tail:
+        terms = read_recipient(parameters.split(tail), options, smtputf8=smtputf8)
     forward_path = _parse_address(path, options, smtputf8=smtputf8)
     if forward_path is None:
         raise CommandRefused(reply.BAD_RECIPIENT)
     return events.Recipient(forward_path, terms)
 
 
-def _parse_report_terms(tail: bytes, options: ServerOptions, *, smtputf8: bool) -> ReportTerms:
-    draft = RecipientDraft(smtputf8=smtputf8)
-    for keyword, value in parameters.split(tail).items():
-        read = reporting.OF_RECIPIENT.get(keyword)
-        if read is None:
-            raise CommandRefused(reply.UNKNOWN_PARAMETER)
-        read(draft, value, options)
-    return draft.terms
+def parse_verify(verb: bytes, arguments: bytes, options: ServerOptions) -> events.Verify | None:
+    """Read the arguments of VRFY or EXPN; None when nobody looks, or they name no address with its domain."""
+    if not arguments:
+        raise CommandRefused(reply.SYNTAX)
+    if verb.decode() not in options.lookups:
+        return None
+    text, _, said = arguments.rpartition(b" ")
+    smtputf8 = said.upper() == b"SMTPUTF8" and text != b""
+    given = (text if smtputf8 else arguments).strip()
+    if not smtputf8 and not given.isascii():
+        raise CommandRefused(reply.NEEDS_SMTPUTF8)
+    if given.startswith(b"<") and given.endswith(b">"):
+        given = given[1:-1]
+    address = _decode_address(given)
+    return None if address is None else events.Verify(address, verb == b"EXPN", smtputf8)
 
 
 def _parse_address(path: bytes, options: ServerOptions, *, smtputf8: bool) -> Address | None:
@@ -97,6 +97,10 @@ def _parse_address(path: bytes, options: ServerOptions, *, smtputf8: bool) -> Ad
         raise CommandRefused(reply.NEEDS_SMTPUTF8)
     if path.lower() == b"postmaster":
         path += b"@" + options.postmaster_domain.encode()
+    return _decode_address(path)
+
+
+def _decode_address(path: bytes) -> Address | None:
     try:
         address = Address.parse(path.decode())
     except UnicodeDecodeError:

@@ -60,6 +60,19 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """VRFY, or EXPN (`expand`), where the role tells what it knows. Accepting means to tell nothing: 252.
+
+    Attributes:
+        smtputf8: the answer may hold octets above 127 (RFC 6531 section 3.7.4.2).
+    """
+
+    address: Address
+    expand: bool = False
+    smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DataRequested:
     """Mail data begins: DATA with at least one recipient accepted, or the first BDAT of a message.
 
@@ -134,6 +147,7 @@ Answerable = (
     | Hello
     | Mail
     | Recipient
+    | Verify
     | DataRequested
     | MailDataEnd
     | StartTls

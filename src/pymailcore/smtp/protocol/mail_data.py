@@ -19,15 +19,16 @@ class BareLineEnd(Exception):
 
 
 class MailDataReader:
-    """Mail data of one transaction: finds the end, removes dots, refuses bare CR and LF.
+    """Mail data of one transaction: finds the end, removes dots, refuses bare CR and LF where it is strict.
 
     The octets held back at the end of a read are those that could still turn out to begin the end mark. Each
     read is one pass at C speed, however the octets were cut.
     """
 
-    __slots__ = ("_ended", "_fresh", "_held")
+    __slots__ = ("_ended", "_fresh", "_held", "_strict")
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = True) -> None:
+        self._strict = strict
         self._held = b"\r\n"  # the CRLF of the DATA line: a first line "." ends the data
         self._fresh = True
         self._ended = False
@@ -41,7 +42,8 @@ class MailDataReader:
         if self._ended:
             return b""
         octets = self._held + buffer.take_all()
-        end = octets.find(_END)
+        dotted = b"." in octets and b"\r\n." in octets  # one octet is looked for a hundred times as fast
+        end = octets.find(_END) if dotted else -1
         if end >= 0:
             self._ended = True
             cut = end + 2
@@ -50,14 +52,20 @@ class MailDataReader:
         else:
             cut = len(octets) - next((n for n in (4, 3, 2, 1) if octets.endswith(_END[:n])), 0)
         self._held, octets = octets[cut:], octets[:cut]
-        if not octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n"):
+        if self._strict and not _is_whole(octets):
             self._fresh = False
             raise BareLineEnd
-        octets = octets.replace(b"\r\n.", b"\r\n")
+        if dotted:
+            octets = octets.replace(b"\r\n.", b"\r\n")
         if self._fresh and octets:
             self._fresh = False
             octets = octets[2:]
         return octets or (b"" if self._ended else None)
+
+
+def _is_whole(octets: bytes) -> bool:
+    """Whether each CR has its LF and each LF its CR; takes a third of the time that counting them does."""
+    return octets.replace(b"\r", b"").replace(b"\n", b"\r\n") == octets
 
 
 def canonical(octets: bytes) -> bytes:

@@ -23,19 +23,21 @@ class ServerOptions:
         postmaster_domain: where `RCPT TO:<postmaster>` goes.
         max_message_octets: of mail data, dots removed.
         max_recipients: in one transaction.
-        soft_errors: commands refused with 5yz after which the core is `tardy`.
         hard_errors: commands refused with 5yz after which it says 421.
-        junk_commands: EHLO, NOOP, RSET, VRFY, HELP and repeated recipients between two messages; each one
-            more is an error.
+        junk_commands: EHLO, NOOP, RSET, VRFY, EXPN, HELP and repeated recipients between two messages; each
+            one more is an error.
         starttls: STARTTLS can be had.
         offer: how a client may log in; AUTH is not announced without a mechanism.
         encrypted: the octets come out of TLS.
         lmtp: the protocol is LMTP (RFC 2033): LHLO, and a reply for each recipient after the mail data.
+        lookups: which of VRFY and EXPN the role answers; to the others the core says 252.
         xclient: the peer is one of ours and may say for whom it speaks.
         extensions: which of those that can be left off are offered.
         max_transactions: MAIL commands in one conversation; 0 for as many as the client likes.
         refuse_early_talkers: end the conversation with a client that does not wait for the greeting, or for
             the reply to DATA.
+        repair_line_ends: mail data may hold bare CR and LF; who gets it makes them whole. What ends mail data
+            stays the same.
         now_ms: the time for commands that speak of one, milliseconds since 1970.
     """
 
@@ -43,17 +45,18 @@ class ServerOptions:
     postmaster_domain: str
     max_message_octets: int = 52_428_800
     max_recipients: int = 1_000
-    soft_errors: int = 10
     hard_errors: int = 20
     junk_commands: int = 100
     starttls: bool = False
     offer: Offer = NOTHING
     encrypted: bool = False
     lmtp: bool = False
+    lookups: frozenset[str] = frozenset()
     xclient: bool = False
     extensions: Extensions = NO_EXTENSIONS
     max_transactions: int = 0
     refuse_early_talkers: bool = False
+    repair_line_ends: bool = False
     now_ms: Callable[[], int] = lambda: 0
 
     @property
@@ -75,6 +78,7 @@ class ServerOptions:
         lines += keywords(self.extensions, encrypted=self.encrypted, now_ms=self.now_ms())
         if self.extensions.limits:
             lines.append(limits(max_recipients=self.max_recipients, max_transactions=self.max_transactions))
+        lines += sorted(self.lookups)  # RFC 5321 section 3.5.2
         if self.xclient:
             lines.append(XCLIENT_KEYWORD)
         if self.starttls:

@@ -13,20 +13,26 @@ from typing import Final
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import DeliverBy, Envelope, ReportTerms
-from pymailcore.message.downgrade import CannotConvert, downgrade, fits_lines
+from pymailcore.message.downgrade import downgrade, fits_lines
+from pymailcore.message.downgrade_header import CannotConvert
 from pymailcore.smtp.protocol.capabilities import Capabilities
 from pymailcore.smtp.protocol.mail_data import canonical
 from pymailcore.smtp.protocol.reply import Reply
 from pymailcore.smtp.protocol.xtext import encode_utf8_address, encode_xtext
 
-NEEDS_CONVERSION: Final = Reply(
-    554, "5.6.3", "The next host does not offer 8BITMIME, and the message cannot be converted"
-)
-NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "The next host does not offer SMTPUTF8, which this message needs")
-TOO_LARGE: Final = Reply(552, "5.3.4", "The message is larger than the next host takes")
-BAD_ADDRESS: Final = Reply(501, "5.1.3", "The address cannot be written in a command")
-NEEDS_REQUIRETLS: Final = Reply(550, "5.7.30", "The next host does not offer REQUIRETLS over verified TLS")
-TOO_LATE: Final = Reply(550, "5.4.7", "The time by which the message was to be delivered has passed")
+
+class Unfit(Reply):
+    """A reply that we give ourselves in place of the host; as text it has no code, since nobody said one."""
+
+    def __str__(self) -> str:
+        return f"{self.enhanced} {self.text}"
+
+
+NEEDS_SMTPUTF8: Final = Unfit(553, "5.6.7", "The next host does not offer SMTPUTF8, which this message needs")
+TOO_LARGE: Final = Unfit(552, "5.3.4", "The message is larger than the next host takes")
+BAD_ADDRESS: Final = Unfit(501, "5.1.3", "The address cannot be written in a command")
+NEEDS_REQUIRETLS: Final = Unfit(550, "5.7.30", "The next host does not offer REQUIRETLS over verified TLS")
+TOO_LATE: Final = Unfit(550, "5.4.7", "The time by which the message was to be delivered has passed")
 
 _NOTIFY_ORDER: Final = ("NEVER", "SUCCESS", "FAILURE", "DELAY")
 _MOST_DELIVER_BY_SECONDS: Final = 999_999_999
@@ -64,8 +70,8 @@ def fit(envelope: Envelope, octets: bytes, offered: Capabilities, *, verified: b
     if refusal is None:
         try:
             octets, body, binary = _form(envelope, octets, offered)
-        except CannotConvert:
-            refusal = NEEDS_CONVERSION
+        except CannotConvert as reason:
+            refusal = cannot_convert(str(reason))
     if refusal is None and offered.size_octets is not None and offered.size_octets < len(octets):
         refusal = TOO_LARGE
     eight_bit = not octets.isascii()
@@ -93,6 +99,13 @@ def fit(envelope: Envelope, octets: bytes, offered: Capabilities, *, verified: b
         refused=refused,
         octets=octets,
         binary=binary,
+    )
+
+
+def cannot_convert(reason: str) -> Reply:
+    """The reply for a message that a host without 8BITMIME or BINARYMIME cannot have in any form."""
+    return Unfit(
+        554, "5.6.3", f"The next host takes 7-bit mail only, and the message cannot be converted: {reason}"
     )
 
 
@@ -131,7 +144,11 @@ def _form(envelope: Envelope, octets: bytes, offered: Capabilities) -> tuple[byt
         return octets, "BODY=BINARYMIME", True
     takes_eight_bit = "8BITMIME" in offered
     if envelope.binary or not (takes_eight_bit or octets.isascii()):
-        octets = downgrade(octets if envelope.binary else canonical(octets), eight_bit=takes_eight_bit)
+        octets = downgrade(
+            octets if envelope.binary else canonical(octets),
+            eight_bit=takes_eight_bit,
+            header=not envelope.smtputf8,  # RFC 6531 section 3.2: who asked for UTF-8 gets it or hears of it
+        )
     octets = canonical(octets)
     return octets, "" if octets.isascii() else "BODY=8BITMIME", False
 
@@ -142,7 +159,7 @@ def _parameters(envelope: Envelope, offered: Capabilities, now_ms: int) -> Itera
         yield f"RET={terms.ret}"
     if "DSN" in offered and terms.envid:
         yield f"ENVID={encode_xtext(terms.envid)}"
-    if needs_tls(envelope):
+    if terms.require_tls and "REQUIRETLS" in offered:  # of a report, too: RFC 8689 section 5
         yield "REQUIRETLS"
     if terms.deliver_by is not None and "DELIVERBY" in offered:
         yield _deliver_by(terms.deliver_by, now_ms)
@@ -165,7 +182,7 @@ def _rcpt(address: Address, terms: ReportTerms, offered: Capabilities) -> str:
         words.append("NOTIFY=" + ",".join(word for word in _NOTIFY_ORDER if word in terms.notify))
     if "DSN" in offered and terms.orcpt:
         kind, _, text = terms.orcpt.partition(";")
-        encode = encode_utf8_address if kind == "utf-8" else encode_xtext
+        encode = encode_utf8_address if kind.lower() == "utf-8" else encode_xtext
         words.append(f"ORCPT={kind};{encode(text)}")
     return " ".join(words)
 

@@ -8,7 +8,7 @@ parameters of delivery reports and of how a message is to be carried are in modu
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +22,7 @@ MAX_PARAMETERS_COUNT: Final = 16
 # RFC 5321 section 4.1.2: esmtp-param = esmtp-keyword ["=" esmtp-value]
 _PARAMETER: Final = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?\Z")
 _SIZE: Final = re.compile(rb"[0-9]{1,20}\Z")
+_CONTROL_IN_XTEXT: Final = re.compile(rb"\+(?:[01][0-9A-F]|7F)")
 _NO_PARAMETERS: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
@@ -54,10 +55,12 @@ RecipientParameter = Callable[[RecipientDraft, bytes, ServerOptions], None]
 
 def split(tail: bytes | None) -> Mapping[bytes, bytes]:
     """Read the parameters behind a path; keywords come in upper case, the value of one without is empty."""
-    if not tail:
-        return _NO_PARAMETERS
+    return gather(tail.split()) if tail else _NO_PARAMETERS
+
+
+def gather(words: Sequence[bytes]) -> Mapping[bytes, bytes]:
+    """Read parameters each of which is one word; see `split`."""
     parameters: dict[bytes, bytes] = {}
-    words = tail.split()
     if len(words) > MAX_PARAMETERS_COUNT:
         raise CommandRefused(reply.SYNTAX)
     for word in words:
@@ -109,7 +112,7 @@ def _smtputf8(draft: MailDraft, value: bytes, _options: ServerOptions) -> None:
 def _auth(_draft: MailDraft, value: bytes, options: ServerOptions) -> None:
     """RFC 4954 section 5 lets us drop what it says: we trust nobody to speak for others."""
     known(options.offer.names)
-    must(XTEXT.match(value))
+    must(XTEXT.match(value) and not _CONTROL_IN_XTEXT.search(value))
 
 
 BASIC: Final[Mapping[bytes, MailParameter]] = MappingProxyType(

@@ -3,7 +3,8 @@
 Standards: RFC 5321 sections 4.2 and 4.2.1, RFC 2034 section 4, RFC 3463 section 2.
 
 More lenient than the standard: a line may end with a lone LF, and its text may hold any octets; controls come
-out as `?`. Stricter: a reply has at most 100 lines, and all of them carry one code.
+out as `?`. A reply whose lines carry different codes counts as the worst of them, so that it is a success
+only where all of them say so. Stricter: a reply has at most 100 lines.
 """
 
 import re
@@ -57,13 +58,10 @@ class ReplyReader:
             found = _LINE.match(line)
             if found is None:
                 raise BadReply("a reply line has no code")
-            code = int(found[1])
-            if self._lines and code != self._code:
-                raise BadReply("the lines of a reply have different codes")
-            self._code = code
+            code = self._code = max(int(found[1]), self._code)
             self._lines.append(_CONTROL.sub("?", (found[3] or b"").decode("utf-8", "replace")))
             if found[2] != b"-":
-                lines, self._lines = self._lines, []
+                lines, self._lines, self._code = self._lines, [], 0
                 return _reply(code, lines)
             if len(self._lines) >= MAX_LINES_COUNT:
                 raise BadReply("a reply has too many lines")

@@ -59,8 +59,8 @@ def _orcpt(draft: RecipientDraft, value: bytes, options: ServerOptions) -> None:
     must(match and len(value) <= MAX_ORCPT_OCTETS)
     if match is None:
         return
-    kind = match[1].decode("ascii").lower()
-    if kind == "utf-8":
+    kind = match[1].decode("ascii")  # its case is kept, too (RFC 3461 section 5.2.1)
+    if kind.lower() == "utf-8":
         address = decode_utf8_address(match[2], smtputf8=draft.smtputf8)
     else:
         address = decode_xtext(match[2])

@@ -8,7 +8,8 @@ every event that wants an answer, and sends what `bytes_to_send` hands over. No 
 or logs. A peer cannot make a method raise; only a mistake in the driver can.
 
 Theory: the envelope lives in here and nowhere else, so that there is one place where it is emptied: after the
-final reply to mail data, RSET, EHLO and HELO, whoever gave that reply. Mail data that is refused (too large,
+final reply to DATA and to mail data, to RSET, and to EHLO and HELO when they are accepted (a refused EHLO
+changes nothing, RFC 5321 section 4.1.4), whoever gave that reply. Mail data that is refused (too large,
 a bare CR or LF, no memory) is read to its true end before the reply, so that no octet of it is ever taken
 for a command. After STARTTLS the driver makes a new core in the state GREETED, and what was said in clear
 is gone by construction.
@@ -45,9 +46,7 @@ from pymailcore.smtp.protocol.xclient import parse_xclient
 _MAIL_DATA: Final = frozenset({State.DATA, State.CHUNK})
 # A web browser can be made to speak to us; what it says first is never a mistake of a mail program.
 _HTTP: Final = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH"})
-_ANSWERS: Final[Mapping[bytes, Reply]] = MappingProxyType(
-    {b"NOOP": reply.OK, b"VRFY": reply.VERIFY_UNKNOWN, b"HELP": reply.HELP}
-)
+_ANSWERS: Final[Mapping[bytes, Reply]] = MappingProxyType({b"NOOP": reply.OK, b"HELP": reply.HELP})
 
 
 class SmtpServerProtocol:
@@ -55,7 +54,7 @@ class SmtpServerProtocol:
 
     Attributes:
         state: only the core changes it.
-        errors: commands answered with 5yz since the last message was accepted.
+        errors: commands answered with 5yz since the last message was accepted; a driver may take its time.
     """
 
     def __init__(self, options: ServerOptions, state: State = State.CONNECTED) -> None:
@@ -74,11 +73,6 @@ class SmtpServerProtocol:
         self._transactions_count = 0
         self._chunk: Chunk | None = None
         self._foreign = unknown_here(lmtp=options.lmtp, xclient=options.xclient)
-
-    @property
-    def tardy(self) -> bool:
-        """Whether the peer has made so many errors that a driver should take its time."""
-        return self.errors >= self._options.soft_errors
 
     @property
     def mail(self) -> events.Mail | None:
@@ -390,11 +384,16 @@ class SmtpServerProtocol:
         accepted = exchange is not None and exchange.outcome is not None and exchange.outcome.positive
         return reply.AUTH_UNFINISHED if accepted else refusal
 
-    def _simple(self, verb: bytes, arguments: bytes) -> None:
-        if verb == b"VRFY" and not arguments:
-            raise CommandRefused(reply.SYNTAX)
+    def _simple(self, verb: bytes, _arguments: bytes) -> None:
         self._out.append(_ANSWERS[verb].encode())
         self._count_junk()
+
+    def _verify(self, verb: bytes, arguments: bytes) -> events.Event | None:
+        event = commands.parse_verify(verb, arguments, self._options)
+        if event is None:
+            self._out.append(reply.NOT_TOLD.encode())  # RFC 5321 section 7.3
+        self._count_junk()
+        return None if event is None or self.state is State.CLOSED else self._ask(event)
 
     def _reset(self, _verb: bytes, _arguments: bytes) -> events.Event | None:
         begun = self._transaction.begun
@@ -404,17 +403,14 @@ class SmtpServerProtocol:
         self._count_junk()
         return events.MailDataAborted() if begun else None
 
-    def _not_implemented(self, _verb: bytes, _arguments: bytes) -> None:
-        raise CommandRefused(reply.NOT_IMPLEMENTED)
-
     def _quit(self, _verb: bytes, _arguments: bytes) -> None:
         self.close(reply.CLOSING)
 
     def _read_mail_data(self) -> bytes | None:
-        chunk, limit = self._chunk, self._options.max_message_octets
+        chunk = self._chunk
         if chunk is None:
-            return self._transaction.read(self._buffer, limit)
-        return self._transaction.read_chunk(chunk, self._buffer, limit)
+            return self._transaction.read(self._buffer, self._options)
+        return self._transaction.read_chunk(chunk, self._buffer, self._options)
 
     def _take_mail_data(self, octets: bytes) -> events.Event | None:
         transaction, chunk = self._transaction, self._chunk
@@ -445,6 +441,8 @@ class SmtpServerProtocol:
             case events.Mail():
                 self._transaction.mail = event if accepted else None
                 self._transactions_count += accepted
+            case events.DataRequested() if not accepted:
+                self._transaction = Transaction()
             case events.MailDataEnd():
                 self._transaction = Transaction()
                 if accepted:
@@ -488,9 +486,9 @@ class SmtpServerProtocol:
             b"XCLIENT": _xclient,
             b"RSET": _reset,
             b"NOOP": _simple,
-            b"VRFY": _simple,
+            b"VRFY": _verify,
             b"HELP": _simple,
-            b"EXPN": _not_implemented,
+            b"EXPN": _verify,
             b"QUIT": _quit,
         }
     )

@@ -89,6 +89,7 @@ AFTER_ACCEPT: Final[Mapping[type[events.Event], State]] = MappingProxyType(
 AFTER_REFUSE: Final[Mapping[type[events.Event], State]] = MappingProxyType(
     {
         events.Opened: State.REFUSED,
+        events.DataRequested: State.READY,
         events.MailDataEnd: State.READY,
     }
 )
@@ -97,6 +98,7 @@ ON_SUCCESS: Final[Mapping[type[events.Event], Reply]] = MappingProxyType(
     {
         events.Mail: reply.SENDER_OK,
         events.Recipient: reply.RECIPIENT_OK,
+        events.Verify: reply.NOT_TOLD,
         events.DataRequested: reply.START_MAIL_DATA,
         events.MailDataEnd: reply.ACCEPTED,
         events.StartTls: reply.TLS_READY,

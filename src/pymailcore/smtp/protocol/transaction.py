@@ -15,6 +15,7 @@ from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.chunking import MAX_CHUNKS_COUNT, TOO_MANY_CHUNKS, Chunk, ChunkedText
 from pymailcore.smtp.protocol.lines import LineBuffer
 from pymailcore.smtp.protocol.mail_data import BareLineEnd, MailDataReader
+from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 
 _NO_MAIL: Final = events.Mail(None)
@@ -99,20 +100,20 @@ class Transaction:
         """Decide that the message will be refused at its end; the first reason stays."""
         self.refusal = self.refusal or refusal
 
-    def read(self, buffer: LineBuffer, max_octets: int) -> bytes | None:
+    def read(self, buffer: LineBuffer, options: ServerOptions) -> bytes | None:
         """Take mail data from the buffer; b"" is its end, None is not enough yet.
 
         What breaks a rule becomes `refusal`, and reading goes on to the true end.
         """
         if self._reader is None:
-            self._reader = MailDataReader()
+            self._reader = MailDataReader(strict=not options.repair_line_ends)
         try:
             octets = self._reader.read(buffer)
         except BareLineEnd:
             self.refuse(reply.BARE_LINE_END)
             octets = self._reader.read(buffer)  # the end, when that was seen already
         if octets:
-            self._count(octets, max_octets)
+            self._count(octets, options.max_message_octets)
         return octets
 
     def begin_chunk(self, chunk: Chunk, max_octets: int) -> None:
@@ -123,7 +124,7 @@ class Transaction:
         if self.size_octets + chunk.size_octets > max_octets:
             self.refuse(reply.TOO_LARGE)
 
-    def read_chunk(self, chunk: Chunk, buffer: LineBuffer, max_octets: int) -> bytes | None:
+    def read_chunk(self, chunk: Chunk, buffer: LineBuffer, options: ServerOptions) -> bytes | None:
         """Take octets of a chunk; b"" at its end, None when there are none yet.
 
         What breaks a rule becomes `refusal`, and reading goes on to the end of the chunk.
@@ -131,14 +132,15 @@ class Transaction:
         if chunk.stray is not None:
             return chunk.skip(buffer)
         if not chunk.left_octets:
-            if chunk.last:
+            if chunk.last and not options.repair_line_ends:
                 self._check_text(b"", whole=True)
             return b""
         octets = chunk.take(buffer)
         if not octets:
             return None
-        self._check_text(octets)
-        self._count(octets, max_octets)
+        if not options.repair_line_ends:
+            self._check_text(octets)
+        self._count(octets, options.max_message_octets)
         return octets
 
     @property

@@ -7,14 +7,19 @@ and the place moves in the transaction that takes it. So an Email that the index
 after its place, which is what searches go by (`lookup`). Marks and moves of mail only make the place move.
 
 Reading is cut into slices (`texts.opened`) on a reading thread; nothing of it holds the lock of the store's
-writer.
+writer. Accounts have turns, a page of Emails each, by tenants (`base.fair_queue`): one that has a million new
+ones holds up another's by a page.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
+from pymailcore.base.errors import NotFound
+from pymailcore.base.fair_queue import FairQueue
+from pymailcore.base.ids import AccountId
+from pymailcore.base.parties import working_for
 from pymailcore.extract.attachment_text import NO_ATTACHMENT_TEXT, AttachmentText
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store import texts
@@ -66,6 +71,14 @@ class _Batch:
         )
 
 
+class _Page(NamedTuple):
+    """Where the next page of an account begins: behind this Email of this modseq."""
+
+    account: AccountId
+    place: int
+    last: int
+
+
 class Indexer:
     """Brings one index up to date.
 
@@ -112,42 +125,70 @@ class Indexer:
                 return found
             after = rows[-1][0]
 
-    async def index(self, accounts: Iterable[int]) -> None:
-        """Take what is new of some accounts, as of now."""
+    async def index(self, accounts: Iterable[int], more: Callable[[], Iterable[int]] = tuple) -> set[int]:
+        """Take what is new of some accounts, as of now, in turns.
+
+        Args:
+            more: asked between turns: accounts that have moved meanwhile have theirs, too.
+
+        Returns:
+            Of those that came meanwhile, the accounts that are not done with.
+        """
+        turns: FairQueue[_Page] = FairQueue()
+        wanted, waiting = set(accounts), set[int]()
+        await self._enqueue(turns, waiting, wanted)
         batch = _Batch()
-        for account in sorted(accounts):
-            batch = await self._account(account, batch)
+        while wanted & waiting and (taken := turns.take()) is not None:
+            party, page = taken
+            with working_for(party):
+                following, batch = await self._take_page(page, batch)
+            turns.done(party)
+            if following is None:
+                wanted.discard(page.account)
+                waiting.discard(page.account)
+            else:
+                turns.put(party, following)
+            await self._enqueue(turns, waiting, more())
         await self._write(batch)
+        return waiting
 
-    async def _account(self, account: int, batch: _Batch) -> _Batch:
-        """Take what is new of one account; gives the batch that is begun."""
-        place, last = self._places.get(account, 0), 2**63 - 1
-        while True:
-            at = (place, last)
+    async def _enqueue(self, turns: FairQueue[_Page], waiting: set[int], accounts: Iterable[int]) -> None:
+        """Let accounts wait for their turn that do not wait for it yet."""
+        for account in map(AccountId, sorted(set(accounts) - waiting)):
+            try:
+                party = await self._engine.lane.party(account)
+            except NotFound:
+                continue
+            turns.put(party, _Page(account, self._places.get(account, 0), 2**63 - 1))
+            waiting.add(account)
 
-            async def work(tx: Transaction, at: tuple[int, int] = at) -> tuple[Row | None, list[Row]]:
-                there = await tx.row(_MODSEQ, account)
-                return there, await tx.rows(_PENDING, account, *at, _LISTED)
+    async def _take_page(self, page: _Page, batch: _Batch) -> tuple[_Page | None, _Batch]:
+        """Take some of what is new of an account; gives where to go on, and the batch that is begun."""
+        account = page.account
 
-            there, rows = await self._engine.database.read(work)
-            if there is None:
-                return batch
-            ended = len(rows) < _LISTED
-            lacking = set(await self._index.unknown([row[0] for row in rows])) if rows else set()
-            wanted = [(email, modseq) for email, modseq in rows if email in lacking]
-            while wanted:
-                done, part = await self._read(account, wanted)
-                batch.add(part)
-                wanted = wanted[done:]
-                if batch.is_full:
-                    await self._write(batch)
-                    batch = _Batch()
-            if ended:
-                if there[0] > self._places.get(account, 0):
-                    batch.add(Part(account, (), (), there[0]))
-                return batch
-            last, place = rows[-1]
-            batch.add(Part(account, (), (), place - 1))
+        async def work(tx: Transaction) -> tuple[Row | None, list[Row]]:
+            there = await tx.row(_MODSEQ, account)
+            return there, await tx.rows(_PENDING, *page, _LISTED)
+
+        there, rows = await self._engine.database.read(work)
+        if there is None:
+            return None, batch
+        lacking = set(await self._index.unknown([row[0] for row in rows])) if rows else set()
+        wanted = [(email, modseq) for email, modseq in rows if email in lacking]
+        while wanted:
+            done, part = await self._read(account, wanted)
+            batch.add(part)
+            wanted = wanted[done:]
+            if batch.is_full:
+                await self._write(batch)
+                batch = _Batch()
+        if len(rows) < _LISTED:
+            if there[0] > self._places.get(account, 0):
+                batch.add(Part(account, (), (), there[0]))
+            return None, batch
+        last, place = rows[-1]
+        batch.add(Part(account, (), (), place - 1))
+        return _Page(account, place, last), batch
 
     async def _read(self, account: int, wanted: Sequence[tuple[int, int]]) -> tuple[int, Part]:
         """Read some of the first of these Emails; gives how many, and what is new by them."""

@@ -128,16 +128,17 @@ class IndexJob:
                         waiting |= follower.take()
                         if waiting and self._since is None:
                             self._since = trio.current_time()
-                        await self._indexer.index(waiting)
-                    waiting = set()
-                    self._since = None
+                        waiting = await self._indexer.index(waiting, follower.take)
+                    if not waiting:
+                        self._since = None
                 except (MailError, OSError) as fault:
                     self._open = False
                     log.warning("indexing has to wait", fault=repr(fault))
                     await trio.sleep(RETRY_SECONDS)
                     look_at = 0.0
                 else:
-                    await _gather(follower, look_at)
+                    if not waiting:
+                        await _gather(follower, look_at)
 
     @property
     def lag_seconds(self) -> float:

@@ -8,6 +8,7 @@ limit by what arrives in those seconds.
 Standards: RFC 9208 section 5 (STORAGE, MESSAGE, MAILBOX), RFC 9051 section 7.1 (OVERQUOTA).
 """
 
+import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -119,6 +120,28 @@ async def of_account(tx: Transaction, account: AccountId) -> tuple[Quota, Quota]
     if row is None:
         raise NotFound("no such account")
     return Quota(*row[:3]), Quota(*row[3:])
+
+
+async def free_octets(tx: Transaction, account: AccountId, limits: Limits) -> float:
+    """How many octets an account could take in one Email more: below 0 for none, infinite without limits."""
+    row = await tx.row(
+        "SELECT quota_octets, quota_emails, used_octets, used_emails, name, tenant FROM accounts"
+        " WHERE id = ?1",
+        account,
+    )
+    if row is None:
+        return math.inf  # who stores it will say so
+    name, tenant = row[4:]
+    pairs = [(Quota(*row[:2]), Quota(*row[2:4]))]
+    shared = limits.domains.get(name.rpartition("@")[2]), limits.tenants.get(tenant)
+    pairs += [(one.limits, one.used) for one in shared if one is not None]
+    return min(_free(limit, used) for limit, used in pairs)
+
+
+def _free(limit: Quota, used: Quota) -> float:
+    if limit.emails is not None and (used.emails or 0) >= limit.emails:
+        return -1
+    return math.inf if limit.octets is None else limit.octets - (used.octets or 0)
 
 
 async def of(tx: Transaction, scope: str, id_: int) -> tuple[Quota, Quota]:

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 import orjson
-import trio
 
 from pymailcore.base.ids import TenantId
+from pymailcore.runtime.fair_places import FairPlaces
+from pymailcore.runtime.threads import compute
 from pymailcore.store.backend import READING_ATTEMPTS
 from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.blobs import LARGE_OCTETS, Piece
@@ -70,7 +71,7 @@ class PostgresBackend:
         self._level = level
         self._encoders: queue.SimpleQueue[Encoder] = queue.SimpleQueue()
         self._readers: queue.SimpleQueue[BlobReader] = queue.SimpleQueue()
-        self._limiter = trio.CapacityLimiter(threads)
+        self._places = FairPlaces(threads)
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -95,15 +96,11 @@ class PostgresBackend:
             wanted = [piece for piece in wanted if piece.key not in known]
         small = [piece for piece in wanted if len(piece.octets) <= LARGE_OCTETS]
         if large:
-            locations |= await trio.to_thread.run_sync(
-                self._large.put, tenant, large, sealer, limiter=self._limiter
-            )
+            locations |= await compute(self._large.put, tenant, large, sealer, places=self._places)
         if sum(len(piece.octets) for piece in small) <= _INLINE_OCTETS:
             locations |= self._in_rows(tenant, small, sealer)
         else:
-            locations |= await trio.to_thread.run_sync(
-                self._in_rows, tenant, small, sealer, limiter=self._limiter
-            )
+            locations |= await compute(self._in_rows, tenant, small, sealer, places=self._places)
         return await self._database.write(work)
 
     def _in_rows(
@@ -149,7 +146,7 @@ class PostgresBackend:
             step.go(None)  # up to the first operation nothing is read
             while step.work is not None:
                 rows = await self._database.read(step.work)
-                await trio.to_thread.run_sync(step.go, rows, limiter=self._limiter)
+                await compute(step.go, rows, places=self._places)
             return cast("T", step.result)
         finally:
             self._readers.put(blobs)

@@ -1,0 +1,1 @@
+"""Plug-ins that come with the server: greylist, dnsbl, ratelimit."""
