@@ -86,7 +86,8 @@ async def see_a_burst(dead: int) -> None:
     async with sinking() as sink:
         routes = route("far.test", sink.port) + route("dead.test", dead)
         limits = f"[submission]\nfirst_recipients_per_hour = {LIMIT}\nhold_after_refusals = {REFUSALS}\n"
-        with MailServer(settings=limits + routes) as server:
+        hasty = "[smtp]\nerror_delay_seconds = 0\n"
+        with MailServer(settings=limits + hasty + routes) as server:
             await trio.to_thread.run_sync(server.add_account, "anna", PASSWORD)
             ends = await burst(server, "anna@example.test")
             kept = LIMIT // EACH
