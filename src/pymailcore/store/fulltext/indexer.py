@@ -36,6 +36,9 @@ MOST_SECONDS: Final = 5.0
 
 _LISTED: Final = 1_000
 _ACCOUNTS: Final = 500
+_LONG: Final = 32
+"""From so many waiting accounts on a round takes long enough that others join it."""
+
 _PENDING: Final = (
     "SELECT e.id, e.changed_modseq FROM emails e WHERE e.account = ?1"
     " AND (e.changed_modseq > ?2 OR (e.changed_modseq = ?2 AND e.id > ?3))"
@@ -129,7 +132,8 @@ class Indexer:
         """Take what is new of some accounts, as of now, in turns.
 
         Args:
-            more: asked between turns: accounts that have moved meanwhile have theirs, too.
+            more: asked between turns, as long as there is much to do: accounts that have moved meanwhile have
+                theirs, too. Otherwise they wait for the next round, which then is fuller.
 
         Returns:
             Of those that came meanwhile, the accounts that are not done with.
@@ -148,7 +152,8 @@ class Indexer:
                 waiting.discard(page.account)
             else:
                 turns.put(party, following)
-            await self._enqueue(turns, waiting, more())
+            if following is not None or len(turns) >= _LONG:
+                await self._enqueue(turns, waiting, more())
         await self._write(batch)
         return waiting
 

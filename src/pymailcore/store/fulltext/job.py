@@ -28,7 +28,7 @@ from pymailcore.store.layout import Layout
 from pymailcore.store.postgres.text_writing import PostgresWriting
 from pymailcore.store.types import Row, Transaction
 
-GATHER_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.3
 """So long is waited after the first notice for more."""
 
 LOOK_SECONDS: Final = 60.0
