@@ -56,7 +56,6 @@ async def test_records_of_the_audit_log_are_those_of_the_account(opened: Opened)
 
 async def test_they_are_found_by_indexes(opened: Opened, engine: str) -> None:
     """A log of millions of records is not looked through."""
-
     some = [(1_000 + n, n % 7, f"ann{n}@a.test", f"ben{n}@a.test", bytes(32)) for n in range(3_000)]
 
     async def work(tx: Transaction) -> list[Row]:
