@@ -176,6 +176,7 @@ class TreeRules(StoreBase):
     async def adopt(self) -> None:
         """Take over what came back: new placements and new Emails."""
         account = self.account
+        fresh: dict[int, FetchRow] = {}
         for box in account.boxes.values():
             rows = await self.store.fetch(
                 self.id, MailboxId(box.id), [(1, 2**32 - 1)], Want.FACTS, limit=10**6
@@ -186,8 +187,10 @@ class TreeRules(StoreBase):
                 assert row.uid >= box.uid_next, "a UID was given again"
                 box.placed[row.uid] = Placed(row.email, row.deleted)
                 if row.email not in account.mails:
-                    await self.adopt_email(row)
+                    fresh[row.email] = row
             box.uid_next = max([box.uid_next, *(uid + 1 for uid in box.placed)])
+        for email in sorted(fresh):  # as they were made: what leads to which Thread depends on it
+            await self.adopt_email(fresh[email])
 
     async def adopt_email(self, row: FetchRow) -> None:
         """Take over an Email that came back: its octets and keywords are those that it had."""

@@ -24,7 +24,7 @@ from pymailcore.store.columns import unpack_column
 from pymailcore.store.ops import annotations, blob_rows, quota
 from pymailcore.store.ops.footprint import Message
 from pymailcore.store.ops.revision import Revision
-from pymailcore.store.ops.threads import choose_thread, keys_of_facts
+from pymailcore.store.ops.threads import choose_thread, keys_of_facts, lead_to
 from pymailcore.store.types import Kept, Row, Transaction
 
 _IN: Final = "(SELECT value FROM json_each(?1))"
@@ -229,19 +229,20 @@ async def _threads(
     old = orjson.dumps(list({row[1] for row in kept.values()})).decode()
     alive = {row[0] for row in await tx.rows(f"SELECT id FROM threads WHERE id IN {_IN}", old)}
     chosen: dict[int, int] = {thread: thread for thread in alive}
-    lost = [email for email, row in kept.items() if row[1] not in alive]
     rows = await tx.rows(
         f"SELECT email, facts FROM email_data WHERE email IN {_IN}",
-        orjson.dumps(lost).decode(),
+        orjson.dumps(list(kept)).decode(),
     )
     facts = {row[0]: bytes(row[1]) for row in rows}
     fresh: set[int] = set()
-    for email in sorted(lost):
+    for email in sorted(kept):
         thread, new = kept[email][1], asked[email].new_thread
         keys = keys_of_facts(tenant_key, facts[email])
-        found = await choose_thread(tx, account, keys, chosen.get(thread, new), fresh)
-        chosen.setdefault(thread, found)
-        fresh.add(chosen[thread])
+        if thread in chosen:
+            await lead_to(tx, account, keys, chosen[thread], fresh)
+        else:
+            chosen[thread] = await choose_thread(tx, account, keys, new, fresh)
+            fresh.add(chosen[thread])
     return {email: chosen[row[1]] for email, row in kept.items()}
 
 

@@ -69,22 +69,41 @@ async def choose_thread(
     Args:
         begun: Threads whose rows this transaction has yet to write.
     """
+    known = await _known(tx, account, keys, begun)
+    thread = min(known.values(), default=fresh)
+    await _lead(tx, account, [key for key in keys if key not in known], thread)
+    return thread
+
+
+async def lead_to(
+    tx: Transaction, account: AccountId, keys: list[int], thread: int, begun: Container[int] = ()
+) -> None:
+    """Let keys that lead nowhere lead to the Thread of an Email that has one; arguments as above."""
+    known = await _known(tx, account, keys, begun)
+    await _lead(tx, account, [key for key in keys if key not in known], thread)
+
+
+async def _known(
+    tx: Transaction, account: AccountId, keys: list[int], begun: Container[int]
+) -> dict[int, int]:
+    """Those of some keys that lead to a Thread, and to which."""
     if not keys:
-        return fresh
+        return {}
     sql, args = _lookup(keys)
     rows = await tx.rows(sql, account, *args)
-    known = {
+    return {
         cast("int", key): cast("int", thread)
         for key, thread, there in rows
         if there is not None or thread in begun
     }
-    thread = min(known.values(), default=fresh)
+
+
+async def _lead(tx: Transaction, account: AccountId, keys: list[int], thread: int) -> None:
     await tx.run_many(
         "INSERT INTO thread_keys (account, key, thread) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (account, key) DO UPDATE SET thread = excluded.thread",
-        [(account, key, thread) for key in keys if key not in known],
+        [(account, key, thread) for key in keys],
     )
-    return thread
 
 
 async def read_threads(
