@@ -287,3 +287,20 @@ async def test_what_is_kept_is_held_to_the_quota_and_the_oldest_goes_first(opene
     assert await store.undelete.purge(account) == 2
     assert [facts.unpack(row.facts).subject for row in await store.undelete.listed(account)] == ["s3", "s2"]
     await opened.check()
+
+
+async def test_what_comes_back_into_a_living_thread_leads_replies_there(opened: Opened) -> None:
+    """A mail linked two Threads; the second one went, and a reply to it has only the first to join."""
+    first = await opened.deliver(a_message("plan", message_id="<a@x>"))
+    await opened.deliver(a_message("plan", message_id="<b@x>"))
+    both = await opened.deliver(a_message("plan", message_id="<c@x>", in_reply_to="<a@x> <b@x>"))
+    assert both.thread == first.thread
+    box = opened.mailbox("INBOX")
+    await opened.store.set_flags(
+        opened.account, box, ((2, 3),), FlagChange.ADD, keywords_of([]), deleted=True
+    )
+    await opened.store.expunge(opened.account, box, None)
+    await opened.store.undelete.restore_emails(opened.account, [both.email])
+    reply = await opened.deliver(a_message("Re: plan", message_id="<d@x>", in_reply_to="<b@x>"))
+    assert reply.thread == first.thread
+    await opened.check()
