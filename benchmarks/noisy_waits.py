@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,7 +122,7 @@ def begin(folder: str) -> None:
     threading.Thread(target=waits.keep, args=(Path(folder),), daemon=True).start()
 
 
-def _timed(waits: Waits, owner: Any, name: str, what: str) -> None:  # noqa: ANN401 - whatever has the method
+def _timed(waits: Waits, owner: type, name: str, what: str) -> None:
     """Measure the calls of a method."""
     plain: Callable[..., Any] = getattr(owner, name)
 
@@ -145,7 +145,7 @@ def _look_into_writer(waits: Waits) -> None:
     left: dict[writer.Job, float] = {}
     ended: dict[writer.Job, float] = {}
 
-    def timed_put(self: writer.Writer, jobs: Any) -> None:  # noqa: ANN401 - as it is there
+    def timed_put(self: writer.Writer, jobs: Iterable[writer.Job]) -> None:
         some = list(jobs)
         left.update(dict.fromkeys(some, time.perf_counter()))
         put(self, some)
