@@ -24,6 +24,7 @@ ALL: Final = {
     "store_move": (),
     "smtp_null": (),
     "smtp_relay": (),
+    "spf_cost": (),
     "smtp_peers": ("--quick",),
     "imap_noop": (),
     "imap_fetch": (),

@@ -1,17 +1,18 @@
-"""What one tenant feels of another one that floods: times of its searches, reads, APPENDs and sent mail.
+"""What one tenant feels of another one that floods: times of its searches, reads, APPENDs, mail, JMAP.
 
-    python -m benchmarks.noisy_neighbour [--seconds 20] [--processes 2] [--mails 1000] [--waits]
+    python -m benchmarks.noisy_neighbour [--seconds 20] [--processes 2] [--mails 1000]
+                                         [--postgresql] [--waits]
 
 The tenant "flood" has ten accounts: on ten connections they search for two letters (which reads messages),
-on four they APPEND, on four they send to another host, on two they FETCH whole Mailboxes, without a pause.
-The tenant "calm" has one account with a Mailbox of its own, which does one thing of each kind after the
-other; first alone, then beside the flood. Each of the two is a process of its own, with the host that takes
-its mail; they share the cores with the server. With --waits each process of the server says where time goes
-while the flood is on (`benchmarks.noisy_waits`).
+on four they APPEND, on four they send to another host, on two they FETCH whole Mailboxes; by JMAP they list
+on two, set keywords on two, upload and import on two; all without a pause. The tenant "calm" has one account
+with a Mailbox of its own, which does one thing of each kind after the other; first alone, then beside the
+flood. Each of the two is a process of its own, with the host that takes its mail; they share the cores with
+the server. The data lie where temporary files do: TMPDIR says whether that is memory. With --waits each
+process of the server says where time goes while the flood is on (`benchmarks.noisy_waits`).
 """
 
 import argparse
-import base64
 import functools
 import itertools
 import json
@@ -23,12 +24,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
+from tests.support.postgres import cluster
 
 from benchmarks import noisy_waits
+from benchmarks.noisy_clients import PASSWORD, Imap, Jmap, Sink, Smtp, message
 from benchmarks.support import command
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
@@ -37,139 +39,10 @@ from pymailcore.cli.installation import open_installation
 from pymailcore.directory.actors import SYSTEM
 from pymailcore.runtime.clock import now_ms
 
-PASSWORD = "correct horse battery"
 LISTENERS = '\n[[listener]]\nprotocol = "{}"\nbind = "127.0.0.1:0"\ntls = "none"\nplaintext_login = true\n'
 ROUTE = '\n[[route]]\ndomain = "{}"\nhost = "127.0.0.1"\nport = {}\n'
 CALM_HOST = "calm-far.test"
 FLOODERS = 10
-WORDS = (
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "lazy",
-    "dogs",
-    "while",
-    "seven",
-    "wizards",
-    "mix",
-    "odd",
-)
-
-
-@dataclass
-class Sink:
-    """Takes mail as another host would; says which has come."""
-
-    came: dict[str, trio.Event] = field(default_factory=dict)
-    count: int = 0
-
-    async def serve(self, stream: trio.SocketStream) -> None:
-        """Speak SMTP with one client."""
-        lines = Lines(stream)
-        await stream.send_all(b"220 sink\r\n")
-        while (line := await lines.line()) is not None:
-            verb = line[:4].upper()
-            if verb == b"RCPT":
-                name = line.partition(b"<")[2].partition(b"@")[0].decode()
-                if name in self.came:
-                    self.came[name].set()
-            elif verb == b"DATA":
-                await stream.send_all(b"354 go\r\n")
-                while await lines.line() not in (b".", None):
-                    pass
-                self.count += 1
-            await stream.send_all(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
-            if verb == b"QUIT":
-                return
-
-
-class Lines:
-    """Lines of a stream."""
-
-    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
-        self._stream = stream
-        self._buffer = bytearray()
-
-    async def line(self) -> bytes | None:
-        """The next one without its end; None at the end of the stream."""
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            octets = await self._stream.receive_some(65_536)
-            if not octets:
-                return None
-            self._buffer += octets
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
-        return line
-
-
-class Imap:
-    """One signed-in connection with INBOX selected."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream, self._lines, self._tags = stream, Lines(stream), itertools.count(1)
-
-    async def begin(self, name: str) -> None:
-        """Sign in."""
-        await self._lines.line()
-        await self.say(f'LOGIN {name} "{PASSWORD}"'.encode())
-        await self.say(b"SELECT INBOX")
-
-    async def say(self, text: bytes, literal: bytes | None = None) -> None:
-        """Give a command and wait for its end."""
-        tag = b"a%d" % next(self._tags)
-        await self._stream.send_all(
-            tag + b" " + text + b"\r\n" + (b"" if literal is None else literal + b"\r\n")
-        )
-        while (line := await self._lines.line()) is not None:
-            if line.startswith(tag + b" "):
-                if not line.startswith(tag + b" OK"):
-                    raise RuntimeError(line.decode())
-                return
-        raise RuntimeError("the connection was closed")
-
-    async def append(self, octets: bytes) -> None:
-        """File a message."""
-        await self.say(b"APPEND INBOX {%d+}" % len(octets), octets)
-
-
-class Smtp:
-    """One signed-in connection to the submission port."""
-
-    def __init__(self, stream: trio.SocketStream, name: str) -> None:
-        self._stream, self._lines, self._name = stream, Lines(stream), name
-
-    async def begin(self) -> None:
-        """Sign in."""
-        await self._reply()
-        initial = base64.b64encode(f"\0{self._name}\0{PASSWORD}".encode()).decode()
-        await self._say("EHLO bench", f"AUTH PLAIN {initial}")
-
-    async def send(self, recipient: str) -> None:
-        """Send a message."""
-        await self._say(f"MAIL FROM:<{self._name}>", f"RCPT TO:<{recipient}>", "DATA")
-        await self._say(f"From: <{self._name}>\r\nSubject: x\r\n\r\n{recipient}\r\n.")
-
-    async def _say(self, *lines: str) -> None:
-        await self._stream.send_all("".join(f"{line}\r\n" for line in lines).encode())
-        for _ in lines:
-            await self._reply()
-
-    async def _reply(self) -> None:
-        while (line := await self._lines.line()) is not None:
-            if line[:1] not in b"23":
-                raise RuntimeError(line.decode())
-            if line[3:4] != b"-":
-                return
-
-
-def message(number: int) -> bytes:
-    """A message with a text of its own."""
-    text = "\r\n".join(" ".join(WORDS[(number * 7 + one * 3 + two) % len(WORDS)] for two in range(12))
-                       for one in range(30))  # fmt: skip
-    return f"From: <x{number}@far.test>\r\nSubject: number {number}\r\n\r\n{text}\r\n{number}\r\n".encode()
 
 
 async def fill(config: Path, mails: int) -> None:
@@ -197,7 +70,15 @@ class Client:
     def __init__(self, ports: dict[str, int], sink: Sink) -> None:
         self._ports, self._sink = ports, sink
         self._numbers = itertools.count(1)
-        self.done = {"searches": 0, "appends": 0, "sent": 0, "fetches": 0}
+        self.done = {
+            "searches": 0,
+            "appends": 0,
+            "sent": 0,
+            "fetches": 0,
+            "lists": 0,
+            "flags": 0,
+            "imports": 0,
+        }
 
     @asynccontextmanager
     async def imap(self, name: str) -> AsyncIterator[Imap]:
@@ -212,6 +93,14 @@ class Client:
         """A connection that is signed in."""
         async with await trio.open_tcp_stream("127.0.0.1", self._ports["submission"]) as stream:
             it = Smtp(stream, name)
+            await it.begin()
+            yield it
+
+    @asynccontextmanager
+    async def jmap(self, name: str) -> AsyncIterator[Jmap]:
+        """A connection that knows its account."""
+        async with await trio.open_tcp_stream("127.0.0.1", self._ports["http"]) as stream:
+            it = Jmap(stream, name)
             await it.begin()
             yield it
 
@@ -244,6 +133,19 @@ class Client:
                 await it.say(b"FETCH 1:50 BODY.PEEK[]")
                 self.done["fetches"] += 2
 
+    async def webmail(self, number: int, what: str) -> None:
+        """Do one thing by JMAP without end."""
+        async with self.jmap(f"u{number}@flood.test") as it:
+            for one in itertools.count():
+                match what:
+                    case "lists":
+                        await it.show()
+                    case "flags":
+                        await it.flag()
+                    case "imports":
+                        await it.bring(message(10**8 * (number + 1) + one))
+                self.done[what] += 1
+
     async def flood(self) -> None:
         """All of it at once."""
         async with trio.open_nursery() as nursery:
@@ -254,11 +156,14 @@ class Client:
                 nursery.start_soon(self.send, number)
             for number in range(2):
                 nursery.start_soon(self.fetch, number)
+                for what in ("lists", "flags", "imports"):
+                    nursery.start_soon(self.webmail, number, what)
 
     async def calm(self, seconds: float) -> dict[str, list[float]]:
         """Do one thing after the other; gives the milliseconds that each took."""
         took: dict[str, list[float]] = {}
-        async with self.imap("u0@calm.test") as imap, self.smtp("u0@calm.test") as smtp:
+        name = "u0@calm.test"
+        async with self.imap(name) as imap, self.smtp(name) as smtp, self.jmap(name) as jmap:
             until = trio.current_time() + seconds
             while trio.current_time() < until:
                 number = next(self._numbers)
@@ -270,6 +175,9 @@ class Client:
                     ("append", functools.partial(imap.append, message(number))),
                     ("submit", functools.partial(smtp.send, f"{name}@{CALM_HOST}")),
                     ("arrive", came.wait),
+                    ("list", jmap.show),
+                    ("flag", jmap.flag),
+                    ("import", functools.partial(jmap.bring, message(10**7 + number))),
                 ):
                     began = time.perf_counter()
                     await work()
@@ -383,7 +291,7 @@ def serve(
 def configure(config: Path, calm: int, flooding: int) -> None:
     """Listeners without TLS, no limits, and the mail of each to its own host."""
     settings = config.read_text("utf-8").partition("[[listener]]")[0]
-    settings += "".join(LISTENERS.format(protocol) for protocol in ("submission", "imap"))
+    settings += "".join(LISTENERS.format(protocol) for protocol in ("submission", "imap", "http"))
     limits = "".join(f"{what}_per_{per} = 0\n" for what in ("messages", "recipients", "first_recipients")
                      for per in ("hour", "day"))  # fmt: skip
     settings += f"\n[submission]\n{limits}"
@@ -420,6 +328,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--mails", type=int, default=1_000, help="of each account that floods")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL of its own, in memory")
     parser.add_argument("--waits", action="store_true", help="where time goes in the server")
     parser.add_argument("--flood", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -428,7 +337,9 @@ def main() -> None:
         return
     print(f"load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        command("init", folder, "--hostname", "mx.bench.test", "--domain", "bench.test", "--loopback")
+        metadata = ("--metadata", cluster().url(cluster().new_database())) if chosen.postgresql else ()
+        names = ("--hostname", "mx.bench.test", "--domain", "bench.test")
+        command("init", folder, *names, "--loopback", *metadata)
         trio.run(run, Path(folder) / "pymailcore.toml", chosen)
     print(f"load {os.getloadavg()[0]:.1f}")
 

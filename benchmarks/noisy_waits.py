@@ -22,7 +22,7 @@ from typing import Any, Final
 import trio
 
 from pymailcore.base import parties
-from pymailcore.runtime import fair_places
+from pymailcore.runtime import command_turns, fair_places
 from pymailcore.store import database, readers, writer
 
 ON: Final = "on"
@@ -115,6 +115,7 @@ def begin(folder: str) -> None:
     _look_into_writer(waits)
     _look_into_readers(waits)
     _look_into_places(waits)
+    _look_into_commands(waits)
     run = trio.run
     trio.run = functools.partial(run, instruments=[_Loop(waits)])
     for module in ("pymailcore.worker.process", "pymailcore.worker.single"):
@@ -199,3 +200,14 @@ def _look_into_places(waits: Waits) -> None:
         waits.note("places: until there is one", time.perf_counter() - began, party.tenant)
 
     fair_places.FairPlaces._take = timed  # type: ignore[method-assign]
+
+
+def _look_into_commands(waits: Waits) -> None:
+    enter: Callable[..., Awaitable[None]] = command_turns.CommandTurn.__aenter__
+
+    async def timed(self: command_turns.CommandTurn) -> None:
+        began = time.perf_counter()
+        await enter(self)
+        waits.note("commands: until one may begin", time.perf_counter() - began, self.party.tenant)
+
+    command_turns.CommandTurn.__aenter__ = timed  # type: ignore[method-assign]

@@ -75,7 +75,7 @@ class NullRole:
         """Tell nothing."""
         return None
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+    async def message(self, envelope: Envelope, octets: bytes, digest: str) -> Reply | None:
         """Accept and forget."""
         return None
 

@@ -10,10 +10,14 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+import trio
+from tests.support.dns_zone import serving
 
 from pymailcore.app.core import Core
 from pymailcore.app.front import FrontApp
 from pymailcore.config.plugins import PluginTable
+from pymailcore.runtime.logs import get_logger
+from pymailcore.runtime.serve import Connection
 from pymailcore.smtp.hooks import Client, Refuse, hook
 from pymailcore.smtp.hooks.plugins import Plugin, Plugins
 from pymailcore.smtp.hooks.settings import PluginSettings
@@ -154,3 +158,55 @@ def test_a_plug_in_is_told_who_has_logged_in_and_may_refuse() -> None:
                 client.login(ANNA, PASSWORD)
             assert client.mail(ANNA)[0] == 530
     assert set(asked) == {(ANNA, True)}
+
+
+async def speak(front: FrontApp) -> None:
+    """Bring a message to the first listener, from 192.0.2.1."""
+    ours, theirs = [trio.SocketStream(one) for one in trio.socket.socketpair()]
+    connection = Connection(ours, "192.0.2.1", 4711, "127.0.0.1", 25, "c1", get_logger())
+    mail = "From: <a@sender.test>\r\nReceived-SPF: fail (forged)\r\n\r\nx\r\n.\r\nQUIT\r\n"
+    said = b""
+    async with ours, theirs, trio.open_nursery() as nursery:
+        nursery.start_soon(front._handle, 0, connection)
+        for code, text in (
+            (b"220", f"EHLO c.test\r\nMAIL FROM:<a@sender.test>\r\nRCPT TO:<{ANNA}>\r\nDATA\r\n"),
+            (b"354", mail),
+            (b"221", ""),
+        ):
+            while b"\n" + code not in b"\n" + said:
+                said += await theirs.receive_some()
+            await theirs.send_all(text.encode())
+        nursery.cancel_scope.cancel()
+    assert b"\r\n250 2.0.0" in said
+
+
+async def test_what_the_dns_says_of_a_sender_is_asked_and_written_down() -> None:
+    """RFC 7208 section 9.1; what the peer itself has put into the message stands below our Received."""
+    zone = {
+        ("sender.test", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 -all"'],
+        ("1.2.0.192.in-addr.arpa", "PTR"): ["c.test."],
+        ("c.test", "A"): ["192.0.2.1"],
+    }
+    async with serving(zone) as dns:
+        settings = f'[dns]\nnameservers = ["127.0.0.1"]\nport = {dns.port}\n[smtp]\nspf_note_seconds = 30\n'
+
+        def bring() -> str:
+            with MailServer(settings=settings) as server:
+                server.add_account(ANNA, PASSWORD)
+                assert server._single is not None
+                front = server._single._apps[0]
+                assert isinstance(front, FrontApp)
+                server.run(lambda _core: speak(front))
+                with imaplib.IMAP4_SSL(
+                    "localhost", server.ports["imaps"], ssl_context=trusting(server)
+                ) as reader:
+                    reader.login(ANNA, PASSWORD)
+                    reader.select()
+                    found = reader.fetch("1", "BODY[HEADER]")[1][0]
+            assert isinstance(found, tuple)
+            return found[1].decode()
+
+        header = await trio.to_thread.run_sync(bring)
+    fields = [header.index(text) for text in ("Received-SPF: pass", "\r\nReceived: ", "Received-SPF: fail")]
+    assert fields == sorted(fields)
+    assert dns.asked["sender.test", "TXT"] == 1

@@ -1,10 +1,10 @@
 """Every statement on a table of accounts' rows says of which account or tenant; or stands here with a reason.
 
-This is the second line behind the checks of rights (T7). Row-level security would be on one engine only, and
-would keep operators that are not leakproof (LIKE, strpos, text search) from using indexes on it. So the
-statements themselves are looked at: a new one without the account in its condition fails until somebody has
-thought about it. What ids of other accounts really give is asked of every JMAP method and IMAP command by
-`tests/imap/test_server_tenants.py` and `tests/jmap/test_api_tenants.py`.
+This is the second line behind the checks of rights (T7), on both engines; on PostgreSQL row-level security
+is another one (`test_row_security.py`). The statements themselves are looked at: a new one without the
+account in its condition fails until somebody has thought about it. What ids of other accounts really give is
+asked of every JMAP method and IMAP command by `tests/imap/test_server_tenants.py` and
+`tests/jmap/test_api_tenants.py`.
 """
 
 import ast

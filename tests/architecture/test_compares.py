@@ -22,6 +22,7 @@ PUBLIC = MappingProxyType(
         "one.id == proof.secret": "the number of an app password",
         "key.secret == scram.PASSWORD": "the number of an app password",
         "key.secret != PASSWORD": "the number of an app password",
+        "sha256(octets).hexdigest() != self.digest": "a hash of what the peer sent itself",
         "one['id'] == secret": "the number of an app password, in an address of a page",
     }
 )

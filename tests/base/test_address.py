@@ -6,6 +6,9 @@ from hypothesis import strategies as st
 
 from pymailcore.base.address import Address, normalise_domain
 
+UNSHOWN = ("\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u200b", "\ufeff", "\ud800")
+"""Controls, and what moves the text around it (S17 of docs/develop/threats.md)."""
+
 
 @pytest.mark.parametrize(
     ("text", "localpart", "domain"),
@@ -47,6 +50,7 @@ def test_an_address_has_one_form(text: str, localpart: str, domain: str) -> None
         "a@b@example.org",
         "a@[1 2]",
         "a@" + "b" * 64 + ".org",
+        *(form % character for form in ("a%sb@example.org", '"a%sb"@example.org') for character in UNSHOWN),
     ],
 )
 def test_what_is_no_address_is_none(text: str) -> None:

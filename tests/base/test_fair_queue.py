@@ -2,6 +2,7 @@
 
 from collections import deque
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,18 @@ def test_what_is_out_of_date_is_bounded() -> None:
             assert taken is not None
             queue.done(taken[0])
     assert len(queue._tenants._heap) < 200
+
+
+def test_who_has_the_most_gives_way_with_his_last() -> None:
+    """Of tenants, and in it of flows; of several who have as many he who comes, or else the last."""
+    queue = FairQueue[int]()
+    with pytest.raises(LookupError):
+        queue.thin(Party(1, 10))
+    for number, party in enumerate((Party(1, 10), Party(1, 11), Party(1, 11), Party(2, 20), Party(2, 20))):
+        queue.put(party, number)
+    assert queue.thin(Party(2, 20)) == (Party(1, 11), 2)
+    assert queue.thin(Party(1, 10)) == (Party(1, 10), 0)
+    assert queue.thin(Party(3, 30)) == (Party(2, 20), 4)
+    assert queue.thin(Party(3, 30)) == (Party(2, 20), 3)
+    assert queue.take() == (Party(1, 11), 1)
+    assert (len(queue), queue.take()) == (0, None)

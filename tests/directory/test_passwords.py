@@ -10,6 +10,7 @@ import trio.testing
 from tests.support.directories import CHEAP
 
 from pymailcore.base.errors import InvalidValue
+from pymailcore.base.parties import SERVER, Party, working_for
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.passwords import Passwords
 
@@ -117,9 +118,35 @@ async def test_only_so_many_logins_wait_for_a_thread() -> None:
         except TooManyAttempts:
             refused += 1
 
-    async with passwords._limiter, trio.open_nursery() as nursery:
+    async with passwords._places.place(), trio.open_nursery() as nursery:
         for _ in range(5):
             nursery.start_soon(attempt)
         await trio.testing.wait_all_tasks_blocked()
         assert refused == 3
         nursery.cancel_scope.cancel()
+
+
+async def test_who_fills_the_queue_fills_it_for_himself() -> None:
+    """T6: a sign-in of another tenant waits for one thread, and turns away one of those who are many."""
+    passwords = Passwords(
+        replace(CHEAP, hashing_threads_count=1, hashing_waiting_count=8), secrets.token_bytes
+    )
+    verifier = await passwords.verifier("correct horse")
+    ended: list[str] = []
+
+    async def attempt(party: Party, password: str) -> None:
+        with working_for(party):
+            try:
+                ended.append("right" if await passwords.check(password, verifier) else "wrong")
+            except TooManyAttempts:
+                ended.append("put off")
+
+    async with trio.open_nursery() as nursery, passwords._places.place(SERVER):
+        for number in range(20):
+            nursery.start_soon(attempt, Party(1, number), "guess")
+        await trio.testing.wait_all_tasks_blocked()
+        assert ended == ["put off"] * 12
+        nursery.start_soon(attempt, Party(2, 20), "correct horse")
+        await trio.testing.wait_all_tasks_blocked()
+        assert ended == ["put off"] * 13
+    assert ended[13:] == ["wrong", "right", *["wrong"] * 6]

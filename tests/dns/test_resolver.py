@@ -8,6 +8,7 @@ from tests.support.dns_zone import serving
 
 from pymailcore.base.errors import NotFound, TemporaryFailure
 from pymailcore.dns.resolver import Exchange, Resolver
+from pymailcore.mailauth.questions import Answer, Question
 
 ZONE: dns_zone.Zone = {
     ("two.example", "MX"): ["20 b.two.example.", "10 A.two.example."],
@@ -198,3 +199,31 @@ async def test_names_of_an_address() -> None:
         for address in ("192.0.2.2", "2001:db8::1"):
             with pytest.raises(NotFound):
                 await resolver.names(address)
+
+
+async def test_what_decisions_ask_is_answered_without_raising() -> None:
+    """Without a host in place of MX records that are not there (RFC 7208 section 5.4)."""
+    expected = {
+        Question("two.example", "MX"): Answer(hosts=("a.two.example", "b.two.example")),
+        Question("only4.example", "MX"): Answer(),
+        Question("only4.example", "AAAA"): Answer(),
+        Question("null.example", "MX"): Answer(hosts=(".",)),
+        Question("A.two.example", "A"): Answer(hosts=("192.0.2.1",)),
+        Question("a.two.example", "AAAA"): Answer(hosts=("2001:db8::1",)),
+        Question("1.2.0.192.in-addr.arpa", "PTR"): Answer(hosts=("a.two.example", "b.two.example")),
+        Question("absent.example", "TXT"): Answer(exists=False),
+        Question("x" * 64 + ".example", "TXT"): Answer(exists=False),
+        Question("a..example", "TXT"): Answer(exists=False),
+        Question("ill.example", "A"): Answer(failed=True),
+        Question("texts.example", "TXT"): Answer(texts=(b"other", b"v=spf1 -all")),
+    }
+    async with serving(ZONE) as server:
+        resolver = Resolver(server.settings())
+        for question, answer in expected.items():
+            assert resolver.known(question) is None
+            for found in (await resolver.answer(question), resolver.known(question)):
+                assert found is not None
+                found = found._replace(texts=tuple(sorted(found.texts)))
+                if question.kind == "PTR":
+                    found = found._replace(hosts=tuple(sorted(found.hosts)))
+                assert found == answer

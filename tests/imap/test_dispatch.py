@@ -29,3 +29,20 @@ async def test_commands_in_one_piece_are_run_in_order(world: ImapWorld) -> None:
         assert (await client.reply(b"f")).untagged == [b"STATUS Trash (MESSAGES 0)"]
         assert (await client.reply(b"g")).untagged == [b"BYE Good bye"]
         assert await client.at_end()
+
+
+async def test_without_numbers_nothing_is_named_by_one(world: ImapWorld) -> None:
+    """RFC 9586: UIDFETCH, VANISHED, UIDREQUIRED, in what others do, too; see dialogues/imap/uidonly.txt."""
+    for _ in range(3):
+        await world.deliver(mails.plain())
+    async with await world.log_in("INBOX") as one, await world.log_in("INBOX") as two:
+        await one.ok("ENABLE UIDONLY")
+        await two.ok("STORE 1 +FLAGS.SILENT (\\Deleted)")
+        await two.ok("EXPUNGE")
+        await two.ok("STORE 1 +FLAGS.SILENT (x)")
+        reply = await one.command("FETCH 1 FLAGS")
+        assert (reply.status, reply.code) == ("BAD", "UIDREQUIRED")
+        assert reply.untagged == [b"2 UIDFETCH (FLAGS (x))"]
+        assert await one.ok("NOOP") == [b"VANISHED 1"]
+        assert await one.ok("UID FETCH 1:* (FLAGS)") == [b"2 UIDFETCH (FLAGS (x))", b"3 UIDFETCH (FLAGS ())"]
+        assert await one.ok("UID STORE 3 +FLAGS (y)") == [b"3 UIDFETCH (FLAGS (y))"]

@@ -11,10 +11,11 @@ import trio
 from tests.support import mails
 from tests.support.imap_client import PASSWORD, USER, ImapWorld, unverified_tls
 from tests.support.mbsync import mbsync_settings
-from tests.support.party_spy import parties_of
+from tests.support.party_spy import parties_of, reaches_of, turns_of
 
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.base.parties import party_of
+from pymailcore.base.reach import Reach
 from pymailcore.imap.settings import ImapSettings
 
 
@@ -256,7 +257,8 @@ async def test_a_connection_works_for_who_has_signed_in(
     world: ImapWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """T6: what it waits for is in the turn of the account, and of its tenant."""
-    seen = parties_of(monkeypatch, world.store, "prepare")
+    seen, turns = parties_of(monkeypatch, world.store, "prepare"), turns_of(monkeypatch)
+    reaches = reaches_of(monkeypatch, world.store, "prepare")
     port = await world.listen("none", plaintext_login=True)
 
     def run() -> None:
@@ -267,3 +269,5 @@ async def test_a_connection_works_for_who_has_signed_in(
 
     await trio.to_thread.run_sync(run)
     assert seen == [party_of(DEFAULT_TENANT, world.directory.account)]
+    assert reaches == [Reach(DEFAULT_TENANT, world.directory.account)]
+    assert turns == seen * 2  # APPEND, LOGOUT; before the sign-in nobody waits

@@ -21,6 +21,9 @@ async def play(client: ImapClient, script: dialogue.Dialogue, cut: int) -> None:
             case "reply":
                 last = await client.line()
                 assert last.startswith(step.octets), f"{where}: {last!r} came"
+            case "until":
+                while not last.startswith(step.octets):
+                    last = await client.line()
             case "has":
                 assert step.octets in last, f"{where}: not in {last!r}"
             case "closed":

@@ -42,7 +42,12 @@ ROWS = {
         *(f'LIST "" {place}' for place in PLACES),
         'LIST "{box}" "*"',
         'LIST "" "*{owner}*"',
+        'LIST (SUBSCRIBED RECURSIVEMATCH) "" ({box} "*{owner}*") RETURN (STATUS (MESSAGES SIZE))',
+        'LIST "" ({box} {mailbox}) RETURN (METADATA (/shared/comment /private/comment))',
     ],
+    "XLIST": [f'XLIST "" {place}' for place in PLACES],
+    "GETQUOTA": ["GETQUOTA {owner}", 'GETQUOTA "user/{owner}"', "GETQUOTA {account}", 'GETQUOTA ""'],
+    "GETQUOTAROOT": [f"GETQUOTAROOT {place}" for place in PLACES],
     "LSUB": [f'LSUB "" {place}' for place in PLACES],
     "STATUS": [f"STATUS {place} (MESSAGES UIDNEXT UNSEEN)" for place in PLACES],
     "GETMETADATA": [
@@ -50,7 +55,13 @@ ROWS = {
         f'GETMETADATA "" (/shared/comment /private/comment /private/filters/values/{WORD})',
     ],
     "SETMETADATA": [f'SETMETADATA {place} (/private/comment "x")' for place in PLACES],
-    "APPEND": [f"APPEND {place} {{{{1+}}}}\r\nx" for place in PLACES],
+    "APPEND": [
+        *(f"APPEND {place} {{{{1+}}}}\r\nx" for place in PLACES),
+        'APPEND INBOX CATENATE (URL "/{box}/;UID=1")',
+        'APPEND INBOX CATENATE (URL "/user/{owner}/INBOX/;UID=1/;SECTION=1")',
+        'APPEND INBOX CATENATE (URL "imap://{owner}@localhost/INBOX/;UID=1")',
+    ],
+    "REPLACE": [f"REPLACE 1 {place} {{{{1+}}}}\r\nx" for place in PLACES],
     "COPY": [f"COPY 1 {place}" for place in PLACES],
     "MOVE": [f"MOVE 1 {place}" for place in PLACES],
     "RENAME": [f"RENAME {place} elsewhere" for place in PLACES],
@@ -74,7 +85,7 @@ ROWS = {
 NOTHING_TO_NAME = frozenset(
     [
         *("CAPABILITY", "NOOP", "LOGOUT", "STARTTLS", "ID", "LOGIN", "AUTHENTICATE", "ENABLE", "NAMESPACE"),
-        *("IDLE", "CHECK", "CLOSE", "UNSELECT"),
+        *("IDLE", "CHECK", "CLOSE", "UNSELECT", "COMPRESS", "UNAUTHENTICATE", "GETJMAPACCESS"),
         *("EXPUNGE", "STORE"),  # only numbers within the Mailbox that is selected
     ]
 )
@@ -123,7 +134,7 @@ async def test_foreign_gone_and_absent_look_the_same(
                 answers[whose] = [hidden(text, whose, of) for text in told]
             for whose, some in answers.items():
                 for line, one, other in zip(lines, some, answers["nobody"], strict=True):
-                    if one != other or CANARY in one or "BAD" in one:
+                    if one != other or CANARY in one or "BAD" in one.replace("BADURL", ""):
                         faults.append(f"{command}: {line} {whose}: {one}, not {other}")
         assert faults == []
         assert await it.everything() == before
@@ -136,9 +147,10 @@ def aimed(line: str, whose: str, of: Ids) -> str:
 
 def hidden(text: str, whose: str, of: Ids) -> str:
     """An answer without them, and without the tag."""
-    for name in (BOXES[whose], OWNERS[whose]):
+    for name in sorted((BOXES[whose], OWNERS[whose]), key=len, reverse=True):
         text = text.replace(name, "<name>")
-    return re.sub(r'(?<=TAG ")t\d+', "<tag>", of.hidden_in(text))
+    text = re.sub(r'(?<=TAG ")t\d+', "<tag>", of.hidden_in(text))
+    return re.sub(r"\[MAILBOXID \(\w+\)\] Created", "[MAILBOXID (<new>)] Created", text)
 
 
 def requests(domain: str) -> list[str]:

@@ -92,8 +92,8 @@ async def test_a_change_log_that_is_too_short_is_no_trouble(
         await world.deliver(mails.plain())
         monkeypatch.setattr(world.store, "delta", forgotten)
         assert await one.ok("NOOP") == [
-            b"3 FETCH (UID 3 FLAGS (\\Flagged))",
             b"1 EXPUNGE",
+            b"2 FETCH (UID 3 FLAGS (\\Flagged))",
             b"3 EXISTS",
             b"1 RECENT",
         ]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymailcore.base.ids import MailboxId
+from pymailcore.imap.protocol.enabled import Enabled
 from pymailcore.imap.protocol.sequence import SequenceSet, parse_set
 from pymailcore.imap.view import View
 from pymailcore.store.types import FetchRow, Mailbox, MailboxDelta, Snapshot
@@ -132,8 +133,8 @@ def test_a_view_that_is_too_old_is_renewed() -> None:
     seen = view(10, 20, 30)
     fresh = Snapshot(mailbox(uid_next=200, modseq=50), array("I", (20, 30, 150)), 0)
     assert seen.renew(fresh, (row(20, 40),), expunge=True) == [
-        b"* 2 FETCH (UID 20 FLAGS (\\Seen))\r\n",
         b"* 1 EXPUNGE\r\n",
+        b"* 1 FETCH (UID 20 FLAGS (\\Seen))\r\n",
         b"* 3 EXISTS\r\n* 1 RECENT\r\n",
     ]
     assert list(seen.uids) == [20, 30, 150]
@@ -180,3 +181,73 @@ def test_the_uids_in_ranges() -> None:
     some = view(10, 20, 30, 40)
     assert list(some.uids_in(((5, 20), (40, 99)))) == [10, 20, 40]
     assert list(some.uids_in(())) == []
+
+
+def test_nothing_is_recent_in_rev2() -> None:
+    """RFC 9051 appendix E, 12."""
+    enabled = Enabled()
+    seen = View(Snapshot(mailbox(), array("I", (10,)), 0), read_only=False, enabled=enabled)
+    enabled.rev2 = True
+    assert seen.apply(delta(arrived=(100,)), expunge=True, told={}) == [b"* 2 EXISTS\r\n"]
+    assert seen.changed(2, row(100, 9)) == b"* 2 FETCH (UID 100 FLAGS (\\Seen))\r\n"
+
+
+def test_who_asked_for_it_is_told_of_modseqs_and_uids() -> None:
+    """RFC 7162 sections 3.2.4 and 3.2.10.2: one VANISHED, and only what was there."""
+    seen = View(
+        Snapshot(mailbox(), array("I", (10, 11, 12, 20)), 0),
+        read_only=False,
+        enabled=Enabled(condstore=True, qresync=True),
+    )
+    assert seen.apply(delta(changed=(row(20, 8),), expunged=(10, 11, 19)), expunge=True, told={}) == [
+        b"* VANISHED 10:11\r\n",
+        b"* 2 FETCH (UID 20 MODSEQ (8) FLAGS (\\Seen))\r\n",
+    ]
+
+
+def test_an_expunge_that_waits_holds_the_modseq_back() -> None:
+    """RFC 7162 section 3.2: who loses the connection now must hear of it when he comes back."""
+    seen = view(10, 20)
+    assert seen.highest_modseq() == b"* OK [HIGHESTMODSEQ 7] Highest\r\n"
+    seen.apply(delta(expunged=(10,), modseq=8), expunge=False, told={})
+    seen.apply(delta(changed=(row(20, 12),), expunged=(20,), modseq=12), expunge=False, told={})
+    assert seen.safe_modseq == 7
+    seen.say_expunged()
+    assert seen.safe_modseq == 12
+
+
+@pytest.mark.parametrize(
+    ("ranges", "missing"),
+    [
+        (((1, 2**32 - 1),), ((1, 9), (11, 19), (22, 99))),
+        (((10, 10), (20, 21)), ()),
+        (((9, 11), (21, 22)), ((9, 9), (11, 11), (22, 22))),
+        (((100, 200),), ()),
+        (((30, 20),), ()),
+        ((), ()),
+    ],
+)
+def test_what_once_was_and_is_not_there(ranges: tuple[tuple[int, int], ...], missing: object) -> None:
+    """RFC 7162 section 3.2.6: UIDs that no message has had yet have not vanished."""
+    assert view(10, 20, 21).missing(ranges) == missing
+
+
+@pytest.mark.parametrize(
+    ("pairs", "last"),
+    [
+        ((), 0),
+        (((1, 10, 1),), 10),
+        (((1, 10, 1), (2, 20, 2)), 21),
+        (((1, 10, 1), (2, 20, 9)), 21),
+        (((1, 10, 1), (2, 21, 1)), 10),
+        (((1, 11, 1),), 0),
+        (((1, 1, 2**32 - 1),), 0),
+        (((1, 10, 1), (2**31, 2**31, 2**31)), 10),
+        (((9, 90, 1),), 0),
+    ],
+)
+def test_the_last_number_that_client_and_server_agree_on(
+    pairs: tuple[tuple[int, int, int], ...], last: int
+) -> None:
+    """RFC 7162 section 3.2.5.2."""
+    assert view(10, 20, 21).last_match(pairs) == last

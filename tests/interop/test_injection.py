@@ -6,6 +6,7 @@ A whole server over its real store, by its ports. What comes of a text is a refu
 import contextlib
 import functools
 import imaplib
+import itertools
 import json
 import re
 import smtplib
@@ -18,7 +19,8 @@ from tests.support.sending_scene import ANNA, PASSWORD, Scene, route, scene_with
 
 from pymailcore.app.core import Core
 from pymailcore.base.address import Address
-from pymailcore.base.errors import NotFound
+from pymailcore.base.errors import InvalidValue, NotFound
+from pymailcore.directory.actors import SYSTEM
 
 pytestmark = pytest.mark.slow
 
@@ -73,14 +75,18 @@ PLACES = {
 }
 
 
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    """A server with a route to a host that refuses everybody, so that each message comes back as a report."""
+@pytest.fixture(scope="module", params=[False, True], ids=["strict", "mending"])
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A server with a route to a host that refuses everybody, so that each message comes back as a report.
+
+    Where submission mends line ends, only those of mail data are meant.
+    """
     with raw_sink() as sink, raw_sink("DSN", "SMTPUTF8", "8BITMIME", "PIPELINING") as refusing:
         refusing.refusal = b"550 5.1.1 nobody\r\n"
         settings = "[smtp]\nhard_errors_count = 1000\nsoft_errors_count = 1000\n"
         settings += "[submission]\nmessages_per_hour = 100000\nfirst_recipients_per_hour = 100000\n"
-        with scene_with(sink, settings + route("dead.test", refusing.port)) as scene:
+        settings += route("dead.test", refusing.port)
+        with scene_with(sink, settings, repair_line_ends=request.param) as scene:
             yield scene
 
 
@@ -218,3 +224,130 @@ def test_hostile_names_are_nobody(scene: Scene) -> None:
 
     for text in HOSTILE:
         assert not scene.server.run(functools.partial(known, text=text)), text
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Scene]:
+    """A server whose users may ask who the members of a group are."""
+    settings = '[smtp]\nexpn = "signed-in"\nvrfy = "signed-in"\nerror_delay_seconds = 0\n'
+    settings += "junk_commands_count = 1000\nhard_errors_count = 1000\n"
+    with (
+        raw_sink("SMTPUTF8", "8BITMIME", "PIPELINING") as sink,
+        scene_with(sink, settings) as scene,
+    ):
+        yield scene
+
+
+TEXTS = (*BREAKS, "\u2029".encode(), b'"', b"\\", b"<x>", b"\t", b"%s{0}$(x)")
+CARLA = "carla@remote.test"
+NAMED_PLACES = ("full name", "account", "group", "member", "alias", "target of an alias", "forward")
+
+
+def named(text: str, domain: str = "example.test") -> Address:
+    """An address as administrators write it, with quotes where it needs them."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    found = Address.parse(f"{text}@{domain}") or Address.parse(f'"{quoted}"@{domain}')
+    if found is None:
+        raise InvalidValue("no address")
+    return found
+
+
+async def name_somebody(core: Core, place: str, text: str, number: int) -> Address:
+    """Put a text into the directory; gives to whom mail is sent then."""
+    directory, anna = core.directory, named("anna")
+    plain = Address(f"to{number}", "example.test")
+    match place:
+        case "full name":
+            await directory.accounts.add(SYSTEM, plain, full_name=text)
+        case "account":
+            await directory.accounts.add(SYSTEM, named(text), full_name="x")
+            await directory.forwards.set(SYSTEM, named(text), Address(f"kept{number}", "far.test"))
+            return named(text)
+        case "group":
+            await directory.groups.add(SYSTEM, named(text))
+            await directory.groups.add_member(SYSTEM, named(text), anna)
+            return named(text)
+        case "member":
+            await directory.groups.add(SYSTEM, plain)
+            await directory.groups.add_member(SYSTEM, plain, named(text, "far.test"))
+        case "alias":
+            await directory.addresses.add(SYSTEM, named(text), anna)
+            return named(text)
+        case "target of an alias":
+            await directory.addresses.add(SYSTEM, plain, named(text, "far.test"))
+        case "forward":
+            await directory.accounts.add(SYSTEM, plain)
+            await directory.forwards.set(SYSTEM, plain, named(text, "far.test"))
+    return plain
+
+
+def test_no_name_in_the_directory_makes_a_header_field_or_a_command(office: Scene) -> None:
+    """S17, S18: it is refused where it is set, or it stays a name, in mail, on the wire and in replies."""
+    told, taken, refused = [], 0, 0
+    with (
+        smtplib.SMTP("127.0.0.1", office.server.ports["smtp"], "client.test") as mx,
+        office.signed_in() as msa,
+    ):
+        mx.ehlo()
+        for number, (place, text) in enumerate(itertools.product(NAMED_PLACES, TEXTS)):
+            name = f"{place[0]}{text.decode()}Injected: yes"
+            put = functools.partial(name_somebody, place=place, text=name, number=number)
+            try:
+                to = office.server.run(put)
+            except InvalidValue:
+                refused += 1
+                continue
+            taken += 1
+            mx.mail(CARLA, ["SMTPUTF8"])
+            mx.send(f"RCPT TO:<{to}>\r\n".encode())
+            assert mx.getreply()[0] == 250, to
+            assert mx.data(f"From: <{CARLA}>\r\nSubject: plain\r\n\r\ntext\r\n".encode())[0] == 250
+            for verb in (b"EXPN", b"VRFY"):
+                msa.send(b"%s <%s> SMTPUTF8\r\n" % (verb, str(to).encode()))
+                told.append(msa.getreply()[1])
+            if place == "full name":
+                send_with_name_of(office, to)
+    assert taken > 40
+    assert refused > 60
+    office.until_sent()
+    assert all(re.fullmatch(rb"[ -~\x80-\xff]*", line) for text in told for line in text.split(b"\n"))
+    for line in office.sink.commands:
+        assert re.match(rb"(EHLO|MAIL FROM:|RCPT TO:|DATA|QUIT|RSET)", line), line
+        assert line.decode().isprintable(), line
+    with imaplib.IMAP4("127.0.0.1", office.server.ports["imap"]) as client:
+        client.login(ANNA, PASSWORD)
+        client.select("INBOX", readonly=True)
+        _, data = client.fetch("1:*", "(BODY.PEEK[])")
+    kept = [entry[1] for entry in data if isinstance(entry, tuple)]
+    assert len(kept) > 15
+    assert len(office.sink.messages) > 15
+    fields = {name for octets in (*kept, *office.sink.messages) for name in names_of(octets)}
+    assert fields <= KNOWN_FIELDS, fields - KNOWN_FIELDS
+
+
+KNOWN_FIELDS = {
+    "return-path", "delivered-to", "received", "from", "to", "subject", "date", "message-id", "sender",
+    "mime-version", "content-type", "content-transfer-encoding",
+}  # fmt: skip
+
+
+def send_with_name_of(scene: Scene, address: Address) -> None:
+    """What a mail program does: the name of an Identity becomes that in From."""
+
+    async def identity(core: Core) -> str:
+        owner = await core.directory.accounts.get(address)
+        return (await core.directory.identities(owner.id))[0].name
+
+    account, name = scene.account(), scene.server.run(identity)
+    assert name.endswith("Injected: yes")
+    assert name.isprintable()
+    properties = {
+        "mailboxIds": {scene.mailbox("drafts"): True},
+        "from": [{"name": name, "email": ANNA}],
+        "to": [{"name": name, "email": "ben@far.test"}],
+        "subject": "plain",
+        "textBody": [{"partId": "1"}],
+        "bodyValues": {"1": {"value": "text"}},
+    }
+    ((_, done, _),) = scene.jmap(["Email/set", {"accountId": account, "create": {"k": properties}}, "0"])
+    scene.send(done["created"]["k"]["id"], "ben@far.test")

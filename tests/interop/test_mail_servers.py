@@ -2,11 +2,12 @@
 
 import imaplib
 import smtplib
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import mails
-from tests.support.family import PASSWORD
+from tests.support.family import PASSWORD, unverified_tls
 from tests.support.street import GONE, NAMES, OTHER, Street, neighbours, our_own, own, submit
 from tests.support.waiting import block_until
 
@@ -196,3 +197,87 @@ def test_mail_for_who_cannot_be_reached_waits_and_survives_kill_9(ours: Street) 
     for row in rows:
         ours.command("queue", "drop", str(row["id"]))
     assert ours.waiting() == []
+
+
+# Extensions that not all of them have
+
+
+KAETHE = "käthe@example.test"
+UTF8 = (  # RFC 6532: addresses and texts as UTF-8, also in structured fields
+    "From: Käthe <käthe@example.test>\r\nTo: <grüße@{0}.test>\r\n"
+    "Subject: Grüße an {0}: 漢字 🐟\r\n\r\nschön\r\n"
+)
+
+
+@pytest.fixture(scope="module")
+def kaethe(street: Street) -> str:
+    """An address of anna's with a letter that is not of ASCII."""
+    street.command("alias", "add", KAETHE, ANNA)
+    return KAETHE
+
+
+def submit_as(street: Street, sender: str, octets: bytes, to: str, mail: tuple[str, ...]) -> None:
+    """Send as anna with another reverse-path."""
+    port = street.family.ports["submissions"]
+    with smtplib.SMTP_SSL("127.0.0.1", port, "client.test", context=unverified_tls()) as client:
+        client.login(ANNA, PASSWORD)
+        client.ehlo()
+        for line in (f"MAIL FROM:<{sender}> {' '.join(mail)}", f"RCPT TO:<{to}>"):
+            client.send(line.encode() + b"\r\n")
+            code, text = client.getreply()
+            assert code == 250, text
+        assert client.data(octets)[0] == 250
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("name", ["exim", "postfix"])
+def test_international_mail_goes_there_and_back(street: Street, kaethe: str, name: str) -> None:
+    """RFC 6531 sections 3.1 and 3.2: addresses and header fields of UTF-8 in both directions, whole."""
+    peer, text = f"grüße@{name}.test", UTF8.format(name).encode()
+    submit_as(street, kaethe, text, peer, ("SMTPUTF8", "BODY=8BITMIME"))
+    taken = arrived(street.peers[name].mails, f"Subject: Grüße an {name}: 漢字 🐟\r\n")
+    for line in text.partition(b"\r\n\r\n")[0].split(b"\r\n"):
+        assert line in taken
+    assert taken.endswith(b"\r\n\r\n" + "schön\r\n".encode())
+    back = (
+        f"From: <{peer}>\r\nTo: <{kaethe}>\r\nSubject: Zurück von {name}\r\n"
+        f"Date: Sun, 22 Nov 2026 10:00:00 +0100\r\nMessage-ID: <back@{name}.test>\r\n\r\nschön\r\n"
+    ).encode()
+    with smtplib.SMTP("127.0.0.1", street.ports[name], "client.test") as client:
+        client.ehlo()
+        client.send(f"MAIL FROM:<{peer}> SMTPUTF8 BODY=8BITMIME\r\nRCPT TO:<{kaethe}>\r\n".encode())
+        assert [client.getreply()[0] for _ in range(2)] == [250, 250]
+        assert client.data(back)[0] == 250
+    found = arrived(street.inbox, f"Subject: Zurück von {name}\r\n")
+    assert found.startswith(f"Return-Path: <{peer}>\r\nDelivered-To: {kaethe}\r\n".encode())
+    assert b" with UTF8SMTP" in found.partition(b"id ")[0]
+    assert found.endswith(back)
+
+
+@pytest.mark.needs_root
+def test_a_host_without_smtputf8_is_not_troubled(street: Street, kaethe: str) -> None:
+    """RFC 6531 section 3.5: OpenSMTPD does not offer it; the sender hears of it, and nothing is sent."""
+    submit_as(street, kaethe, UTF8.format("opensmtpd").encode(), "user@opensmtpd.test", ("SMTPUTF8",))
+    report = arrived(street.inbox, "Final-Recipient: rfc822; user@opensmtpd.test")
+    assert b"Action: failed" in report
+    assert b"Status: 5.6.7" in report
+    assert not any("Grüße an opensmtpd".encode() in taken for taken in street.peers["opensmtpd"].mails())
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("name", ["exim", "opensmtpd", "postfix"])
+def test_times_and_priority_stay_with_us_where_the_next_host_has_no_such_thing(
+    street: Street, name: str
+) -> None:
+    """RFC 2852, RFC 4865, RFC 6710: none of them offers one; they get plain mail, and we keep the times."""
+    with smtplib.SMTP("127.0.0.1", street.ports[name], "client.test") as client:
+        client.ehlo()
+        assert not {"deliverby", "mt-priority", "futurerelease"} & set(client.esmtp_features)
+    subject = f"In time to {name}"
+    began = time.time()
+    wishes = ("BY=3600;NT", "MT-PRIORITY=4", "HOLDFOR=1", f"ENVID=timed.{name}")
+    submit(street.family, own(subject), f"user@{name}.test", mail=wishes)
+    arrived(street.peers[name].mails, f"Subject: {subject}\r\n")
+    assert time.time() - began >= 1.0
+    report = arrived(street.inbox, f"Original-Envelope-Id: timed.{name}\r\n")
+    assert f"Final-Recipient: rfc822; user@{name}.test\r\nAction: relayed".encode() in report

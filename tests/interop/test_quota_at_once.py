@@ -1,5 +1,6 @@
 """S19 of docs/develop/threats.md: fifty at once, by all ways into an account, keep to its quota."""
 
+import contextlib
 import imaplib
 import smtplib
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.support.engines import ENGINES
+from tests.support.postgres import cluster
 from tests.support.raw_sink import raw_sink
 from tests.support.sending_scene import ANNA, PASSWORD, Scene, scene_with
 
@@ -22,11 +25,13 @@ MANY = "[jmap]\nmax_concurrent_requests = 64\nmax_concurrent_upload = 64\n"
 BODY = b"From: <carla@remote.test>\r\nTo: <anna@example.test>\r\nSubject: %d\r\n\r\n" + b"x" * 76 + b"\r\n"
 
 
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    """A server with anna's account."""
-    with raw_sink() as sink, scene_with(sink, MANY) as scene:
-        yield scene
+@pytest.fixture(scope="module", params=ENGINES)
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A server with anna's account, on each engine of the store."""
+    with contextlib.ExitStack() as stack:
+        on_postgresql = request.param == "postgresql"
+        metadata = stack.enter_context(cluster().database()) if on_postgresql else ""
+        yield stack.enter_context(scene_with(stack.enter_context(raw_sink()), MANY, metadata=metadata))
 
 
 def by_mx(scene: Scene, number: int) -> bool:

@@ -64,6 +64,32 @@ def by_submission(scene: Scene, octets: bytes) -> None:
         assert code == 250, text
 
 
+def by_mended_data(scene: Scene, octets: bytes) -> None:
+    """DATA where the listener mends line ends: all but the one true end of mail data, dots as they are."""
+    with scene.signed_in() as client:
+        client.mail(ANNA)
+        client.rcpt(FAR)
+        client.docmd("DATA")
+        client.send(octets.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+        code, text = client.getreply()
+        assert code == 250, text
+        assert client.docmd("NOOP")[0] == 250  # nothing of the message was a command
+
+
+def by_mended_chunks(scene: Scene, octets: bytes) -> None:
+    """BDAT where the listener mends line ends, cut wherever it falls."""
+    with scene.signed_in() as client:
+        client.mail(ANNA)
+        client.rcpt(FAR)
+        for start in range(0, len(octets), 7):
+            piece = octets[start : start + 7]
+            last = b" LAST" if start + 7 >= len(octets) else b""
+            client.send(b"BDAT %d%s\r\n" % (len(piece), last) + piece)
+            code, text = client.getreply()
+            assert code == 250, text
+        assert client.docmd("NOOP")[0] == 250
+
+
 def by_binary_chunks(scene: Scene, octets: bytes) -> None:
     """BDAT with BODY=BINARYMIME, where every octet is taken."""
     with scene.signed_in() as client:
@@ -147,6 +173,8 @@ def by_forwarding(scene: Scene, octets: bytes) -> None:
 
 WAYS: dict[str, Callable[[Scene, bytes], None]] = {
     "submission": by_submission,
+    "mended": by_mended_data,
+    "mended chunks": by_mended_chunks,
     "binary chunks": by_binary_chunks,
     "APPEND": by_append,
     "import": by_import,
@@ -163,7 +191,7 @@ HOSTS = {
 @pytest.fixture(scope="module", params=list(HOSTS))
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     """One server for each kind of receiving host."""
-    with raw_sink(*HOSTS[request.param]) as sink, scene_with(sink) as scene:
+    with raw_sink(*HOSTS[request.param]) as sink, scene_with(sink, repair_line_ends=True) as scene:
         away, far = Address("away", "example.test"), Address("ben", "far.test")
         scene.server.run(lambda core: core.directory.addresses.add(SYSTEM, away, far))
         yield scene

@@ -8,11 +8,12 @@ import pytest
 import trio
 import trio.testing
 from tests.support.jmap_world import HOST, USING, JmapWorld, basic, call_app, jmap_world
-from tests.support.party_spy import parties_of
+from tests.support.party_spy import parties_of, reaches_of, turns_of
 from tests.support.stores import a_message
 
 from pymailcore.base.ids import ACCOUNT, encode_id
 from pymailcore.base.parties import SERVER, current_party, party_of
+from pymailcore.base.reach import EVERYTHING, Reach, current_reach
 from pymailcore.jmap.asgi import Event
 from pymailcore.jmap.settings import JmapSettings
 
@@ -387,10 +388,12 @@ async def test_a_full_disk_refuses_uploads_and_says_so(tmp_path: Path) -> None:
 
 async def test_a_request_works_for_who_asks(world: JmapWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """T6: what it waits for is in the turn of the account, and of its tenant."""
-    seen = parties_of(monkeypatch, world.store, "upload")
+    seen, turns = parties_of(monkeypatch, world.store, "upload"), turns_of(monkeypatch)
+    reaches = reaches_of(monkeypatch, world.store, "upload")
     for user in (world.anna, world.ben):
         path = f"/jmap/upload/{encode_id(ACCOUNT, user.id)}/"
         answer = await call_app(world.app, "POST", path, headers=basic(user.name), body=b"x")
         assert answer.status == 201
-    assert seen == [party_of(user.tenant, user.id) for user in (world.anna, world.ben)]
-    assert current_party() == SERVER
+    assert seen == turns == [party_of(user.tenant, user.id) for user in (world.anna, world.ben)]
+    assert reaches == [Reach(user.tenant, user.id) for user in (world.anna, world.ben)]
+    assert (current_party(), current_reach()) == (SERVER, EVERYTHING)

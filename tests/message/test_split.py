@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pymailcore.message.limits import MIN_LEAF_OCTETS
 from pymailcore.message.parse import parse
-from pymailcore.message.split import Split, is_decoded, join, part_leaf, split
+from pymailcore.message.split import Split, decoded_starts, is_decoded, join, part_leaf, split
 from pymailcore.message.structure import find, walk
 from pymailcore.message.text import decode_body
 
@@ -125,6 +125,25 @@ def test_a_part_is_a_leaf_from_1_kib_on(size: int, leaves: int) -> None:
         result = cut(octets)
         assert len(result.leaves) == leaves
         assert sum(len(leaf.octets) for leaf in result.leaves) + len(result.skeleton) == len(octets)
+
+
+def test_base64_that_is_padded_where_a_stretch_of_it_ends_is_stored_as_it_stands() -> None:
+    whole_lines = 192 * 1024 // 78  # that one call into C takes
+    first = lines(NOISE[: 57 * whole_lines - 1], 76)
+    assert first.endswith(b"=\r\n")
+    result = cut(attachment(first + lines(NOISE[:5000], 76)))
+    assert [leaf.decoded for leaf in result.leaves] == [False]
+
+
+def test_nuls_stand_for_a_leaf_that_is_left_out() -> None:
+    octets = attachment(lines(NOISE[:5000], 76))
+    result = cut(octets)
+    (start,) = decoded_starts(result.recipe)
+    part = find(parse(octets).root, "2")
+    assert part is not None
+    assert start == part.body_start
+    there = join(result.recipe, result.skeleton, [None])
+    assert there == octets[:start] + bytes(part.body_end - part.body_start - 2) + octets[part.body_end - 2 :]
 
 
 def test_small_parts_have_no_leaf() -> None:

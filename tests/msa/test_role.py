@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 import trio
 import trio.testing
+from tests.support.party_spy import turns_of
 from tests.support.sasl import OneAccount
 from tests.support.smtp import FakeConnection, codes
 
@@ -19,6 +20,7 @@ from pymailcore.base.errors import (
     TemporaryFailure,
 )
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
+from pymailcore.base.parties import party_of
 from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
 from pymailcore.directory.types import Posting, Principal, Route
 from pymailcore.msa.role import MsaRole
@@ -145,8 +147,9 @@ LOGIN = plain("tim@host.example", "tanstaaf")
 SEND = b"MAIL FROM:<tim@host.example>\r\nRCPT TO:<x@remote.example>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n"
 
 
-async def test_after_a_login_mail_goes_anywhere(world: World) -> None:
+async def test_after_a_login_mail_goes_anywhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """RFC 6409 section 3, RFC 3848."""
+    turns = turns_of(monkeypatch)
     assert await world.converse(LOGIN + SEND) == [b"235", b"250", b"250", b"354", b"250"]
     ((principal, envelope, octets, origin),) = world.submission.taken
     assert principal.name == TIM
@@ -155,6 +158,7 @@ async def test_after_a_login_mail_goes_anywhere(world: World) -> None:
     assert octets == b"Subject: x\r\n\r\nx\r\n"
     assert origin == Origin(hello="client.example", peer="192.0.2.1", protocol="ESMTPA", tls=None, id="c1.1")
     assert world.accounts.asked == [("192.0.2.1", "smtp")]
+    assert turns == [party_of(principal.tenant, principal.account)]
 
 
 async def test_nothing_is_taken_without_a_login(world: World) -> None:

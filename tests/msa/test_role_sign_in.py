@@ -11,13 +11,14 @@ import pytest
 import trio
 from tests.msa.test_role import TIM, TOKEN, FakeAccounts, FakeSubmission
 from tests.support.certificates import client_pair
-from tests.support.party_spy import parties_of
+from tests.support.party_spy import parties_of, reaches_of
 from tests.support.sasl import ScramClient, scram
 from tests.support.smtp import FakeConnection
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.base.parties import Party
+from pymailcore.base.reach import Reach
 from pymailcore.msa.role import MsaRole
 from pymailcore.runtime.certificates import load_material
 from pymailcore.runtime.channel_binding import end_point_of, exported_by
@@ -247,7 +248,9 @@ async def test_a_connection_works_for_who_has_signed_in(
     """T6: what it waits for is in the turn of the account, and of its tenant."""
     accounts = FakeAccounts()
     seen = parties_of(monkeypatch, accounts, "send_standing")
+    reaches = reaches_of(monkeypatch, accounts, "send_standing")
     async with connected(material, accounts) as (client, _):
         assert (await client.scram("SCRAM-SHA-256", "tanstaaf")).startswith(b"235 2.7.0 ")
         assert (await client.ask(b"MAIL FROM:<tim@host.example>")).startswith(b"250 ")
     assert seen == [Party(DEFAULT_TENANT, 1)]
+    assert reaches == [Reach(DEFAULT_TENANT, 1)]

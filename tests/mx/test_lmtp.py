@@ -3,11 +3,13 @@ from ipaddress import ip_network
 
 import pytest
 from tests.mx.test_role import B, C, FakeDelivery, FakeDirectory
+from tests.support.smtp import DIGEST
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope, ReportTerms, Terms
 from pymailcore.base.errors import OverQuota
 from pymailcore.base.ids import TenantId
+from pymailcore.delivery.delivery import Proof
 from pymailcore.mx.lmtp import NOT_FOR_YOU, LmtpRole
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.smtp.protocol import events
@@ -26,12 +28,20 @@ class PickyDelivery(FakeDelivery):
     full: set[Address] = field(default_factory=set)
 
     async def accept(
-        self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        tenant: TenantId,
+        received_ms: int,
+        may_report: Proof | None = None,
     ) -> object:
         """Keep for all, or for none."""
         if self.full.intersection(envelope.recipients):
             raise OverQuota
-        return await super().accept(envelope, octets, tenant=tenant, received_ms=received_ms)
+        return await super().accept(
+            envelope, octets, tenant=tenant, received_ms=received_ms, may_report=may_report
+        )
 
 
 def role(delivery: PickyDelivery, metrics: Metrics | None = None) -> LmtpRole:
@@ -58,7 +68,7 @@ async def test_only_our_own_are_served(peer: str, served: bool) -> None:
 async def test_a_message_is_one_store_operation() -> None:
     """As long as nobody needs another answer."""
     delivery = PickyDelivery()
-    answer = await role(delivery).begin(SESSION).message(ENVELOPE, b"Subject: x\r\n")
+    answer = await role(delivery).begin(SESSION).message(ENVELOPE, b"Subject: x\r\n", DIGEST)
     assert isinstance(answer, Reply)
     assert answer.positive
     assert [envelope.recipients for envelope, *_ in delivery.accepted] == [(B, C)]
@@ -71,7 +81,7 @@ async def test_each_recipient_has_its_own_answer(full: set[Address], codes: list
     metrics = Metrics()
     conversation = role(delivery, metrics).begin(SESSION)
     await conversation.hello(events.Hello("mta.example", extended=True))
-    answers = await conversation.message(ENVELOPE, b"Subject: x\r\n")
+    answers = await conversation.message(ENVELOPE, b"Subject: x\r\n", DIGEST)
     assert answers is not None
     assert not isinstance(answers, Reply)
     assert [answer.code for answer in answers] == codes
@@ -86,7 +96,7 @@ async def test_one_recipient_is_asked_for_once() -> None:
     answer = (
         await role(PickyDelivery(full={B}))
         .begin(SESSION)
-        .message(Envelope(reverse_path=None, recipients=(B,)), b"x\r\n")
+        .message(Envelope(reverse_path=None, recipients=(B,)), b"x\r\n", DIGEST)
     )
     assert isinstance(answer, Reply)
     assert answer.code == 452
@@ -101,7 +111,7 @@ async def test_a_recipient_with_two_names_has_two_answers() -> None:
     recipients = (own, Address("postmaster", "host.example"), B)
     for recipient in recipients:
         assert await conversation.recipient(mail, events.Recipient(recipient)) is None
-    answers = await conversation.message(Envelope(reverse_path=None, recipients=recipients), b"x\r\n")
+    answers = await conversation.message(Envelope(reverse_path=None, recipients=recipients), b"x\r\n", DIGEST)
     assert answers is not None
     assert not isinstance(answers, Reply)
     assert [answer.code for answer in answers] == [452, 452, 250]
@@ -113,6 +123,6 @@ async def test_what_was_said_of_each_recipient_goes_with_him() -> None:
     said = ReportTerms(notify=frozenset({"SUCCESS"}), orcpt="rfc822;c@first.example")
     terms = Terms(ret="HDRS", envid="QQ314")
     envelope = replace(ENVELOPE, terms=terms, report_terms={C: said})
-    await role(delivery).begin(SESSION).message(envelope, b"x\r\n")
+    await role(delivery).begin(SESSION).message(envelope, b"x\r\n", DIGEST)
     ((taken, *_),) = delivery.accepted
     assert (taken.recipients, taken.terms, taken.reports(C)) == ((C,), terms, said)

@@ -72,9 +72,9 @@ async def test_a_name_counts_when_it_leads_back(
     peers = PeerNames(Zone({} if names is None else {PEER: names}, addresses))
     await nursery.start(peers.run)
     asked = peers.ask(PEER)
-    assert asked.name is None
+    assert asked.value is None
     assert await asked.wait(2) == expected
-    assert asked.name == expected
+    assert asked.value == expected
 
 
 async def test_who_waits_gives_up(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:

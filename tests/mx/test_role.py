@@ -10,6 +10,7 @@ from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InsufficientStorage, MailError, NotFound, OverQuota, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.delivery.delivery import Proof
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.types import LocalRecipient, Posting, Route
 from pymailcore.mx.role import MxRole
@@ -73,6 +74,7 @@ class FakeDelivery:
 
     failure: MailError | None = None
     accepted: list[tuple[Envelope, bytes, TenantId, int]] = field(default_factory=list)
+    proof: Proof | None = None
 
     def require_space(self, octets: int) -> None:
         """There is room for a million."""
@@ -84,9 +86,16 @@ class FakeDelivery:
         return octets <= 10 or route.local[0].address.localpart != "full"
 
     async def accept(
-        self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        tenant: TenantId,
+        received_ms: int,
+        may_report: Proof | None = None,
     ) -> object:
         """Keep."""
+        self.proof = may_report
         if self.failure is not None:
             raise self.failure
         self.accepted.append((envelope, octets, tenant, received_ms))

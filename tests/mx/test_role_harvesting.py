@@ -11,6 +11,7 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.delivery.delivery import Proof
 from pymailcore.directory.types import LocalRecipient, Route
 from pymailcore.mx.plugins.ratelimit import Ratelimit
 from pymailcore.mx.plugins.settings import RatelimitSettings
@@ -61,7 +62,15 @@ class NoDelivery:
         """Always."""
         return True
 
-    async def accept(self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int) -> None:
+    async def accept(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        tenant: TenantId,
+        received_ms: int,
+        may_report: Proof | None = None,
+    ) -> None:
         """Nobody sends anything."""
         raise NotImplementedError
 

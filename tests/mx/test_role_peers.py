@@ -7,6 +7,7 @@ import pytest
 import trio
 import trio.testing
 from tests.mx.test_role import FakeDelivery, FakeDirectory
+from tests.support.smtp import DIGEST
 
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
@@ -136,7 +137,7 @@ async def test_a_name_that_was_found_stands_in_received(
     await hello(conversation, "c.example")
     await conversation.mail(events.Mail(None))
     await conversation.recipient(events.Mail(None), events.Recipient(B))
-    await conversation.message(Envelope(reverse_path=None, recipients=(B,)), b"From: <a@x>\r\n\r\n")
+    await conversation.message(Envelope(reverse_path=None, recipients=(B,)), b"From: <a@x>\r\n\r\n", DIGEST)
     assert b"from c.example (mail.client.example [192.0.2.7])" in delivery.accepted[0][1]
 
 
@@ -186,7 +187,7 @@ async def bring(conversation: MxConversation, octets: bytes, *recipients: Addres
     await conversation.mail(events.Mail(None))
     for recipient in recipients:
         assert await conversation.recipient(events.Mail(None), events.Recipient(recipient)) is None
-    answer = await conversation.message(Envelope(reverse_path=None, recipients=recipients), octets)
+    answer = await conversation.message(Envelope(reverse_path=None, recipients=recipients), octets, DIGEST)
     assert isinstance(answer, Reply)
     return answer.code
 

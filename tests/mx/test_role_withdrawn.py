@@ -9,6 +9,7 @@ from tests.support.smtp import codes
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import AccountId, TenantId
+from pymailcore.delivery.delivery import Proof
 from pymailcore.directory.types import LocalRecipient, Route
 from pymailcore.mx.role import MxRole
 from pymailcore.smtp.hooks import PutOff, hook
@@ -51,7 +52,15 @@ class Delivery:
         """Always."""
         return True
 
-    async def accept(self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int) -> None:  # noqa: ARG002
+    async def accept(
+        self,
+        envelope: Envelope,
+        octets: bytes,  # noqa: ARG002 - part of the contract
+        *,
+        tenant: TenantId,
+        received_ms: int,  # noqa: ARG002
+        may_report: Proof | None = None,  # noqa: ARG002
+    ) -> None:
         """Note it."""
         self.accepted.append((envelope.recipients, tenant))
 

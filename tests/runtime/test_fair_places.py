@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pymailcore.base.parties import Party, working_for
 from pymailcore.base.shares import LATELY
-from pymailcore.runtime.fair_places import FairPlaces
+from pymailcore.runtime.fair_places import Crowded, FairPlaces
 
 Wish = tuple[int, int]
 
@@ -167,3 +167,23 @@ async def test_a_tenant_alone_has_all_places_and_beside_others_leaves_one() -> N
         assert (places.taken, places.waiting) == (1, 1)  # the other tenant may soon come again
         ends[1].set()
         ends[3].set()
+
+
+async def test_the_last_of_who_waits_most_is_turned_away() -> None:
+    places, ended = FairPlaces(1, 2), list[tuple[int, int, bool]]()
+
+    async def work(tenant: int, number: int) -> None:
+        try:
+            async with places.place(Party(tenant, tenant)):
+                ended.append((tenant, number, True))
+        except Crowded:
+            ended.append((tenant, number, False))
+
+    async with trio.open_nursery() as nursery, places.place(Party(9, 9)):
+        for tenant, number in ((1, 1), (1, 2), (1, 3), (2, 4)):
+            nursery.start_soon(work, tenant, number)
+            await trio.testing.wait_all_tasks_blocked()
+        assert ended == [(1, 3, False), (1, 2, False)]
+        assert (places.taken, places.waiting) == (1, 2)
+    assert ended[2:] == [(1, 1, True), (2, 4, True)]
+    assert (places.taken, places.waiting) == (0, 0)

@@ -36,10 +36,3 @@ async def test_what_would_break_is_refused() -> None:
         b"Content-Transfer-Encoding: binary\r\n\r\n" + CONTENT + b"\r\n--b--\r\n"
     )
     assert await with_lines(BINARY, octets) == CANNOT_CONVERT
-
-
-async def test_lines_are_mended_where_that_is_asked_for() -> None:
-    """RFC 5321 section 2.3.8; RFC 6409 section 8."""
-    envelope = Envelope(reverse_path=None, recipients=())
-    assert await with_lines(envelope, b"a\nb\rc\r\n") == (envelope, b"a\nb\rc\r\n")
-    assert await with_lines(envelope, b"a\nb\rc\r\n", repair=True) == (envelope, b"a\r\nb\r\nc\r\n")

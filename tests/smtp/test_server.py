@@ -105,9 +105,9 @@ async def test_silence_is_a_421(
 
 
 class _SlowRole(FakeRole):
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+    async def message(self, envelope: Envelope, octets: bytes, digest: str) -> Reply | Sequence[Reply] | None:
         await trio.sleep(400)
-        return await super().message(envelope, octets)
+        return await super().message(envelope, octets, digest)
 
 
 async def test_a_store_that_takes_its_time_is_waited_for(
@@ -254,7 +254,7 @@ async def test_a_spool_that_cannot_be_read_back_is_a_452(
 ) -> None:
     """The disk of the spool, not the role, nor the network: the client comes again."""
 
-    def fail(_: MailDataSpool) -> list[bytes]:
+    def fail(_: MailDataSpool, _rest: bytes) -> bytes:
         raise OSError("bad sector")
 
     monkeypatch.setattr(MailDataSpool, "_read", fail)

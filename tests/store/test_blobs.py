@@ -2,15 +2,19 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account, counted_ids, opened_store
 
 from pymailcore.base.errors import InsufficientStorage, TemporaryFailure
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, TenantId
+from pymailcore.base.parties import party_of, working_for
+from pymailcore.store.backend import LocalBackend
 from pymailcore.store.blobs import LARGE_OCTETS, BlobJob, address_of
 from pymailcore.store.database import SqliteDatabase
 from pymailcore.store.files import Files
@@ -180,3 +184,50 @@ async def test_an_unknown_tenant_has_no_key(opened: Opened) -> None:
     with pytest.raises(Exception, match="no such tenant"):
         await opened.store.deliver(prepared, [], tenant=TenantId(99), received_ms=0)
     assert DEFAULT_TENANT == 1
+
+
+class SlowFiles(FailingFiles):
+    """A disk that takes its time with the first sync of a large blob."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def sync(self, descriptor: int) -> None:
+        if self.written[-1] > LARGE_OCTETS and not self.begun.is_set():
+            self.begun.set()
+            self.go_on.wait(10)
+        super().sync(descriptor)
+
+
+async def test_a_large_blob_of_one_tenant_waits_for_one_of_another_not_for_all(tmp_path: Path) -> None:
+    """T6: twelve of one tenant wait for the pack thread when one of another comes."""
+    files, octets = SlowFiles(), LARGE_OCTETS + 1
+    before: dict[str, int] = {}
+    async with opened_store(tmp_path / "data", files=files) as opened:
+        store, calm = opened.store, TenantId(2)
+        await add_account(store, AccountId(2), "eve@example.net", calm)
+
+        async def file(name: str, account: AccountId, tenant: TenantId) -> None:
+            prepared = await store.prepare(a_message(name, body=os.urandom(octets + 1_000).hex() + "\r\n"))
+            with working_for(party_of(tenant, account)):
+                target = [Target(account, "inbox")]
+                await store.deliver(prepared, target, tenant=tenant, received_ms=RECEIVED_MS)
+            before[name] = sum(files.written) // octets
+
+        assert isinstance(store.engine.backend, LocalBackend)
+        waiting = store.engine.backend._packs._waiting
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(file, "first", opened.account, DEFAULT_TENANT)
+            await trio.to_thread.run_sync(files.begun.wait)
+            for number in range(12):
+                nursery.start_soon(file, f"{number}", opened.account, DEFAULT_TENANT)
+            while len(waiting) < 12:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+            nursery.start_soon(file, "calm", AccountId(2), calm)
+            while len(waiting) < 13:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+            files.go_on.set()
+        assert before["calm"] <= 4
+        assert max(before.values()) >= 14
+        await opened.check()

@@ -1,13 +1,16 @@
 """Filters and sorts (RFC 9051 section 6.4.4; RFC 8620 section 5.5; RFC 8621 section 4.4)."""
 
+import base64
 from collections.abc import Sequence
 
 import pytest
 from tests.support.stores import RECEIVED_MS, Opened, a_message
 
 from pymailcore.base.errors import NotFound
+from pymailcore.base.ids import DEFAULT_TENANT
 from pymailcore.store import evaluate
 from pymailcore.store import query as q
+from pymailcore.store.blobs import address_of
 from pymailcore.store.keywords import Keywords, keywords_of
 from pymailcore.store.types import FlagChange
 
@@ -264,6 +267,29 @@ async def test_messages_are_looked_into(
     assert await opened.store.look_into(opened.account, [], lambda _: 1) == {}
     shortened = await opened.store.look_into(opened.account, others[:1], lambda message: message.written(4))
     assert shortened == {others[0]: "seco"}
+
+
+async def test_files_without_text_are_not_read(opened: Opened) -> None:
+    """Only what may have text is; a message whose picture is damaged is found by its words."""
+    body = "--b\r\n\r\nsome words\r\n" + "".join(
+        f"--b\r\nContent-Type: {kind}; name={name}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(content).decode().replace("\n", "\r\n")
+        for kind, name, content in [
+            ("image/png", "a.png", bytes(range(256)) * 8),
+            ("text/plain", "b", b"in a text " * 200),
+            ("application/octet-stream", "c.txt", b"in a file " * 200),
+        ]
+    )
+    mail = a_message("files", body=body + "--b--\r\n", extra="Content-Type: multipart/mixed; boundary=b")
+    filed = await opened.deliver(mail)
+    key = address_of(await opened.store.engine.tenant_key(DEFAULT_TENANT), bytes(range(256)) * 8)
+    await opened.store.engine.database.write(lambda tx: tx.run("DELETE FROM blobs WHERE key = ?1", key))
+    texts = await opened.store.look_into(opened.account, [filed.email], lambda m: (m.body(), m.files()))
+    words, files = texts[filed.email]
+    assert words.startswith("some words in a text in a text")
+    assert files.startswith("a.png b c.txt in a file in a file")
+    with pytest.raises(NotFound):
+        await opened.store.message(opened.account, filed.email)
 
 
 async def test_truths_of_many_conditions_stay_apart(opened: Opened) -> None:

@@ -5,9 +5,10 @@ from tests.support.stores import RECEIVED_MS, Opened, a_message, add_account
 
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId
+from pymailcore.store.keywords import Keywords
 from pymailcore.store.query import And
 from pymailcore.store.quotas import FULL_SECONDS, REMEMBER_SECONDS, Quotas
-from pymailcore.store.types import Incoming, Quota, Target, Transaction
+from pymailcore.store.types import FlagChange, Incoming, Quota, Target, Transaction
 
 DOMAIN = 7
 SIZE = len(a_message())
@@ -248,3 +249,20 @@ async def test_room_is_looked_at_again_after_some_seconds(opened: Opened) -> Non
     assert await quotas.has_room(opened.account, 1)
     clock.seconds = REMEMBER_SECONDS
     assert not await quotas.has_room(opened.account, 1)
+
+
+async def test_what_an_expunge_gives_back(opened: Opened) -> None:
+    r"""RFC 9208 section 4.1.4: the Emails that are nowhere but there, with \Deleted."""
+    store, account = opened.store, opened.account
+    inbox, sent = opened.mailbox("INBOX"), opened.mailbox("Sent")
+    first = await opened.deliver()
+    second = await opened.deliver(a_message(extra="X-More: octets"))
+    assert await store.quotas.reclaimable(account, inbox) == 0
+    await store.copy(account, inbox, [(first.uid, first.uid)], sent)
+    await store.copy(account, inbox, [(second.uid, second.uid)], inbox)
+    both = [(first.uid, second.uid)]
+    await store.set_flags(account, inbox, both, FlagChange.ADD, Keywords(), deleted=True)
+    assert await store.quotas.reclaimable(account, inbox) == 0
+    await store.set_flags(account, inbox, [(1, 99)], FlagChange.ADD, Keywords(), deleted=True)
+    assert await store.quotas.reclaimable(account, inbox) == second.size_octets
+    assert await store.quotas.reclaimable(AccountId(99), inbox) == 0

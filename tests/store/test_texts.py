@@ -1,6 +1,6 @@
 import pytest
 
-from pymailcore.message.prepare import prepare
+from pymailcore.message.parse import parse
 from pymailcore.store import query as q
 from pymailcore.store.texts import SearchedMessage
 
@@ -27,12 +27,12 @@ OCTETS = (
 )
 def test_text_is_compared_without_case(node: q.Filter, found: bool) -> None:
     """RFC 9051 section 6.4.4."""
-    assert SearchedMessage(OCTETS, prepare(OCTETS).parts).matches(node) is found
+    assert SearchedMessage(OCTETS, parse(OCTETS).root).matches(node) is found
 
 
 def test_a_node_without_text_is_a_fault_of_our_own() -> None:
     with pytest.raises(TypeError):
-        SearchedMessage(OCTETS, prepare(OCTETS).parts).matches(q.HasAttachment())
+        SearchedMessage(OCTETS, parse(OCTETS).root).matches(q.HasAttachment())
 
 
 SIGNED = (
@@ -60,4 +60,4 @@ SIGNED = (
 )
 def test_text_does_not_see_the_random_numbers_of_signatures(node: q.Filter, found: bool) -> None:
     """RFC 6376 section 3.5: b= and bh=; RFC 9051 section 6.4.4 for HEADER, which sees all."""
-    assert SearchedMessage(SIGNED, prepare(SIGNED).parts).matches(node) is found
+    assert SearchedMessage(SIGNED, parse(SIGNED).root).matches(node) is found

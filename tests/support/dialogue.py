@@ -8,6 +8,7 @@ A line of a transcript is one of
     >raw "x\n.\r\n"        sent exactly so (a Python string, one octet a character)
     < 250 2.1.0          one whole reply comes; its first line begins so
     <has SIZE            the reply just read has a line with this text
+    <... b OK            replies are passed over until one begins so (IMAP)
     none                 nothing more comes
     closed               nothing more comes, and the conversation has ended
 """
@@ -23,7 +24,7 @@ class Step:
     """One line of a transcript.
 
     Attributes:
-        kind: "send", "reply", "has", "none" or "closed".
+        kind: "send", "reply", "has", "until", "none" or "closed".
     """
 
     number: int
@@ -57,6 +58,8 @@ def _step(path: Path, number: int, line: str) -> Step:
         return Step(number, "send", str(ast.literal_eval(line[5:])).encode("latin-1"))
     if line.startswith("<has "):
         return Step(number, "has", line[5:].encode())
+    if line.startswith("<... "):
+        return Step(number, "until", line[5:].encode())
     if line.startswith("< "):
         return Step(number, "reply", line[2:].encode())
     if line == ">" or line.startswith("> "):

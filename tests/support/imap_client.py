@@ -3,6 +3,7 @@
 import random
 import re
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import trio
 from tests.support.sasl import OneAccount
 from tests.support.stores import add_account, small_settings
 
+from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.ids import DEFAULT_TENANT, AccountId, IdMint
 from pymailcore.imap.server import TlsMode, serve_connection
 from pymailcore.imap.settings import ImapSettings
@@ -70,6 +72,8 @@ class ImapWorld:
     now_ms: Callable[[], int] = now_ms
     sasl: SaslSettings = SaslSettings()  # noqa: RUF009 - it is frozen
     client_certificates: ClientCertificates = "no"
+    budget: MailDataBudget | None = None
+    jmap_url: str = ""
 
     async def handle(self, stream: trio.SocketStream, tls_mode: TlsMode, plaintext_login: bool) -> None:
         """Serve one connection as the accept loop does."""
@@ -96,6 +100,8 @@ class ImapWorld:
                 tls_mode=tls_mode,
                 plaintext_login=plaintext_login,
                 now_ms=self.now_ms,
+                budget=self.budget,
+                jmap_url=self.jmap_url,
             )
         self.ended.set()
 
@@ -192,6 +198,7 @@ class ImapClient:
         self.stream = stream
         self.greeting = b""
         self._buffer = bytearray()
+        self._zlib: Any = None
         self.count = 0
 
     async def __aenter__(self) -> Self:
@@ -208,13 +215,25 @@ class ImapClient:
         )
         await self.stream.do_handshake()
 
+    def compress(self) -> None:
+        """Compress from now on, both ways (RFC 4978)."""
+        assert not self._buffer
+        self._zlib = (zlib.compressobj(6, zlib.DEFLATED, -15), zlib.decompressobj(-15))
+
+    def plain(self) -> None:
+        """Compress no more."""
+        assert not self._buffer
+        self._zlib = None
+
     async def send(self, octets: bytes) -> None:
         """Send octets as they are."""
+        if self._zlib is not None:
+            octets = self._zlib[0].compress(octets) + self._zlib[0].flush(zlib.Z_SYNC_FLUSH)
         await self.stream.send_all(octets)
 
     async def _more(self) -> bool:
-        octets = await self.stream.receive_some(65_536)
-        self._buffer += octets
+        octets = bytes(await self.stream.receive_some(65_536))
+        self._buffer += octets if self._zlib is None else self._zlib[1].decompress(octets)
         return bool(octets)
 
     def unread(self, response: bytes) -> None:

@@ -22,6 +22,9 @@ from tests.support.peers import ROOT, environment, unpacked
 OWNERS = ("postgres", "nobody")
 """Who runs it where the tests run as root: PostgreSQL refuses to."""
 
+ROLE = "mail"
+"""The role of the server under test: it owns its database, and is no superuser, whom no policy binds."""
+
 _SETTINGS = """
 listen_addresses = ''
 max_connections = 200
@@ -77,7 +80,8 @@ class Cluster:
         if not (self.folder / "data" / "PG_VERSION").exists():
             self._make()
         self._server = self._start()
-        self._sql("postgres", "SELECT 1")
+        if not self._sql("postgres", f"SELECT to_regrole('{ROLE}')"):
+            self._sql("postgres", f"CREATE ROLE {ROLE} LOGIN")
 
     def _make(self) -> None:
         data = self.folder / "data"
@@ -128,7 +132,7 @@ class Cluster:
 
     def url(self, database: str) -> str:
         """The address of a database."""
-        return f"postgresql://test@/{database}?host={quote(str(self.folder), safe='')}"
+        return f"postgresql://{ROLE}@/{database}?host={quote(str(self.folder), safe='')}"
 
     def ask(self, sql: str, database: str) -> str:
         """Run SQL in a session that stays; gives what psql prints."""
@@ -154,7 +158,7 @@ class Cluster:
     def new_database(self, template: str = "template0") -> str:
         """Make a database; gives its name."""
         name = f"t{next(self._numbers)}"
-        self._sql("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._sql("postgres", f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE {template}")
         return name
 
     @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import trio
+from tests.support.postgres import ROLE
 
 PASS: Final = "pass"
 DROP: Final = "drop"
@@ -39,7 +40,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The database by this way."""
-        return f"postgresql://test@127.0.0.1:{self.port}{self._name}?sslmode=disable"
+        return f"postgresql://{ROLE}@127.0.0.1:{self.port}{self._name}?sslmode=disable"
 
     def cut(self) -> None:
         """Cut all connections."""

@@ -101,8 +101,11 @@ def route(domain: str, port: int) -> str:
 
 
 @contextlib.contextmanager
-def scene_with(sink: RawSink, settings: str = "") -> Iterator[Scene]:
-    """Run a server whose mail for far.test goes to the sink."""
-    with MailServer(settings=settings + route("far.test", sink.port)) as server:
+def scene_with(
+    sink: RawSink, settings: str = "", *, metadata: str = "", repair_line_ends: bool = False
+) -> Iterator[Scene]:
+    """Run a server whose mail for far.test goes to the sink, with its tables in SQLite or PostgreSQL."""
+    settings += route("far.test", sink.port)
+    with MailServer(metadata=metadata, settings=settings, repair_line_ends=repair_line_ends) as server:
         server.add_account("anna", PASSWORD)
         yield Scene(server, sink)

@@ -30,6 +30,7 @@ Decision = Callable[[events.Event], Reply | None]
 
 OPTIONS = ServerOptions(hostname="mx.example", postmaster_domain="host.example", max_message_octets=100_000)
 PASSWORD = "tanstaaf"
+DIGEST = "0" * 64
 OFFER = make_offer(SaslSettings(), random_bytes=lambda count: b"r" * count)
 ENVELOPE = b"EHLO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<b@host.example>\r\n"
 UNKNOWN = Reply(550, "5.1.1", "No such recipient here")
@@ -114,6 +115,7 @@ class FakeRole:
     way: str = "mx"
     lookups: frozenset[str] = frozenset()
     messages: list[tuple[Envelope, bytes]] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     hellos: list[str] = field(default_factory=list)
     answer: Callable[[Envelope, bytes], Reply | Sequence[Reply] | None] = lambda _envelope, _octets: None
@@ -151,8 +153,9 @@ class FakeRole:
         """Decide."""
         return self.decision(event)
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+    async def message(self, envelope: Envelope, octets: bytes, digest: str) -> Reply | Sequence[Reply] | None:
         """Decide and keep."""
+        self.digests.append(digest)
         answer = self.answer(envelope, octets)
         if answer is None or not isinstance(answer, Reply) or answer.positive:
             self.messages.append((envelope, octets))
@@ -206,6 +209,7 @@ def server_of(
     lmtp: bool = False,
     spool_folder: Path | None = None,
     filters: Sequence[IPv4Network | IPv6Network] = (),
+    repair_line_ends: bool = False,
 ) -> SmtpServer:
     """Make a server of a fake role."""
     settings = settings or SmtpSettings()
@@ -222,6 +226,7 @@ def server_of(
         lmtp=lmtp,
         spool_folder=spool_folder,
         filters=filters,
+        repair_line_ends=repair_line_ends,
     )
 
 

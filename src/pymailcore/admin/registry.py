@@ -7,9 +7,10 @@ the same steps. What was refused is in the audit log.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymailcore.admin.decision import Decision
 from pymailcore.admin.operation import Call, Operation, Record, read_arguments
@@ -30,6 +31,7 @@ from pymailcore.admin.operations import (
     tenants,
 )
 from pymailcore.base.errors import Forbidden, InvalidValue, NotFound
+from pymailcore.base.reach import unbounded
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.claims import Records
 from pymailcore.directory.directory import Directory
@@ -37,6 +39,8 @@ from pymailcore.directory.permissions import INSTALLATION
 from pymailcore.queue.queue import Queue
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.logs import get_logger
+
+A = TypeVar("A")
 
 _REFUSALS_A_MINUTE: Final = 60
 
@@ -104,13 +108,17 @@ class Administration:
         if operation is None:
             raise InvalidValue(f"there is no operation {name!r}")
         given = read_arguments(operation, arguments)
+        over_all = any(grant.scope == INSTALLATION for grant in actor.grants)
+        with unbounded() if over_all else nullcontext():
+            return await self._decide_and_run(actor, operation, given)
 
+    async def _decide_and_run(self, actor: Actor, operation: Operation[A], given: A) -> Record:
         decision = Decision(actor, operation, given, self._directory.settings)
         try:
             decided = await self._directory.read(partial(decision.make, now_ms=self._now_ms()))
         except (NotFound, Forbidden):
             if not any(grant.scope == INSTALLATION for grant in actor.grants):
-                await self._note_refusal(actor, name)  # who may see everything has mistyped a name
+                await self._note_refusal(actor, operation.name)  # who may see everything has mistyped a name
             raise
         call = Call(
             actor=decided.actor,
@@ -124,7 +132,7 @@ class Administration:
             return await operation.run(call, given)
         except (NotFound, Forbidden):
             if decision.withdrawn:
-                await self._note_refusal(actor, name)
+                await self._note_refusal(actor, operation.name)
             raise
 
     async def _note_refusal(self, actor: Actor, name: str) -> None:

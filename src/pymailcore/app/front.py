@@ -18,14 +18,17 @@ from pymailcore.config.listener import Listener
 from pymailcore.dns.resolver import Resolver
 from pymailcore.imap.places import Places
 from pymailcore.imap.server import serve_connection as serve_imap
+from pymailcore.jmap.session import session_url
 from pymailcore.msa.role import MsaRole
 from pymailcore.mx.lmtp import LmtpRole
 from pymailcore.mx.peer_names import PeerNames
 from pymailcore.mx.role import MxRole
+from pymailcore.mx.sender_policy import SenderPolicies
 from pymailcore.runtime.channel_binding import find_exporter
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.serve import Connection, Handler, serve_sockets
 from pymailcore.smtp.hooks.plugins import Plugins
+from pymailcore.smtp.lost_replies import LostReplies
 from pymailcore.smtp.role import SmtpRole
 from pymailcore.smtp.server import SmtpServer
 from pymailcore.web.server import HttpServer
@@ -53,12 +56,13 @@ class FrontApp:
         self._context = context
         self._core = core
         configuration = context.configuration
-        self._budget = MailDataBudget(
-            max(configuration.smtp.max_mail_data_memory_octets, configuration.imap.message_octets)
-        )
+        memory = max(configuration.smtp.max_mail_data_memory_octets, configuration.imap.message_octets)
+        self._budget = MailDataBudget(memory, easy_octets=memory // 8)
         self._places = Places(searches=configuration.imap.searches_per_account)
         self._handlers: list[Handler] = []
-        self._peer_names = PeerNames(Resolver(configuration.dns))
+        resolver = Resolver(configuration.dns)
+        self._peer_names = PeerNames(resolver)
+        self._sender_policies = SenderPolicies(resolver, context.metrics)
         self._plugins = Plugins((), context.metrics)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -91,6 +95,7 @@ class FrontApp:
         self._make_handlers(core)
         async with trio.open_nursery() as asking:
             await asking.start(self._peer_names.run)
+            await asking.start(self._sender_policies.run)
             await self._listen(task_status)
             asking.cancel_scope.cancel()
 
@@ -116,7 +121,9 @@ class FrontApp:
     def _make_handlers(self, core: Core) -> None:
         """One handler for each listener that was bound, in its order."""
         configuration = core.configuration
-        self._peer_names.reload(Resolver(configuration.dns))
+        resolver = Resolver(configuration.dns)
+        self._peer_names.reload(resolver)
+        self._sender_policies.reload(resolver)
         roles: dict[str, SmtpRole] = {
             "smtp": MxRole(
                 core.delivery,
@@ -125,12 +132,15 @@ class FrontApp:
                 hostname=configuration.hostname,
                 trusted=[ip_network(network) for network in configuration.connections.trusted_networks],
                 peer_names=self._peer_names,
+                sender_policies=self._sender_policies,
             ),
             "submission": MsaRole(
                 core.submission, core.directory, configuration.smtp, metrics=self._context.metrics
             ),
         }
         self._spool_folder = _make_spool(configuration)
+        smtp = configuration.smtp
+        self._lost_replies = LostReplies(smtp.lost_replies_count, smtp.lost_reply_seconds)
         http = make_http(core, self._context)
         self._handlers = [
             self._make_handler(core, listener, roles, http)
@@ -159,6 +169,7 @@ class FrontApp:
                 sasl=core.configuration.sasl,
                 budget=self._budget,
                 places=self._places,
+                jmap_url=session_url(core.configuration.jmap),
             )
         role = roles.get(listener.protocol) or LmtpRole(
             core.delivery,
@@ -183,6 +194,7 @@ class FrontApp:
             repair_line_ends=listener.repair_line_ends,
             filters=listener.networks if listener.xclient else (),
             spool_folder=self._spool_folder,
+            lost_replies=self._lost_replies,
         ).serve_connection
 
 

@@ -58,7 +58,11 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `localpart@domain`, the local part quoted or not; None when it is no address."""
+        """Read `localpart@domain`, the local part quoted or not; None when it is no address.
+
+        Controls (C1, line and paragraph separators, directions) make it none: an address stands in trace
+        fields, reports, replies and logs.
+        """
         localpart, at, domain = text.rpartition("@")
         if not at:
             return None
@@ -67,12 +71,12 @@ class Address:
             return None
         if len(localpart) >= 2 and localpart[0] == localpart[-1] == '"':
             unquoted = re.sub(r"\\(.)", r"\1", localpart[1:-1])
-            if re.search(r'(?<!\\)(?:\\\\)*"', localpart[1:-1]) or not unquoted.isprintable():
+            if re.search(r'(?<!\\)(?:\\\\)*"', localpart[1:-1]):
                 return None
             localpart = unquoted
         elif not _DOT_STRING.match(localpart):
             return None
-        if not localpart or len(localpart.encode()) > MAX_LOCALPART_OCTETS:
+        if not localpart.isprintable() or not 0 < len(localpart.encode()) <= MAX_LOCALPART_OCTETS:
             return None
         return cls(localpart, normal)
 

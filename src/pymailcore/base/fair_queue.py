@@ -79,11 +79,14 @@ class FairQueue(Generic[T]):
 
     Args:
         places: how many may be taken and not done at a time; None: any number, only their order is fair.
+        most_beside_others: how many a tenant may have once several had some lately, in place of the rule
+            above.
     """
 
-    def __init__(self, places: int | None = None) -> None:
+    def __init__(self, places: int | None = None, most_beside_others: int | None = None) -> None:
         self._places = _NO_BOUND if places is None else places
-        self._most_beside_others = self._places - max(1, self._places // 3) if self._places > 1 else 1
+        left = self._places - max(1, self._places // 3) if self._places > 1 else 1
+        self._most_beside_others = left if most_beside_others is None else most_beside_others
         self._shares = Shares()
         self._taken = 0
         self._count = 0
@@ -97,6 +100,11 @@ class FairQueue(Generic[T]):
     def taken(self) -> int:
         """How many were taken and are not done."""
         return self._taken
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several tenants had places lately; the server itself is none."""
+        return self._shares.several_lately()
 
     def put(self, party: Party, item: T) -> None:
         """Let something wait behind all of its party."""
@@ -138,6 +146,25 @@ class FairQueue(Generic[T]):
         self._tenants.waiting[party.tenant].waiting[party.flow].remove(item)
         self._tidy(party)
 
+    def thin(self, party: Party) -> tuple[Party, T]:
+        """Take out the last of those who have the most waiting: of tenants, and in the tenant of its flows.
+
+        Args:
+            party: who goes first where others have as many.
+
+        Raises:
+            LookupError: nobody waits.
+        """
+        tenants = self._tenants.waiting
+        counts = {one: sum(map(len, flows.waiting.values())) for one, flows in tenants.items()}
+        if not counts:
+            raise LookupError("nobody waits")
+        tenant = _longest(counts, party.tenant)
+        flow = _longest({one: len(line) for one, line in tenants[tenant].waiting.items()}, party.flow)
+        item = tenants[tenant].waiting[flow].pop()
+        self._tidy(Party(tenant, flow))
+        return Party(tenant, flow), item
+
     def clear(self) -> list[T]:
         """Take out all that waits."""
         lines = (line for flows in self._tenants.waiting.values() for line in flows.waiting.values())
@@ -169,3 +196,11 @@ class FairQueue(Generic[T]):
             del flows.waiting[party.flow]
             if not flows.waiting:
                 del self._tenants.waiting[party.tenant]
+
+
+def _longest(counts: dict[int, int], first: int) -> int:
+    """Whose count is the largest; of several `first`, else the one that came last."""
+    most = max(counts.values())
+    if counts.get(first) == most:
+        return first
+    return next(one for one in reversed(counts) if counts[one] == most)

@@ -34,6 +34,9 @@ MAX_HOPS: Final = (
     50  # RFC 5321 section 6.3 asks for at least 100 unless loops are found otherwise; peers use 50
 )
 
+Proof = Callable[[], Awaitable[bool]]
+"""Says whether a sender is proved; asked only where that matters, and may take its time."""
+
 log = get_logger()
 
 
@@ -76,7 +79,7 @@ class Delivery:
         role: str = "inbox",
         account: AccountId | None = None,
         queued_as: int | None = None,
-        may_report: bool = False,
+        may_report: Proof | None = None,
         copy_to_sent: bool = False,
         also: Callable[[Transaction, StoredMessage], Awaitable[None]] | None = None,
     ) -> Accepted:
@@ -94,7 +97,8 @@ class Delivery:
             account: who sent it, where somebody signed in to do so; its mail in the queue is held when it
                 may not send any more. Of all other mail who gets it is noted to know its author.
             queued_as: the id of the queue's message, when there will be one; None makes one.
-            may_report: the sender is proved: signed in, or by the DNS.
+            may_report: asked whether the sender is proved (signed in, or by the DNS) where that matters;
+                None where nobody is.
             copy_to_sent: who sent it, `account`, has it in the Mailbox for what was sent, too.
             also: further rows for the same transaction; may run more than once.
 
@@ -110,20 +114,24 @@ class Delivery:
         try:
             return await self._keep(envelope, octets, terms, await self._route(envelope, terms))
         except OverQuota:
-            waiting = await self._route_around_full(envelope, terms, len(octets), may_report=may_report)
+            waiting = await self._route_around_full(envelope, terms, len(octets), may_report)
             if waiting is None:
                 raise
             return await self._keep(envelope, octets, terms, waiting)
 
     async def _route_around_full(
-        self, envelope: Envelope, terms: "_Terms", octets_count: int, *, may_report: bool
+        self,
+        envelope: Envelope,
+        terms: "_Terms",
+        octets_count: int,
+        may_report: Proof | None,
     ) -> "_Routed | None":
         """The same with those that have no room in the queue; None when all have none, or it may not wait."""
         routed = await self._route(envelope, terms)
         if len(envelope.recipients) == 1:
             return None
         full = await self._store.quotas.without_room(routed.local, octets_count)
-        if not may_report or not full or len(full) == len(routed.local):
+        if may_report is None or not full or len(full) == len(routed.local) or not await may_report():
             return None
         return await self._route(envelope, terms, frozenset(full))
 

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from pymailcore.base.ids import AccountId
+from pymailcore.base.reach import unbounded
 from pymailcore.runtime.hub import TAGS
 from pymailcore.store.types import Database, Numbers, Row, Transaction
 
@@ -201,10 +202,11 @@ class Lookup(Generic[K, V]):
         if found is not None:
             return found.value
         count = self._memory.count
-        try:
-            value, tags = await self._database.look(self._short(key))
-        except LongRead:
-            value, tags = await self._database.read(self._whole(key))
+        with unbounded():  # who asks next may be of another tenant
+            try:
+                value, tags = await self._database.look(self._short(key))
+            except LongRead:
+                value, tags = await self._database.read(self._whole(key))
         entry = Remembered(value, tags, count, self._now_ms() + self._age_ms)
         if value is None:
             self._known.forget(key)

@@ -25,6 +25,7 @@ from pymailcore.directory.credential_rows import (
     set_verifier,
 )
 from pymailcore.directory.digests import Digests
+from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.ground import Ground
 from pymailcore.directory.passwords import Passwords
 from pymailcore.directory.roles import Roles
@@ -144,11 +145,14 @@ class Credentials:
     async def renew(self, account: AccountId, password: str, verifier: str) -> str:
         """Keep a password that was just found right under the parameters in force, with its SCRAM keys.
 
-        Gives the verifier that is kept now: the old one while nothing can be written.
+        Gives the verifier that is kept now: the old one while nothing can be hashed or written.
         """
         salt, iterations = await self._scram_parameters(account)
         outdated = self.passwords.is_outdated(verifier)
-        secret = await self._made(password, salt, iterations, None if outdated else verifier)
+        try:
+            secret = await self._made(password, salt, iterations, None if outdated else verifier)
+        except TooManyAttempts:  # too many wait for a thread; the next sign-in will
+            return verifier
         if not outdated and not secret.keys:
             return verifier
         now_ms = self._ground.now_ms()

@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 import trio
 
 from pymailcore.base.errors import Forbidden
+from pymailcore.base.parties import party_of, working_for
 from pymailcore.directory import app_passwords, scram, sign_in_rows
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.app_passwords import AppPassword
@@ -34,6 +35,7 @@ from pymailcore.directory.certificates import digest_of
 from pymailcore.directory.credentials import Credentials
 from pymailcore.directory.digests import Digests
 from pymailcore.directory.ground import Ground
+from pymailcore.directory.hashing_turns import HashingTurns
 from pymailcore.directory.second_steps import WEB, SecondSteps
 from pymailcore.directory.sign_in_rows import Known
 from pymailcore.directory.sign_ins import SignIns
@@ -116,6 +118,7 @@ class Logins:
         self._sign_ins = sign_ins
         self._attempts = Attempts(ground, throttle, sign_ins)
         self._known = ground.lookup(sign_in_rows.load)
+        self._turns = HashingTurns(ground)
         self._being_checked: dict[bytes, trio.Event] = {}
         self._inside = 0
         self._turn = trio.Lock()
@@ -244,7 +247,8 @@ class Logins:
         attempt = await self._attempts.begin(asked.peer, asked.name, asked.protocol, asked.nets)
         outcome = None
         try:
-            right = await self._passwords.check(asked.password, asked.verifier)
+            with working_for(await self._turns.party(asked.name, asked.peer)):
+                right = await self._passwords.check(asked.password, asked.verifier)
             outcome = None if right and asked.is_half else right and not asked.refusal
         finally:
             self._attempts.end(attempt, outcome, shown)
@@ -263,7 +267,8 @@ class Logins:
         return not there.issuperset(scram.mechanisms(self._settings))
 
     async def _renew(self, asked: _Asked, known: Known, verifier: str) -> None:
-        kept = await self._credentials.renew(known.account, asked.password, verifier)
+        with working_for(party_of(known.tenant, known.account)):
+            kept = await self._credentials.renew(known.account, asked.password, verifier)
         self._passwords.remember(self._remembered_as(asked, kept), self._now_ms())
 
     # --- SCRAM -----------------------------------------------------------------------------------

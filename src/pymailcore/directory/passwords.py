@@ -17,6 +17,7 @@ from pymailcore.base.errors import InvalidValue
 from pymailcore.directory import verifiers
 from pymailcore.directory.errors import TooManyAttempts
 from pymailcore.directory.settings import DirectorySettings
+from pymailcore.runtime.fair_places import Crowded, FairPlaces
 from pymailcore.runtime.threads import run_in_thread
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ class Passwords:
     """Makes and checks verifiers.
 
     At most `hashing_threads_count` run at a time and `hashing_waiting_count` wait: memory and time that
-    strangers can cause are bounded.
+    strangers can cause are bounded. Whose turn it is goes by parties; before a sign-in that is for its caller
+    to say (`base.parties.working_for`).
 
     Args:
         random_bytes: gives that many random octets.
@@ -47,6 +49,8 @@ class Passwords:
             hash_len=_TAG_OCTETS,
             salt_len=_SALT_OCTETS,
         )
+        self._places = FairPlaces(settings.hashing_threads_count, settings.hashing_waiting_count)
+        # Hashing never waits for threads that others have.
         self._limiter = trio.CapacityLimiter(settings.hashing_threads_count)
         self._key = random_bytes(32)
         self._remembered: dict[bytes, int] = {}
@@ -74,12 +78,24 @@ class Passwords:
         return normal
 
     async def verifier(self, password: str) -> str:
-        """Make the verifier of a password, whatever its length."""
+        """Make the verifier of a password, whatever its length.
+
+        Raises:
+            TooManyAttempts: too many wait for a thread.
+        """
         return await self.in_pool(self._hasher.hash, normalise(password) or "")
 
     async def in_pool(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run something that hashes in one of the few threads; waits for its end also when cancelled."""
-        return await run_in_thread(work, *args, limiter=self._limiter)
+        """Run something that hashes in one of the few threads; waits for its end also when cancelled.
+
+        Raises:
+            TooManyAttempts: too many wait for a thread.
+        """
+        try:
+            async with self._places.place():
+                return await run_in_thread(work, *args, limiter=self._limiter)
+        except Crowded:
+            raise TooManyAttempts("too many logins at once") from None
 
     async def check(self, password: str, verifier: str | None) -> bool:
         """Say whether a password is right; with no verifier it is wrong, after the same work.
@@ -87,8 +103,6 @@ class Passwords:
         Raises:
             TooManyAttempts: too many sign-ins wait for a thread.
         """
-        if self._limiter.statistics().tasks_waiting >= self._settings.hashing_waiting_count:
-            raise TooManyAttempts("too many logins at once")
         normal = normalise(password)
         right = await self.in_pool(_verify, verifier or self._nobody, normal or "")
         return right and normal is not None and verifier is not None

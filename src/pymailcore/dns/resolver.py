@@ -28,6 +28,7 @@ from dns.rdtypes.ANY.TXT import TXT
 from pymailcore.base.errors import NotFound, TemporaryFailure
 from pymailcore.dns.cache import AnswerCache
 from pymailcore.dns.settings import DnsSettings
+from pymailcore.mailauth.questions import Answer, Question
 
 MAX_RECORDS: Final = 100
 """Records of one answer that are looked at; more are an attack."""
@@ -158,6 +159,23 @@ class Resolver:
             b"".join(record.strings) for record in await self._ask(name, "TXT") if isinstance(record, TXT)
         )
 
+    async def answer(self, question: Question) -> Answer:
+        """Answer what a decision of mail authentication asks; no outcome of it raises."""
+        try:
+            records = await self._ask(question.name, question.kind)
+        except NotFound:
+            return Answer(exists=False)
+        except TemporaryFailure:
+            return Answer(failed=True)
+        return _as_answer(records)
+
+    def known(self, question: Question) -> Answer | None:
+        """The same, if it can be said without asking; None when it cannot."""
+        found = self._cache.get((question.name.lower().rstrip("."), question.kind), self._clock())
+        if found is None:
+            return None
+        return _as_answer(found.records)._replace(exists=found.exists, failed=bool(found.failure))
+
     async def _ask(self, name: str, kind: str) -> tuple[object, ...]:
         """Give the records of a name; none when it has none of this kind.
 
@@ -224,6 +242,21 @@ def _make_resolver(settings: DnsSettings) -> dns.asyncresolver.Resolver:
     resolver.timeout = settings.timeout_seconds
     resolver.use_edns(0, 0, 1232)
     return resolver
+
+
+def _as_answer(records: tuple[object, ...]) -> Answer:
+    """Records of one kind as values."""
+    texts: list[bytes] = []
+    hosts: list[str] = []
+    exchanges: list[Exchange] = []
+    for record in records:
+        if isinstance(record, TXT):
+            texts.append(b"".join(record.strings))
+        elif isinstance(record, MX):
+            exchanges.append(Exchange(record.preference, _host(record.exchange)))
+        else:
+            hosts.append(_host(record.target) if isinstance(record, PTR) else str(record))
+    return Answer(tuple(texts), tuple(hosts + [one.host for one in sorted(exchanges)]))
 
 
 def _negative_seconds(absent: dns.resolver.NXDOMAIN, settings: DnsSettings) -> float:

@@ -1,6 +1,6 @@
 """The one table that turns outcomes into IMAP responses.
 
-Standards: RFC 5530 section 3, RFC 3501 section 7.1, RFC 9051 section 7.1.
+Standards: RFC 5530 section 3, RFC 3501 section 7.1, RFC 9051 section 7.1, RFC 9586 (UIDREQUIRED).
 
 The text is generic; the cause goes to the log. What may not be seen and what is not there are both
 `NotFound` and look the same.
@@ -22,12 +22,13 @@ from pymailcore.base.errors import (
     TemporaryFailure,
     TooLarge,
 )
-from pymailcore.imap.protocol.responses import Status, no
+from pymailcore.imap.protocol.responses import Status, bad, no
 
 UNAVAILABLE: Final = no("Not possible now, please try again later", b"UNAVAILABLE")
 NONEXISTENT: Final = no("No such mailbox", b"NONEXISTENT")
 TRYCREATE: Final = no("No such mailbox", b"TRYCREATE")
 NOPERM: Final = no("Not permitted", b"NOPERM")
+UID_REQUIRED: Final = bad("Numbers of messages are not used any more", b"UIDREQUIRED")
 CANNOT: Final = no("That can never be done", b"CANNOT")
 
 TABLE: Final[dict[type[MailError], Status]] = {

@@ -1,6 +1,7 @@
 """Trio driver of the IMAP server: sockets, TLS and deadlines, no protocol rules.
 
-Standards: RFC 3501 sections 5.4 (autologout) and 6.2.1 (STARTTLS), RFC 8314 section 3.3 (implicit TLS).
+Standards: RFC 3501 sections 5.4 (autologout) and 6.2.1 (STARTTLS), RFC 8314 section 3.3 (implicit TLS), RFC
+4978 section 3 (COMPRESS), RFC 8437 section 4 (UNAUTHENTICATE).
 
 One task reads, decides and writes; a second one waits for the server to shut down and then interrupts
 reading, never a send. When the sign-in counts no more, reading is interrupted at once and a command after
@@ -19,20 +20,23 @@ from typing import Final, Literal
 import trio
 
 from pymailcore.base.budget import MailDataBudget
-from pymailcore.base.parties import party_of, work_for
+from pymailcore.base.reach import acting_for
 from pymailcore.imap.commands.idle import idle
 from pymailcore.imap.commands.login import greeting, respond
+from pymailcore.imap.compression import DeflateStream
 from pymailcore.imap.dispatch import perform
 from pymailcore.imap.places import Places
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.responses import Status, bye, ok
-from pymailcore.imap.protocol.server import ImapServerProtocol, State
+from pymailcore.imap.protocol.server import ImapServerProtocol
+from pymailcore.imap.protocol.states import State
 from pymailcore.imap.services import Hub, People, Services
 from pymailcore.imap.session import FLUSH_OCTETS, Session
 from pymailcore.imap.settings import ImapSettings
 from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.clock import now_ms as clock_now_ms
+from pymailcore.runtime.command_turns import command_turns
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.runtime.serve import Connection
 from pymailcore.runtime.tls import TlsLogins
@@ -69,6 +73,7 @@ async def serve_connection(
     budget: MailDataBudget | None = None,
     places: Places | None = None,
     now_ms: Callable[[], int] = clock_now_ms,
+    jmap_url: str = "",
 ) -> None:
     """Drive one connection until either side ends it.
 
@@ -82,6 +87,7 @@ async def serve_connection(
         random_bytes: gives that many random octets, for the nonces of logins.
         budget: for messages in transit, shared by all connections of the process; None for one's own.
         places: shared by all connections of the process; None for one's own.
+        jmap_url: where clients find JMAP for the same mail; empty for nowhere.
     """
     services = Services(
         store=store,
@@ -91,6 +97,7 @@ async def serve_connection(
         budget=budget or MailDataBudget(settings.message_octets),
         places=places or Places(searches=settings.searches_per_account),
         now_ms=now_ms,
+        jmap_url=jmap_url,
     )
     offer = functools.partial(make_offer, sasl, random_bytes=random_bytes)
     driver = _Driver(connection, services, settings, tls, tls_mode, offer, plaintext_login=plaintext_login)
@@ -143,6 +150,7 @@ class _Driver:
 
     def _begin(self, state: State, facts: TlsFacts | None) -> None:
         """Begin a conversation: a new core and a session that knows nobody; no facts: in clear."""
+        self._facts = facts
         offer, secure = NOTHING, facts is not None
         facts = facts or NO_FACTS
         if secure or self._plaintext_login:
@@ -201,15 +209,45 @@ class _Driver:
                 await self._serve(event)
                 self._extend()
                 self._hold_place()
-                if self._session.upgrade:
-                    await self.flush()
-                    facts = await self._start_tls()
-                    if facts is None:
-                        return
-                    self._begin(State.NOT_AUTHENTICATED, facts)
+                if not await self._follow():
+                    return
         await self.flush()
         with trio.move_on_after(_FAREWELL_SECONDS):
             await self._stream.aclose()
+
+    async def _follow(self) -> bool:
+        """Do what an answer has promised for behind it; False when the conversation cannot go on."""
+        session = self._session
+        if not (session.upgrade or session.compress or session.left):
+            return True
+        await self.flush()
+        if session.upgrade:
+            facts = await self._start_tls()
+            if facts is None:
+                return False
+            self._begin(State.NOT_AUTHENTICATED, facts)
+        elif session.compress:
+            self._stream = DeflateStream(self._stream)
+            session.compress, session.compressed = False, True
+        else:
+            self._leave()
+        return True
+
+    def _leave(self) -> None:
+        """Forget who was signed in, and all that they have switched on (RFC 8437 section 4.1)."""
+        rest, at_end = self._protocol.rest(), self._protocol.at_end
+        if isinstance(self._stream, DeflateStream):
+            rest += self._stream.rest()
+            self._stream = self._stream.inner
+        failed, client = self._session.failed_logins, self._session.client
+        self.release()
+        self._placed = False
+        self._begin(State.NOT_AUTHENTICATED, self._facts)
+        self._session.failed_logins, self._session.client = failed, client
+        if rest:
+            self._protocol.receive_data(rest)
+        if at_end:
+            self._protocol.receive_data(b"")
 
     def _hold_place(self) -> None:
         """Work for who has signed in, if somebody has, and be told when the sign-in ends."""
@@ -217,7 +255,7 @@ class _Driver:
         principal = session.principal
         if principal is not None and not self._placed:
             self._placed = True
-            work_for(party_of(principal.tenant, principal.account))
+            self._place.enter_context(acting_for(principal.tenant, principal.account))
             here = self._services.directory.here(
                 principal, self._end_sign_in, protocol="imap", peer=session.peer, client=session.client
             )
@@ -239,7 +277,8 @@ class _Driver:
         elif isinstance(event, IdleDone):
             answer = ok("Done")
         else:
-            answer = await perform(session, event.command)
+            async with command_turns().turn():
+                answer = await perform(session, event.command)
         if answer is not None and self._protocol.state is not State.CLOSED:
             self._protocol.answer(answer)
         if session.farewell is not None:

@@ -70,6 +70,7 @@ class Services:
         budget: what messages in transit may take in this process.
         places: who may do dear work now.
         now_ms: milliseconds since 1970.
+        jmap_url: where clients find JMAP for the same mail; empty for nowhere.
         claims: takes note of what peers say about where they come from.
     """
 
@@ -80,4 +81,5 @@ class Services:
     budget: MailDataBudget
     places: Places
     now_ms: Callable[[], int]
+    jmap_url: str = ""
     claims: Claims = field(default_factory=Claims)

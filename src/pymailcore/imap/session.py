@@ -14,7 +14,8 @@ from pymailcore.base.errors import NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId
 from pymailcore.directory.presence import Place
 from pymailcore.directory.types import Principal
-from pymailcore.imap.protocol.responses import Status, bye
+from pymailcore.imap.protocol.enabled import Enabled
+from pymailcore.imap.protocol.responses import Status, bye, mailbox
 from pymailcore.imap.protocol.server import ImapServerProtocol
 from pymailcore.imap.services import Services, Wire
 from pymailcore.imap.settings import ImapSettings
@@ -38,16 +39,16 @@ class Session:
         certificate: the client's, DER, verified; None when it gave none.
         refusal: the answer to AUTHENTICATE, once the client has heard why it failed.
         may_start_tls: STARTTLS is offered.
+        compressed: both sides compress (RFC 4978).
+        compress: COMPRESS was accepted: the driver begins it once the answer is sent.
+        left: UNAUTHENTICATE was accepted: the driver begins anew once the answer is sent.
         upgrade: STARTTLS was accepted: the driver takes TLS up once the answer is sent.
         farewell: BYE, to be said behind the answer to the running command.
-        extended_search: SEARCH is always answered by ESEARCH, as IMAP4rev2 wants it once it is enabled.
         client: what the program says that it is (RFC 2971).
         place: among those who are signed in, once it is.
         proven: who logs in, once the client has heard our own proof.
         told: modseq by UID of flags that the running command has told the client.
     """
-
-    extended_search = False
 
     def __init__(
         self,
@@ -76,6 +77,9 @@ class Session:
         self.certificate = certificate
         self.may_start_tls = may_start_tls
         self.upgrade = False
+        self.compressed = False
+        self.compress = False
+        self.left = False
         self.farewell: Status | None = None
         self.failed_logins = 0
         self.mechanism: Mechanism | None = None
@@ -89,6 +93,11 @@ class Session:
         self._modseq = 0
         self._recheck_at = 0.0
         self._due = 0
+
+    @property
+    def enabled(self) -> Enabled:
+        """What the client has switched on."""
+        return self.protocol.enabled
 
     @property
     def store(self) -> Store:
@@ -131,6 +140,10 @@ class Session:
         self._due = 0
         await self.wire.flush()
 
+    def name(self, path: str) -> bytes:
+        """Write the name of a Mailbox as the client reads it now."""
+        return mailbox(path, utf8=self.enabled.utf8)
+
     async def mailbox(self, name: str) -> Mailbox:
         """Find a Mailbox by the name that the client uses.
 
@@ -149,6 +162,22 @@ class Session:
         self._modseq = 0
         self._recheck_at = trio.current_time() + self.settings.recheck_seconds
 
+    async def enable_condstore(self) -> None:
+        """The client wants to be told of mod-sequences from now on (RFC 7162 section 3.1)."""
+        if not self.enabled.condstore:
+            self.enabled.condstore = True
+            if self.view is not None:
+                await self.send(self.view.highest_modseq())
+
+    async def catch_up(self) -> int:
+        """Tell what has changed so far, but no EXPUNGE; gives the account's modseq up to which that is all.
+
+        For a change of flags that is not told: what others have changed must not pass for part of it.
+        """
+        self.look_again()
+        await self.sync(expunge=False)
+        return self._modseq
+
     def look_again(self) -> None:
         """This session has changed something: look, whatever the hub says."""
         self._recheck_at = 0.0
@@ -162,6 +191,7 @@ class Session:
         view = self.view
         if view is None:
             return
+        unsure = False
         notice = self.services.hub.current(self.account)
         now = trio.current_time()
         told, self.told = self.told, NOTHING_TOLD
@@ -173,12 +203,15 @@ class Session:
                     self._modseq = modseq
             except TemporaryFailure as fault:
                 self.log.warning("the selected Mailbox cannot be read now", fault=repr(fault))
+                unsure = True
             else:
                 self._notice = notice
                 self._recheck_at = now + self.settings.recheck_seconds
         if expunge and view.waiting:
             for response in view.say_expunged():
                 await self.send(response)
+        if self.enabled.condstore and (unsure or view.waiting):  # RFC 7162 section 3.2
+            await self.send(view.highest_modseq())
 
     async def _look(self, view: View, *, expunge: bool, told: Mapping[int, int]) -> None:
         delta = await self.store.delta(self.account, view.mailbox, view.modseq)

@@ -38,7 +38,7 @@ class ImapSettings:
     )
     message_octets: int = field(
         default=52_428_800,
-        metadata={"doc": "Largest message that APPEND takes."},
+        metadata={"doc": "Largest message that APPEND takes; clients are told (APPENDLIMIT)."},
     )
     failed_logins: int = field(
         default=3,

@@ -1,16 +1,20 @@
 r"""A selected Mailbox as one session sees it.
 
 Standards: RFC 3501 sections 2.3.1.2 (sequence numbers), 5.2 and 7.4.1 (when EXPUNGE may be said); RFC 2180
-section 4 (several sessions on one Mailbox); RFC 5182 section 2.1 (`$`).
+section 4 (several sessions on one Mailbox); RFC 5182 section 2.1 (`$`); RFC 7162 sections 3.2 and 6
+(HIGHESTMODSEQ while an expunge waits) and 3.2.10 (VANISHED); RFC 9051 appendix E (12: no RECENT); RFC 9586
+(UIDFETCH).
 
 Theory of operation. The view is the list of UIDs that the client knows of; a sequence number is a place in
 it. The store is ahead of the view; `apply` brings the view up to a delta and says what the client must be
 told. When EXPUNGE may not be said, messages that are gone stay in the view, keep their numbers, and wait
-in `_gone`; the store simply has no rows for them.
+in `_gone`; the store simply has no rows for them. Meanwhile the client may be told of mod-sequences
+above theirs, and would never hear of them if the connection broke now: `safe_modseq` is up to where it knows
+everything.
 
 `\Recent` (RFC 3501 section 2.3.2) is kept by the session alone: recent is what arrived while the session
 had the Mailbox selected. A server that cannot tell whether a session is the first to hear of a message
-should call it recent, and RFC 9051 has dropped the flag.
+should call it recent. RFC 9051 has dropped the flag: nothing is recent once IMAP4rev2 is enabled.
 """
 
 from array import array
@@ -19,8 +23,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from pymailcore.base.ids import MailboxId
+from pymailcore.imap.protocol.enabled import Enabled
 from pymailcore.imap.protocol.flags import encode_flags
-from pymailcore.imap.protocol.sequence import Ranges, SequenceSet, merge, runs
+from pymailcore.imap.protocol.sequence import LARGEST, Ranges, SequenceSet, encode_runs, merge, runs
 from pymailcore.store.keywords import keyword_names
 from pymailcore.store.types import FetchRow, MailboxDelta, Snapshot
 
@@ -35,15 +40,17 @@ def flags_wire(stored: tuple[int, str, int], recent: bool) -> bytes:
 class View:
     """The messages that the client knows of, and what it has to be told."""
 
-    def __init__(self, snapshot: Snapshot, *, read_only: bool) -> None:
+    def __init__(self, snapshot: Snapshot, *, read_only: bool, enabled: Enabled | None = None) -> None:
         self.mailbox: MailboxId = snapshot.mailbox.id
         self.read_only = read_only
         self.uid_validity = snapshot.mailbox.uid_validity
         self.modseq = snapshot.mailbox.highest_modseq
-        self.recent_from = snapshot.mailbox.uid_next
         self.uids = array("I", snapshot.uids)
         self.saved: Ranges = ()
+        self._enabled = enabled or Enabled()
+        self._uid_next = snapshot.mailbox.uid_next
         self._gone: set[int] = set()
+        self._held: int | None = None
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -54,9 +61,23 @@ class View:
         return self.uids[-1] if self.uids else 0
 
     @property
+    def recent_from(self) -> int:
+        """The UID from which on messages are recent."""
+        return LARGEST + 1 if self._enabled.rev2 else self._uid_next
+
+    @property
     def waiting(self) -> bool:
         """Whether an EXPUNGE waits to be said."""
         return bool(self._gone)
+
+    @property
+    def safe_modseq(self) -> int:
+        """The mod-sequence up to which the client knows of everything."""
+        return self.modseq if self._held is None else self._held
+
+    def highest_modseq(self) -> bytes:
+        """Say from where on a client that comes back has to ask for changes."""
+        return b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % self.safe_modseq
 
     def seq(self, uid: int) -> int | None:
         """Give the sequence number of a UID."""
@@ -141,15 +162,15 @@ class View:
             expunge: whether EXPUNGE may be said now.
             told: modseq by UID of flags that the client has just been told.
         """
-        out = []
+        gone = [uid for uid in delta.expunged if self.seq(uid) is not None]
+        if gone and self._held is None:
+            self._held = self.modseq
+        self._gone.update(gone)
+        out = self.say_expunged() if expunge else []
         for row in delta.changed:
             seq = self.seq(row.uid)
             if seq is not None and told.get(row.uid, -1) < row.modseq:
-                flags = flags_wire(row[2:5], row.uid >= self.recent_from)
-                out.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, row.uid, flags))
-        self._gone.update(uid for uid in delta.expunged if self.seq(uid) is not None)
-        if expunge:
-            out += self.say_expunged()
+                out.append(self.changed(seq, row))
         last = self.last_uid
         arrived = [uid for uid in delta.arrived if uid > last]
         if arrived:
@@ -173,8 +194,47 @@ class View:
         )
         return self.apply(delta, expunge=expunge, told={})
 
+    def changed(self, seq: int, row: FetchRow) -> bytes:
+        """Say what the flags of a message are now."""
+        flags = flags_wire(row[2:5], row.uid >= self.recent_from)
+        if self._enabled.uid_only:
+            modseq = b"MODSEQ (%d) " % row.modseq if self._enabled.condstore else b""
+            return b"* %d UIDFETCH (%bFLAGS (%b))\r\n" % (row.uid, modseq, flags)
+        if self._enabled.condstore:
+            return b"* %d FETCH (UID %d MODSEQ (%d) FLAGS (%b))\r\n" % (seq, row.uid, row.modseq, flags)
+        return b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (seq, row.uid, flags)
+
+    def missing(self, ranges: Ranges) -> Ranges:
+        """Give those UIDs of ascending ranges that messages once had and that the client does not see."""
+        uids = self.uids
+        found: list[tuple[int, int]] = []
+        for low, high in ranges:
+            start, end = low, min(high, max(self.last_uid, self._uid_next - 1))
+            for place in range(bisect_left(uids, low), bisect_right(uids, end)):
+                if uids[place] > start:
+                    found.append((start, uids[place] - 1))
+                start = uids[place] + 1
+            if start <= end:
+                found.append((start, end))
+        return tuple(found)
+
+    def last_match(self, pairs: Sequence[tuple[int, int, int]]) -> int:
+        """The largest UID that has the number which the client believes it to have; 0 when none has.
+
+        Args:
+            pairs: stretches as (number, UID, length), ascending, as the client wrote them.
+        """
+        uids = self.uids
+        for number, uid, length in reversed(pairs):
+            for step in range(min(length, len(uids) - number + 1) - 1, -1, -1):
+                if uids[number - 1 + step] == uid + step:
+                    return uid + step
+        return 0
+
     def sizes(self) -> bytes:
         """Say how many messages there are, and how many are recent."""
+        if self._enabled.rev2:
+            return b"* %d EXISTS\r\n" % len(self.uids)
         recent = len(self.uids) - bisect_left(self.uids, self.recent_from)
         return b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.uids), recent)
 
@@ -182,8 +242,10 @@ class View:
         """Forget the messages that are gone and say so: the last one first, so no number moves."""
         if not self._gone:
             return []
-        places = [bisect_left(self.uids, uid) for uid in sorted(self._gone)]
+        gone = sorted(self._gone)
+        places = [bisect_left(self.uids, uid) for uid in gone]
         self._gone.clear()
+        self._held = None
         kept = array("I")
         start = 0
         for place in places:
@@ -191,4 +253,6 @@ class View:
             start = place + 1
         kept.extend(self.uids[start:])
         self.uids = kept
+        if self._enabled.vanished:
+            return [b"* VANISHED %b\r\n" % encode_runs(runs(gone))]
         return [b"* %d EXPUNGE\r\n" % (place + 1) for place in reversed(places)]

@@ -21,7 +21,7 @@ from pymailcore.base.errors import (
     TooLarge,
 )
 from pymailcore.base.ids import BlobId
-from pymailcore.base.parties import party_of, working_for
+from pymailcore.base.reach import acting_for
 from pymailcore.directory.types import Principal
 from pymailcore.jmap import asgi, dispatch
 from pymailcore.jmap.asgi import CHUNK_OCTETS, Disconnected, Header, HttpRequest, Receive, Scope, Send
@@ -36,6 +36,7 @@ from pymailcore.jmap.protocol.request import Request, parse_request
 from pymailcore.jmap.protocol.values import is_id
 from pymailcore.jmap.services import PROTOCOL, Authenticator, Hub, Services
 from pymailcore.jmap.session import session_object, session_state
+from pymailcore.runtime.command_turns import command_turns
 from pymailcore.runtime.logs import get_logger
 from pymailcore.runtime.threads import compute
 
@@ -130,8 +131,9 @@ class JmapHttp:
             return
         principal = await self._principal(request, send)
         if principal is not None:
-            with working_for(party_of(principal.tenant, principal.account)):
-                await route(request, send, principal)
+            with acting_for(principal.tenant, principal.account):
+                async with command_turns().turn():
+                    await route(request, send, principal)
 
     def _route(self, request: HttpRequest) -> tuple[frozenset[str], Route]:
         fixed = self._fixed.get(request.path)

@@ -19,6 +19,12 @@ from pymailcore.smtp.protocol.options import ServerOptions
 _DAY_MS: Final = 86_400_000
 
 
+def session_url(settings: JmapSettings) -> str:
+    """Where clients find the Session object; empty where only a request could tell."""
+    base = settings.public_url.rstrip("/")
+    return f"{base}/.well-known/jmap" if base else ""
+
+
 def session_object(
     principal: Principal, settings: JmapSettings, sending: ServerOptions, base: str
 ) -> JsonObject:

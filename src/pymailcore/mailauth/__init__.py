@@ -1,1 +1,1 @@
-"""Decisions of mail authentication (SPF, DKIM, DMARC, ARC), pure; nothing is here yet."""
+"""Decisions of mail authentication, pure: SPF; DKIM, DMARC and ARC are not here yet."""

@@ -4,7 +4,8 @@ Standards: HTML Living Standard section 13.2.5 (tokenization), as far as it matt
 
 Theory: one pass from `<` to `<`. Each way to skip (comment, raw text, tag) either finds its end, and the
 pass goes on behind it, or does not, and then nothing more is read or the tag reader falls back, once and
-for all, to the nearest `>`. So nothing is searched twice, and the time is linear in the text.
+for all, to the nearest `>`. So nothing is searched twice, and the time is linear in the text. Text with the
+tag behind it is mostly one match; where it is not, `_MAX_TAG` characters at most were looked at in vain.
 """
 
 import re
@@ -17,7 +18,9 @@ from pymailcore.message.slices import MAX_CALL, find, search
 # tag = "<" ["/"] name attributes ">", where quotes hide ">"
 # The group is not possessive: Python 3.11.2, Debian's, keeps what a failed turn of such a group took. So each
 # turn costs memory, and a tag that is longer than `_MAX_TAG` is read step by step.
-_TAG: Final = re.compile(r"""<(/?[a-zA-Z][a-zA-Z0-9]*+)[^<>"']*+(?:(?:"[^"]*+"|'[^']*+')[^<>"']*+)*>""")
+_ONE_TAG: Final = r"""<(/?[a-zA-Z][a-zA-Z0-9]*+)[^<>"']*+(?:(?:"[^"]*+"|'[^']*+')[^<>"']*+)*>"""
+_TAG: Final = re.compile(_ONE_TAG)
+_TEXT_AND_TAG: Final = re.compile(f"([^<]*+){_ONE_TAG}")
 _MAX_TAG: Final = 16 * 1024
 _PLAIN: Final = re.compile(r"""[^<>"']*+""")
 _MAX_PIECE: Final = 64 * 1024  # characters of text that are taken at once
@@ -34,6 +37,11 @@ _BLOCKS: Final = frozenset({
     "section", "select", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul",
 })  # fmt: skip
 _CELLS: Final = frozenset(("td", "th", "img"))
+_END_TAGS: Final = tuple(f"/{name}" for name in (*_BLOCKS, *_CELLS))
+_KINDS: Final = {
+    name: "block" if name.lstrip("/") in _BLOCKS else "cell" for name in (*_BLOCKS, *_CELLS, *_END_TAGS)
+} | dict.fromkeys(_RAW, "raw")
+"""What a tag, named with its slash, is to the text round it; others are nothing."""
 
 
 class _Lines:
@@ -84,6 +92,13 @@ class _Reader:
         if self._html.startswith("<!--", less):
             return self._behind("-->", less + 2)
         return self._behind(">", less)
+
+    def read_text_and_tag(self, position: int) -> tuple[str, str, int] | None:
+        """Give text, the name of the tag behind it, and the place behind that; None where it is not plain."""
+        if not self._quotes_matter:
+            return None
+        found = _TEXT_AND_TAG.match(self._html, position, position + _MAX_TAG)
+        return None if found is None else (found[1], found[2].lower(), found.end())
 
     def read_tag(self, less: int) -> tuple[str, int] | None:
         """Give a tag's name, with its slash, and the place behind it; None when `<` is text."""
@@ -148,28 +163,42 @@ def html_to_text(html: str, limit: int) -> str:
     reader = _Reader(html)
     position, end = 0, len(html)
     while position < end and lines.length < limit:
-        less = find(html, "<", position, end)
-        if less < 0:
-            less = end
-        while less > position:
-            piece = _piece(html, position, less)
-            lines.add(unescape(piece) if "&" in piece else piece)
-            position += len(piece)
-        if less == end:
-            break
-        if html.startswith(("<!", "<?"), less):
-            position = reader.skip_declaration(less)
-            continue
-        tag = reader.read_tag(less)
-        if tag is None:
-            lines.add("<")
-            position = less + 1
-            continue
-        name, position = tag
-        if name in _RAW:
-            position = reader.skip_raw(name, position)
-        elif name.lstrip("/") in _BLOCKS:
+        plain = reader.read_text_and_tag(position)
+        if plain is not None:
+            text, name, position = plain
+            if text:
+                lines.add(unescape(text) if "&" in text else text)
+        else:
+            position = _add_text(lines, html, position)
+            if position == end:
+                break
+            if html.startswith(("<!", "<?"), position):
+                position = reader.skip_declaration(position)
+                continue
+            tag = reader.read_tag(position)
+            if tag is None:
+                lines.add("<")
+                position += 1
+                continue
+            name, position = tag
+        kind = _KINDS.get(name)
+        if kind == "block":
             lines.end_line()
-        elif name.lstrip("/") in _CELLS:
+        elif kind == "cell":
             lines.gap()
+        elif kind == "raw":
+            position = reader.skip_raw(name, position)
     return lines.text()[:limit]
+
+
+def _add_text(lines: _Lines, html: str, position: int) -> int:
+    """Take text up to the next `<`; gives its place, or that of the end."""
+    end = len(html)
+    less = find(html, "<", position, end)
+    if less < 0:
+        less = end
+    while position < less:
+        piece = _piece(html, position, less)
+        lines.add(unescape(piece) if "&" in piece else piece)
+        position += len(piece)
+    return less

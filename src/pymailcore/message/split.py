@@ -92,16 +92,36 @@ def _decoded(octets: bytes, start: int, end: int) -> tuple[bytes, int, int] | No
     content: list[bytes] = []
     for place in range(start, end, step):
         stop = min(place + step, end)
-        encoded = octets[place:stop]
-        try:
-            piece = binascii.a2b_base64(encoded)
-        except binascii.Error:
-            return None
-        again = _encoded(piece, line_length, line_end)
-        if (again + line_end if stop < end else again) != encoded:
+        piece = _decoded_lines(octets[place:stop], line_length, line_end, last=stop == end)
+        if piece is None:
             return None
         content.append(piece)
     return b"".join(content), line_length if line_end == b"\r\n" else -line_length, end - start
+
+
+def _decoded_lines(encoded: bytes, line_length: int, line_end: bytes, *, last: bool) -> bytes | None:
+    """Decode whole lines; None unless encoding what comes out gives the same octets again.
+
+    That is so when the line ends are where they belong, each of the other characters counted for what was
+    decoded (what is not of the alphabet is passed over, and nothing is read behind padding), and the last
+    four, which alone may have padding and bits that nobody reads, are what their octets give.
+    """
+    stride = line_length + len(line_end)
+    for place, octet in enumerate(line_end, line_length):
+        found = encoded[place::stride]
+        if found.count(octet) != len(found):
+            return None
+    characters = len(encoded) - len(encoded) // stride * len(line_end)
+    try:
+        piece = binascii.a2b_base64(encoded)
+    except binascii.Error:
+        return None
+    padding = encoded.count(b"=", -2) if last else 0
+    if characters % 4 or len(piece) != characters // 4 * 3 - padding:
+        return None
+    if last and binascii.b2a_base64(piece[-3 + padding :], newline=False) != encoded[-4:]:
+        return None
+    return piece
 
 
 def _encoded(content: bytes, line_length: int, line_end: bytes) -> bytes:
@@ -127,20 +147,23 @@ def encode_leaf(content: bytes, line_length: int) -> bytes:
     )
 
 
-def join(recipe: bytes, skeleton: bytes, leaves: Sequence[bytes]) -> bytes:
+def join(recipe: bytes, skeleton: bytes, leaves: Sequence[bytes | None]) -> bytes:
     """Put a message together again.
 
     Args:
-        leaves: in the form that they were stored in, in the order of the split.
+        leaves: in the form that they were stored in, in the order of the split; NULs stand for None.
     """
     numbers = _decoder.decode(recipe)
     out: list[bytes] = []
     position = 0
     for index, leaf in enumerate(leaves):
-        skip, _, line_length, _ = numbers[index * _FIELDS : (index + 1) * _FIELDS]
+        skip, length, line_length, _ = numbers[index * _FIELDS : (index + 1) * _FIELDS]
         out.append(skeleton[position : position + skip])
         position += skip
-        out.append(encode_leaf(leaf, line_length) if line_length else leaf)
+        if leaf is None:
+            out.append(bytes(length))
+        else:
+            out.append(encode_leaf(leaf, line_length) if line_length else leaf)
     out.append(skeleton[position:])
     return b"".join(out)
 
@@ -161,6 +184,18 @@ def part_leaf(recipe: bytes, part: Part) -> PartLeaf | None:
         if position > part.body_start:
             return None
     return None
+
+
+def decoded_starts(recipe: bytes) -> list[int | None]:
+    """Tell for each leaf where in the message the body begins of which it is the content; None for others."""
+    numbers = _decoder.decode(recipe)
+    starts: list[int | None] = []
+    position = 0
+    for place in range(0, len(numbers), _FIELDS):
+        skip, length, line_length, _ = numbers[place : place + _FIELDS]
+        starts.append(position + skip if line_length else None)
+        position += skip + length
+    return starts
 
 
 def is_decoded(recipe: bytes) -> tuple[bool, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "html_to_text",
     "is_encoding_known",
     "is_markup",
+    "is_text_file",
     "searchable_text",
     "text_of",
     "text_prefix",
@@ -95,6 +96,11 @@ def is_markup(part: Part) -> bool:
     return part.type == "text" and part.subtype in _MARKUP
 
 
+def is_text_file(part: Part) -> bool:
+    """Whether only the file name of a part calls it text."""
+    return part.type == "application" and not part.children and _FILES.search(part.filename or "") is not None
+
+
 def file_text(octets: bytes, part: Part, limit_octets: int) -> str:
     """Give the text of a part that only its file name calls text; empty where it is none.
 
@@ -105,7 +111,7 @@ def file_text(octets: bytes, part: Part, limit_octets: int) -> str:
     Args:
         limit_octets: of the decoded part; the rest is left out.
     """
-    if part.type != "application" or part.children or _FILES.search(part.filename or "") is None:
+    if not is_text_file(part):
         return ""
     decoded = _decoded_prefix(octets, part, limit_octets)
     label = part.charset or ("utf-16" if decoded.startswith(_WIDE) else "us-ascii")

@@ -14,11 +14,12 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import Forbidden, NotFound, TemporaryFailure
 from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.base.parties import party_of, work_for
+from pymailcore.base.reach import act_for
 from pymailcore.directory.errors import Loop, RateExceeded, SendingBlocked
 from pymailcore.directory.routing import CLOSING
 from pymailcore.directory.sign_in import SignIn
 from pymailcore.directory.types import Principal, Route
+from pymailcore.runtime.command_turns import command_turns
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp import lookups
@@ -156,7 +157,7 @@ class MsaConversation:
             )
             if not principal.read_only:
                 self._principal = principal
-                work_for(party_of(principal.tenant, principal.account))
+                act_for(principal.tenant, principal.account)
                 here = directory.here(
                     principal, self._session.put_out, protocol=PROTOCOL, peer=peer, client=self._hello.name
                 )
@@ -224,7 +225,12 @@ class MsaConversation:
             return lookups.NO_SUCH_GROUP if event.expand else lookups.NO_SUCH_ADDRESS
         return lookups.exists(event, event.address)
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | None:
+    async def message(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        digest: str,  # noqa: ARG002 - part of the contract
+    ) -> Reply | None:
         """Hand the message to submission, which authorises its header fields and completes them."""
         if self._principal is None:
             return reply.AUTH_REQUIRED
@@ -243,7 +249,8 @@ class MsaConversation:
             id=name,
         )
         try:
-            await self._role.submission.submit(self._principal, envelope, octets, origin=origin)
+            async with command_turns().turn():
+                await self._role.submission.submit(self._principal, envelope, octets, origin=origin)
         except Loop:
             return TOO_MANY_HOPS
         except RateExceeded:

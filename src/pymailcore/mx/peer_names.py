@@ -8,11 +8,11 @@ nothing about a peer.
 """
 
 import ipaddress
+from functools import partial
 from typing import Final, Protocol
 
-import trio
-
 from pymailcore.base.errors import NotFound, TemporaryFailure
+from pymailcore.mx.beside import Beside, Pending
 
 MAX_ASKING_COUNT: Final = 200
 """Questions at a time; for peers beyond that nothing is asked."""
@@ -32,66 +32,32 @@ class Names(Protocol):
         ...
 
 
-class PeerName:
-    """The name of one peer, when it is known.
-
-    Attributes:
-        name: "" of a peer that has none; None when that is not known.
-    """
-
-    def __init__(self) -> None:
-        self.name: str | None = None
-        self._ended = trio.Event()
-
-    def end(self, name: str | None) -> None:
-        """Say the name."""
-        self.name = name
-        self._ended.set()
-
-    async def wait(self, seconds: float) -> str | None:
-        """Give the name, after at most so long."""
-        if not self._ended.is_set():
-            with trio.move_on_after(seconds):
-                await self._ended.wait()
-        return self.name
-
-
 class PeerNames:
-    """Asks for the names of peers, a task for each."""
+    """Asks for the names of peers, a task for each.
+
+    What it gives is "" of a peer that has none, and None as long as that is not known.
+    """
 
     def __init__(self, resolver: Names) -> None:
         self._resolver = resolver
-        self._nursery: trio.Nursery | None = None
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Ask until cancelled; before that nobody has a name."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            task_status.started()
-            try:
-                await trio.sleep_forever()
-            finally:
-                self._nursery = None
+        self._beside = Beside(MAX_ASKING_COUNT)
+        self.run = self._beside.run
 
     def reload(self, resolver: Names) -> None:
         """Ask another resolver from now on."""
         self._resolver = resolver
 
-    def ask(self, peer: str) -> PeerName:
+    def ask(self, peer: str) -> Pending[str]:
         """Begin to look for the name of a peer."""
-        asked = PeerName()
-        nursery = self._nursery
-        if nursery is None or len(nursery.child_tasks) >= MAX_ASKING_COUNT:
-            asked.end(None)
-        else:
-            nursery.start_soon(self._look, peer, asked)
+        asked: Pending[str] = Pending()
+        self._beside.begin(partial(self._look, peer), asked)
         return asked
 
-    async def _look(self, peer: str, asked: PeerName) -> None:
+    async def _look(self, peer: str) -> str | None:
         try:
-            asked.end(await self._name_of(peer))
+            return await self._name_of(peer)
         except TemporaryFailure:
-            asked.end(None)
+            return None
 
     async def _name_of(self, peer: str) -> str:
         """The first name of an address that leads back to it; "" for none."""

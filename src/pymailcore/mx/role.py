@@ -5,8 +5,8 @@ RFC 3463 sections 3.3 (a mailbox that is disabled) and 3.8 (a list that is close
 
 Contract: 250 after the mail data means that the message is on disk for all recipients of the transaction.
 An address elsewhere is refused whatever form it hides in: nothing is ever rewritten because of `%`, `!`, `@`
-or quotes in a local part. Apart from the Received field in front (and the Return-Path that delivery adds, in
-place of any that a message begins with) not one octet of a message is changed.
+or quotes in a local part. Apart from the Received and Received-SPF fields in front (and the Return-Path that
+delivery adds, in place of any that a message begins with) not one octet of a message is changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,17 @@ from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import DEFAULT_TENANT, TenantId
-from pymailcore.delivery.delivery import without_return_path
+from pymailcore.delivery.delivery import Proof, without_return_path
 from pymailcore.directory.errors import Loop
 from pymailcore.directory.routing import ACTIVE, SUSPENDED
 from pymailcore.directory.types import Route
 from pymailcore.message.trace import delivered_to_field, received_field
 from pymailcore.mx import hello
+from pymailcore.mx.beside import Pending
 from pymailcore.mx.guesses import Guesses
-from pymailcore.mx.peer_names import PeerName, PeerNames
+from pymailcore.mx.peer_names import PeerNames
 from pymailcore.mx.sanity import TOO_MANY_HOPS, inspect
+from pymailcore.mx.sender_policy import SenderPolicies, SenderPolicy, is_public
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
 from pymailcore.runtime.logs import get_logger
 from pymailcore.sasl.steps import ScramKeys
@@ -90,9 +92,20 @@ class Deliverer(Protocol):
         ...
 
     async def accept(
-        self, envelope: Envelope, octets: bytes, *, tenant: TenantId, received_ms: int
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        *,
+        tenant: TenantId,
+        received_ms: int,
+        may_report: Proof | None = None,
     ) -> object:
-        """Put a message on disk for every recipient, or for none and raise."""
+        """Put a message on disk for every recipient, or for none and raise.
+
+        Args:
+            may_report: asked whether the sender is proved where not all recipients can have it now; None
+                where nobody is.
+        """
         ...
 
 
@@ -104,6 +117,7 @@ class MxRole:
         now_ms: milliseconds since 1970.
         trusted: networks of hosts of ours, which are not judged.
         peer_names: asks what peers are called; None where that is not to be known.
+        sender_policies: asks for whom peers may send; None where that is not to be known.
     """
 
     way: str = "mx"
@@ -121,6 +135,7 @@ class MxRole:
         now_ms: Callable[[], int] = wall_clock_ms,
         trusted: Sequence[IPv4Network | IPv6Network] = (),
         peer_names: PeerNames | None = None,
+        sender_policies: SenderPolicies | None = None,
     ) -> None:
         self.delivery = delivery
         self.directory = directory
@@ -128,6 +143,7 @@ class MxRole:
         self.hostname = hostname
         self.now_ms = now_ms
         self.peer_names = peer_names
+        self.sender_policies = sender_policies if settings.spf != "off" else None
         self._trusted = trusted
         self.guesses = Guesses(settings.unknown_recipients_count, now_ms)
 
@@ -152,13 +168,21 @@ class MxConversation:
     def __init__(self, role: MxRole, session: Session, *, trusted: bool) -> None:
         self._role = role
         self._trusted = trusted
-        self._name: PeerName | None = None
+        self._name: Pending[str] | None = None
         self._session = session
+        self._policy = self._make_policy()
         self._hello = events.Hello("", extended=False)
         self._count = 0
         self._tenant: TenantId | None = None
         self._tenant_before: TenantId | None = None
         self._renamed: dict[Address, Address] = {}
+
+    def _make_policy(self) -> SenderPolicy | None:
+        """What the senders' domains say is asked of strangers only."""
+        role, session = self._role, self._session
+        if role.sender_policies is None or self._trusted or not is_public(session.peer):
+            return None
+        return SenderPolicy(role.sender_policies, session, role.settings, role.hostname, role.now_ms)
 
     async def opened(self) -> Reply | None:
         """Greet everybody but those whose network has guessed too many addresses."""
@@ -183,9 +207,13 @@ class MxConversation:
     async def mail(self, event: events.Mail) -> Reply | None:
         """Take any reverse-path, the null one too, if there is room: who may send is judged later."""
         self._role.delivery.require_space(event.size_octets)
+        if self._policy is not None:
+            self._policy.begin(event.reverse_path, self._hello.name)
         named = self._name
         if named is not None and await named.wait(self._role.settings.peer_name_seconds) == "":
             self._session.marks.add(NO_PEER_NAME)
+        if self._policy is not None:
+            self._policy.mark()
         self._tenant = None
         self._renamed.clear()
         return None
@@ -198,6 +226,8 @@ class MxConversation:
         route = await self._find(address)
         if isinstance(route, Reply):
             return route
+        if self._policy is not None and (refusal := await self._policy.judge(address)) is not None:
+            return refusal
         if not await self._role.directory.may_post(route, reverse_path=mail.reverse_path):
             return CLOSED_GROUP
         if not await self._role.delivery.has_room(route, mail.size_octets):
@@ -254,7 +284,12 @@ class MxConversation:
             return None if domain is None else Address("postmaster", domain)
         return None
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+    async def message(
+        self,
+        envelope: Envelope,
+        octets: bytes,
+        digest: str,  # noqa: ARG002 - part of the contract
+    ) -> Reply | Sequence[Reply] | None:
         """Put our Received field on top and hand the message to delivery."""
         role = self._role
         self._count += 1
@@ -277,11 +312,13 @@ class MxConversation:
                 smtputf8=envelope.smtputf8,
             ),
             id=name,
-            peer_name=self._session.peer_name or (self._name and self._name.name) or None,
+            peer_name=self._session.peer_name or (self._name and self._name.value) or None,
             date=datetime.fromtimestamp(received_ms / 1000, UTC),
             recipient=str(envelope.recipients[0]) if len(envelope.recipients) == 1 else None,
             tls=self._session.tls or None,
         )
+        if self._policy is not None:
+            field = await self._policy.field() + field
         if len(envelope.recipients) == 1 and role.names_recipients:
             # One of several is not named to the others; then the Received fields alone tell of a loop.
             field = delivered_to_field(str(envelope.recipients[0])) + field
@@ -304,8 +341,11 @@ class MxConversation:
     ) -> Reply | Mapping[Address, Reply]:
         """Store a message for all its recipients; gives one reply, or one for each of them."""
         tenant = self._tenant or DEFAULT_TENANT
+        proved = None if self._policy is None else self._policy.is_proved
         try:
-            await self._role.delivery.accept(envelope, octets, tenant=tenant, received_ms=received_ms)
+            await self._role.delivery.accept(
+                envelope, octets, tenant=tenant, received_ms=received_ms, may_report=proved
+            )
         except Loop:
             return TOO_MANY_HOPS
         return Reply(250, "2.0.0", f"Accepted as {name}")

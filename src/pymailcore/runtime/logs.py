@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, Final, TextIO, cast
 
 import orjson
@@ -26,6 +27,16 @@ _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 def get_logger() -> Logger:
     """Give a logger; it may be made at import, before `configure`."""
     return cast(Logger, structlog.get_logger())
+
+
+@contextlib.contextmanager
+def bound_fields(**fields: str) -> Iterator[None]:
+    """Have fields in every line that the task writes inside, whatever package writes it."""
+    tokens = structlog.contextvars.bind_contextvars(**fields)
+    try:
+        yield
+    finally:
+        structlog.contextvars.reset_contextvars(**tokens)
 
 
 def _dumps(value: object, **_: Any) -> str:  # noqa: ANN401 - the renderer's own arguments

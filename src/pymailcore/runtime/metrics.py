@@ -38,6 +38,8 @@ class Metrics:
         logins: by protocol and outcome (`ok`, `wrong`, `throttled`).
         plugin_answers: what plug-ins said or met, by plug-in, hook and outcome (`refused`, `put-off`,
             `disconnected`, `field`, `tag`, `fault`, `timeout`).
+        spf_results: of messages of strangers, by result (RFC 7208 section 2.6, and `skipped` where there was
+            too much to be asked).
         lmtp_refused: recipients of LMTP who did not get a message that was sent, by outcome (`later`,
             `failed`).
         messages_accepted: promised to be kept, by way (`mx`, `submission`, `jmap`, `imap`).
@@ -88,6 +90,7 @@ class Metrics:
         self.logins = counter("logins", "Logins.", "protocol", "outcome")
         self.plugin_answers = counter("plugin_answers", "Answers of plug-ins.", "plugin", "hook", "outcome")
         self.messages_accepted = counter("messages_accepted", "Messages promised to be kept.", "way")
+        self.spf_results = counter("spf_results", "What SPF says of messages of strangers.", "result")
         self.lmtp_refused = counter(
             "lmtp_refused", "Recipients of LMTP who did not get a message that was sent.", "outcome"
         )

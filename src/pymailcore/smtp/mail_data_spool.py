@@ -1,23 +1,29 @@
 """Mail data on its way in: in memory while it is small, then in a file, so that slow peers hold no memory.
 
-Standards: RFC 5321 section 4.2.2 (452).
+Standards: RFC 5321 section 4.2.2 (452), FIPS 180-4 (SHA-256).
 
-The file has no name and is gone with the process, whatever ends it. It is written in blocks, in a thread, and
-sealed with a key that exists in this object only: what is left of it on a disk says nothing. Memory is taken
-from the budget of the process: a message never has more than the limit before it is whole, and all of its
-octets when it is handed over.
+The file has no name and is gone with the process, whatever ends it. It is written in blocks, in a thread, in
+turns by parties, and sealed with a key that exists in this object only: what is left of it on a disk says
+nothing. Memory is taken from the budget of the process: a message has all of its octets when it is handed
+over, and never more than the limit before it is whole, but while all mail data of the process has little:
+then a file would cost time and spare nobody anything.
+
+Each stretch is hashed when it comes. The digest names the message to plug-ins, in the log and to who looks
+for mail that came before; and what is read back from the file must have it.
 """
 
 import os
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 
-import trio
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import InsufficientStorage
+from pymailcore.runtime.threads import compute
 
 _SMALL_OCTETS: Final = 4_096  # smaller pieces are joined as they come: each object of its own costs memory
 _TAG_OCTETS: Final = 16
@@ -37,6 +43,7 @@ class MailDataSpool:
         "_cipher",
         "_file",
         "_folder",
+        "_hash",
         "_held_octets",
         "_memory_octets",
         "_pieces",
@@ -50,6 +57,7 @@ class MailDataSpool:
         self._pieces: list[bytes] = []
         self._small = bytearray()
         self._held_octets = 0
+        self._hash = sha256()
         self._file: BinaryIO | None = None
         self._cipher: AESGCM | None = None
         self._blocks: list[int] = []
@@ -60,6 +68,7 @@ class MailDataSpool:
             self.forget()
             return False
         self._held_octets += len(octets)
+        self._hash.update(octets)  # a large stretch without the interpreter's lock
         if len(octets) < _SMALL_OCTETS:
             self._small += octets
         else:
@@ -68,9 +77,16 @@ class MailDataSpool:
         return True
 
     @property
+    def digest(self) -> str:
+        """SHA-256 of all that was kept since `forget`, as 64 lower-case hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    @property
     def overflowing(self) -> bool:
         """Whether `spill` is due."""
-        return self._held_octets > self._memory_octets and self._folder is not None
+        if self._held_octets <= self._memory_octets or self._folder is None:
+            return False
+        return not self._budget.is_easy
 
     async def spill(self) -> None:
         """Write what is in memory to the file.
@@ -80,7 +96,7 @@ class MailDataSpool:
         """
         block = self._whole()
         try:
-            await trio.to_thread.run_sync(self._write, block)
+            await compute(self._write, block)
         except OSError:
             self.forget()
             raise
@@ -91,7 +107,7 @@ class MailDataSpool:
         """Give the whole message; None when the process has no memory for it. `forget` gives it back.
 
         Raises:
-            InsufficientStorage: the file cannot be read.
+            InsufficientStorage: the file cannot be read, or does not hold what was written.
         """
         rest = self._whole()
         if self._file is None:
@@ -101,14 +117,14 @@ class MailDataSpool:
             return None
         self._held_octets += spilled
         try:
-            blocks = await trio.to_thread.run_sync(self._read)
-        except OSError as fault:
-            raise InsufficientStorage(f"mail data cannot be read back: {fault}") from fault
-        return b"".join([*blocks, rest])
+            return await compute(self._read, rest)
+        except (OSError, InvalidTag) as fault:
+            raise InsufficientStorage(f"mail data cannot be read back: {fault!r}") from fault
 
     def forget(self) -> None:
         """Let go of everything; a new message can begin."""
         self._release()
+        self._hash = sha256()
         if self._file is not None:
             self._file.close()
             self._file = self._cipher = None
@@ -139,16 +155,20 @@ class MailDataSpool:
         while sealed:
             sealed = sealed[os.write(self._file.fileno(), sealed) :]
 
-    def _read(self) -> list[bytes]:
+    def _read(self, rest: bytes) -> bytes:
+        """Give what is in the file, with what is in memory behind it."""
         assert self._file is not None  # noqa: S101 - asked by take only
         assert self._cipher is not None  # noqa: S101
-        blocks = []
+        pieces = []
         at = 0
-        for number, octets in enumerate(self._blocks):
-            sealed = os.pread(self._file.fileno(), octets + _TAG_OCTETS, at)
-            at += octets + _TAG_OCTETS
-            blocks.append(self._cipher.decrypt(_nonce(number), sealed, None))
-        return blocks
+        for number, length in enumerate(self._blocks):
+            sealed = os.pread(self._file.fileno(), length + _TAG_OCTETS, at)
+            at += length + _TAG_OCTETS
+            pieces.append(self._cipher.decrypt(_nonce(number), sealed, None))
+        octets = b"".join([*pieces, rest])
+        if sha256(octets).hexdigest() != self.digest:
+            raise OSError("not what came")
+        return octets
 
 
 def _nonce(number: int) -> bytes:

@@ -101,10 +101,15 @@ class Conversation(Protocol):
         """Tell about an address; None to tell nothing. Only what the role has in `lookups` is asked."""
         ...
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+    async def message(self, envelope: Envelope, octets: bytes, digest: str) -> Reply | Sequence[Reply] | None:
         """Take over a message; returns only when it is safe on disk, or was refused.
 
         In LMTP it may give a reply for each recipient of the envelope, in their order.
+
+        Args:
+            octets: without dot-stuffing, in lines; what was binary is encoded.
+            digest: SHA-256, in hexadecimal digits, of the mail data as it came: without dot-stuffing, mended
+                where the listener does so, and before binary parts were encoded.
         """
         ...
 

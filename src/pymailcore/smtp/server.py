@@ -23,17 +23,19 @@ from typing import Final, Literal, Protocol
 import trio
 
 from pymailcore.base.budget import MailDataBudget
+from pymailcore.base.envelope import Envelope
 from pymailcore.base.errors import InsufficientStorage, MailError, TemporaryFailure
 from pymailcore.runtime.channel_binding import NO_FACTS, TlsFacts
 from pymailcore.runtime.claims import Claims
 from pymailcore.runtime.clock import now_ms as wall_clock_ms
-from pymailcore.runtime.logs import Logger
+from pymailcore.runtime.logs import Logger, bound_fields
 from pymailcore.runtime.metrics import Metrics
 from pymailcore.sasl.registry import NOTHING, Offer, make_offer
 from pymailcore.sasl.settings import SaslSettings
 from pymailcore.sasl.steps import ScramKeys
 from pymailcore.smtp import outcomes
 from pymailcore.smtp.binary_mail import with_lines
+from pymailcore.smtp.lost_replies import Hearing, LostReplies
 from pymailcore.smtp.mail_data_spool import MailDataSpool
 from pymailcore.smtp.plain_sockets import READ_OCTETS, read, write_now
 from pymailcore.smtp.protocol import events, reply
@@ -48,10 +50,12 @@ from pymailcore.smtp.tarpit import delay_seconds
 from pymailcore.smtp.tls import describe
 
 _QUIET_SECONDS: Final = 2.0
+_SHOWN_DIGITS: Final = 16  # of a message's digest in the log
 
 NO_SPACE: Final = outcomes.REPLIES[InsufficientStorage]
 
-Answer = Reply | ScramKeys | Sequence[Reply] | None
+Verdict = Reply | Sequence[Reply] | None
+Answer = Verdict | ScramKeys
 TlsMode = Literal["none", "starttls", "implicit"]
 
 
@@ -107,6 +111,7 @@ class SmtpServer:
         extensions: which of those that can be left off are offered.
         lmtp: speak LMTP; the role then may answer each recipient for itself.
         repair_line_ends: take messages with bare CR or LF, and make these whole.
+        lost_replies: of clients that went away without having heard what became of their message.
         filters: networks of mail filters, which may say with XCLIENT for whom they speak.
         spool_folder: where large mail data waits until it is whole; None for memory.
         now_ms: milliseconds since 1970.
@@ -130,6 +135,7 @@ class SmtpServer:
     spool_folder: Path | None = None
     now_ms: Callable[[], int] = wall_clock_ms
     claims: Claims = field(default_factory=Claims)
+    lost_replies: LostReplies = field(default_factory=LostReplies)
     _without_logins: dict[tuple[bool, bool], ServerOptions] = field(default_factory=dict, init=False)
 
     async def serve_connection(self, connection: Connection) -> None:
@@ -233,6 +239,7 @@ class _Driver:
         self._patience = trio.CancelScope()
         self._put_out = trio.Event()
         self._marks: set[str] = set()
+        self._hearing = Hearing(server.lost_replies, way=server.role.way, peer=client[0])
 
     async def run(self, state: State = State.CONNECTED) -> State:
         """Converse until the end or until a handshake is due; give the core's last state."""
@@ -249,6 +256,7 @@ class _Driver:
             lmtp=self._server.lmtp,
             marks=self._marks,
             lasting=self._lasting,
+            signed_in=lambda _account, login: self._hearing.signed_in(login),
             put_out=self._put_out.set,
         )
         self._conversation = self._server.role.begin(session)
@@ -263,6 +271,9 @@ class _Driver:
                     await self._receive_late()
                 elif protocol.state in ENDED:
                     return protocol.state
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError):
+            self._hearing.gone()
+            raise
         finally:
             session.whole.close()
             self._spool.forget()
@@ -281,6 +292,9 @@ class _Driver:
                 await self._keep(event.octets)
             elif type(event) is events.MailDataAborted:
                 self._spool.forget()
+            elif type(event) is events.MailDataEnd:
+                with bound_fields(digest=self._spool.digest[:_SHOWN_DIGITS]):
+                    await self._answer(event)
             else:
                 await self._answer(event)
 
@@ -343,18 +357,30 @@ class _Driver:
                 self.client = event.address, event.name
         return None
 
-    async def _hand_over(self, conversation: Conversation, event: events.MailDataEnd) -> Answer:
-        began = trio.current_time()
+    async def _hand_over(self, conversation: Conversation, event: events.MailDataEnd) -> Verdict:
+        digest, log = self._spool.digest, self._connection.log
         try:
-            octets = await self._spool.take()
-            if octets is None:
-                return reply.NO_MEMORY
-            sound = await with_lines(event.envelope, octets, repair=self._server.repair_line_ends)
-            if isinstance(sound, Reply):
-                return sound
-            answer = await conversation.message(*sound)
+            again = self._hearing.answer_again(event.envelope, digest)
+            if again is not None:
+                log.info("sent again, its reply had been lost", reply=str(again))
+                return again
+            answer = await self._pass_on(conversation, event.envelope, digest)
         finally:
             self._spool.forget()
+        self._hearing.said(event.envelope, digest, answer)
+        if isinstance(answer, Reply) and not answer.positive:
+            log.info("refused", command=type(event).__name__, code=answer.code, reply=str(answer))
+        return answer
+
+    async def _pass_on(self, conversation: Conversation, envelope: Envelope, digest: str) -> Verdict:
+        began = trio.current_time()
+        octets = await self._spool.take()
+        if octets is None:
+            return reply.NO_MEMORY
+        sound = await with_lines(envelope, octets)
+        if isinstance(sound, Reply):
+            return sound
+        answer = await conversation.message(*sound, digest)
         replies = [answer] if answer is None or isinstance(answer, Reply) else answer
         if any(one is None or one.positive for one in replies):
             way = self._server.role.way
@@ -422,12 +448,14 @@ class _Driver:
             if octets is None and self._must_end():
                 return
         if octets is None:
+            self._hearing.gone()
             self._protocol.close(reply.CLOSING_IDLE)
         else:
             self._take(octets)
 
     def _take(self, octets: bytes | bytearray) -> None:
         protocol = self._protocol
+        self._hearing.received(octets)
         if protocol.state is State.DATA or protocol.state is State.CHUNK:
             earned = len(octets) / self._settings.min_mail_data_rate_octets
             latest = trio.current_time() + self._settings.idle_seconds

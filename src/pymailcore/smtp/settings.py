@@ -5,6 +5,7 @@ from typing import Final
 
 VRFY: Final = ("nobody", "signed-in", "everybody")
 EXPN: Final = ("nobody", "signed-in")
+SPF: Final = ("off", "note", "refuse")
 HELLO_MARKS: Final = (
     "hello-own-name",
     "hello-localhost",
@@ -38,8 +39,9 @@ class SmtpSettings:
     spool_memory_octets: int = field(
         default=1_048_576,
         metadata={
-            "doc": "How much of a message is held in memory while it arrives; what is beyond waits in a file "
-            "without name in the folder `spool` of the data folder, encrypted."
+            "doc": "How much of a message is held in memory while it arrives, once all of them together have "
+            "an eighth of `max_mail_data_memory_octets`; what is beyond waits in a file without name in the "
+            "folder `spool` of the data folder, encrypted."
         },
     )
     transactions_count: int = field(
@@ -87,6 +89,18 @@ class SmtpSettings:
             "`submission`, about groups of their tenant to which they may write). All others get 252."
         },
     )
+    lost_replies_count: int = field(
+        default=1_024,
+        metadata={
+            "doc": "Messages that were taken from clients who went away without having heard that, of which "
+            "each front worker remembers the reply; when the same comes again it is not filed twice (RFC "
+            "1047). 0: none."
+        },
+    )
+    lost_reply_seconds: float = field(
+        default=600.0,
+        metadata={"doc": "How long such a reply is remembered."},
+    )
     refuse_early_talkers: bool = field(
         default=True,
         metadata={
@@ -116,6 +130,30 @@ class SmtpSettings:
         metadata={
             "doc": "How long MAIL waits at most until the DNS has said what the peer is called; asked since "
             "the connection began. A peer without a name that leads back to it looks bad. 0: not asked."
+        },
+    )
+    spf: str = field(
+        default="note",
+        metadata={
+            "doc": "What is done with the answer to whether a peer of an `smtp` listener may send as it says "
+            "(SPF, RFC 7208): `note` writes it into the log and the message, and `fail` and `softfail` make "
+            "the peer look bad; `refuse` also refuses recipients with 550 after `fail`, but for `postmaster` "
+            "and `abuse`; `off` does not ask. Peers in `[connections] trusted_networks`, and those with "
+            "private addresses, are not judged."
+        },
+    )
+    spf_seconds: float = field(
+        default=20.0,
+        metadata={
+            "doc": "Time that the DNS has for all questions of SPF about one message; after that the result "
+            "is `temperror`."
+        },
+    )
+    spf_note_seconds: float = field(
+        default=1.0,
+        metadata={
+            "doc": "How long the reply to a message waits at most for the result of SPF, which is asked for "
+            "since MAIL, to write it into the message. 0: it is written where it is known by then."
         },
     )
     max_header_octets: int = field(
@@ -227,7 +265,7 @@ class SmtpSettings:
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: must be greater than 0")
-        for name in ("transactions_count", "unknown_recipients_count"):
+        for name in ("transactions_count", "unknown_recipients_count", "lost_replies_count"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must not be less than 0")
         if self.max_mail_data_memory_octets < self.max_message_octets:
@@ -240,8 +278,13 @@ class SmtpSettings:
             raise ValueError("max_hold_seconds: must be from 0 to 999999999")
         if not 0 <= self.error_delay_seconds <= self.max_error_delay_seconds <= 60:
             raise ValueError("max_error_delay_seconds: must be from error_delay_seconds to 60")
-        if not 0 <= self.peer_name_seconds <= 30:
-            raise ValueError("peer_name_seconds: must be from 0 to 30")
+        for name in ("peer_name_seconds", "spf_note_seconds"):
+            if not 0 <= getattr(self, name) <= 30:
+                raise ValueError(f"{name}: must be from 0 to 30")
+        if not 0 < self.spf_seconds <= 60:
+            raise ValueError("spf_seconds: must be above 0 and at most 60")
+        if not 0 < self.lost_reply_seconds <= 86_400:
+            raise ValueError("lost_reply_seconds: must be above 0 and at most 86400")
         if not 0 <= self.greeting_delay_seconds <= 60:
             raise ValueError("greeting_delay_seconds: must be from 0 to 60")
 
@@ -250,5 +293,7 @@ class SmtpSettings:
             raise ValueError(f"vrfy: must be one of {', '.join(VRFY)}")
         if self.expn not in EXPN:
             raise ValueError(f"expn: must be one of {', '.join(EXPN)}")
+        if self.spf not in SPF:
+            raise ValueError(f"spf: must be one of {', '.join(SPF)}")
         if unknown := set(self.hello_refused) - set(HELLO_MARKS):
             raise ValueError(f"hello_refused: there is no {', '.join(sorted(unknown))}")

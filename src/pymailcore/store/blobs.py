@@ -2,14 +2,14 @@
 
 Theory: the writer thread takes all jobs that wait, appends to its pack what the tenant does not have yet, and
 does one sync for all of them; only then does it lock the database and run their operations. Large jobs go
-through a pack thread first, which has a pack of its own, so that nobody waits for their compression. One
-thread for what is small saves two hand-overs between threads and most of the syncs. An address that the
-index knew at the look before the lock may be gone when the operation runs: the operation then raises
-`BlobGone` and the caller sends the job again with `force`.
+through a pack thread first, which has a pack of its own, so that nobody waits for their compression. Whose is
+next there goes by parties (`base.fair_queue`): of a batch that tenants share one has half of the jobs, and
+where several have come lately a batch is short. One thread for what is small saves two hand-overs between
+threads and most of the syncs. An address that the index knew at the look before the lock may be gone when the
+operation runs: the operation then raises `BlobGone` and the caller sends the job again with `force`.
 """
 
 import hmac
-import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +20,7 @@ import apsw
 import trio
 
 from pymailcore.base.errors import InsufficientStorage, TemporaryFailure
+from pymailcore.base.fair_queue import FairQueue
 from pymailcore.base.ids import TenantId
 from pymailcore.store.blobids import blob_numbers
 from pymailcore.store.connection import ENVIRONMENT
@@ -33,6 +34,8 @@ from pymailcore.store.writer import Job
 
 _BATCH_JOBS: Final = 256
 _BATCH_OCTETS: Final = 16 * 1024 * 1024
+_SHARED_BATCH_OCTETS: Final = 2 * 1024 * 1024
+"""Where several tenants come: who is next waits for so much of others, or for one job of theirs."""
 _RECENT: Final = 8192
 LARGE_OCTETS: Final = 256 * 1024
 
@@ -173,7 +176,9 @@ class PackWriter:
         self._appender = appender
         self._forward = forward
         self._deliver = deliver
-        self._queue: queue.SimpleQueue[BlobJob | None] = queue.SimpleQueue()
+        self._waiting: FairQueue[BlobJob] = FairQueue()
+        self._changed = threading.Condition()  # holds for the queue, and whether more will come
+        self._open = True
         self._thread = threading.Thread(target=self._run, name="store-packs", daemon=True)
         self._thread.start()
 
@@ -182,20 +187,20 @@ class PackWriter:
         if job.octets <= LARGE_OCTETS:
             self._forward([job])
         else:
-            self._queue.put(job)
+            with self._changed:
+                self._waiting.put(job.party, job)
+                self._changed.notify()
 
     def close(self) -> None:
         """Finish what was left, then end; blocks."""
-        self._queue.put(None)
+        with self._changed:
+            self._open = False
+            self._changed.notify()
         self._thread.join()
 
     def _run(self) -> None:
         connection: apsw.Connection | None = None
-        open_ = True
-        while open_:
-            jobs, open_ = self._take()
-            if not jobs:
-                continue
+        while jobs := self._take():
             staged = False
             try:
                 if connection is None:
@@ -207,26 +212,30 @@ class PackWriter:
                 staged = self._appender.stage(connection, jobs)
             for job in jobs:
                 job.staged = True
+            with self._changed:
+                for job in jobs:
+                    self._waiting.done(job.party)
             (self._forward if staged else self._deliver)([*jobs])
             del jobs
         self._appender.abandon()
         if connection is not None:
             connection.close(True)
 
-    def _take(self) -> tuple[list[BlobJob], bool]:
-        """Wait for a job and take what waits beside it; False when there will be no more."""
+    def _take(self) -> list[BlobJob]:
+        """Wait for a job and take what waits beside it, in turns; nothing when there will be no more."""
         jobs: list[BlobJob] = []
         octets = 0
-        while len(jobs) < _BATCH_JOBS and octets < _BATCH_OCTETS:
-            try:
-                job = self._queue.get_nowait() if jobs else self._queue.get()
-            except queue.Empty:
-                break
-            if job is None:
-                return jobs, False
-            jobs.append(job)
-            octets += job.octets
-        return jobs, True
+        with self._changed:
+            while self._open and not self._waiting:
+                self._changed.wait()
+            most = _SHARED_BATCH_OCTETS if self._waiting.is_shared else _BATCH_OCTETS
+            while len(jobs) < _BATCH_JOBS and octets < most:
+                taken = self._waiting.take(max(1, len(jobs) // 2))
+                if taken is None:
+                    break
+                jobs.append(taken[1])
+                octets += taken[1].octets
+        return jobs
 
 
 def stage_with(appender: Appender) -> Callable[[apsw.Connection, list[Job]], list[Job]]:

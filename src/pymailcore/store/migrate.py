@@ -20,7 +20,7 @@ from pymailcore.base.errors import PermanentFailure
 from pymailcore.store.refill import FILLS
 from pymailcore.store.transaction import SqliteTransaction, drive
 
-VERSION: Final = 7
+VERSION: Final = 8
 """The schema that this code knows."""
 
 FLOOR: Final = 7

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pymailcore.base.ids import AccountId
+from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.ops import quota
 from pymailcore.store.ops.quota import Limits
 from pymailcore.store.types import Database, Quota, Transaction
@@ -90,6 +90,10 @@ class Quotas:
             NotFound: no such account.
         """
         return await self._database.look(lambda tx: quota.of_account(tx, account))
+
+    async def reclaimable(self, account: AccountId, mailbox: MailboxId) -> int:
+        r"""Octets that come free when what has `\Deleted` in a Mailbox is expunged (RFC 9208 4.1.4)."""
+        return await self._database.read(lambda tx: quota.reclaimable(tx, account, mailbox))
 
     async def has_room(self, account: AccountId, octets: int) -> bool:
         """Whether an account can take so many octets more, as it was a few seconds ago; storing decides.

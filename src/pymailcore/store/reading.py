@@ -6,7 +6,7 @@ that is not where its row said may have been moved since; then the whole reading
 snapshots.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,7 +14,7 @@ import orjson
 
 from pymailcore.base.errors import NotFound
 from pymailcore.base.ids import AccountId, TenantId
-from pymailcore.message.split import join, part_leaf
+from pymailcore.message.split import decoded_starts, join, part_leaf
 from pymailcore.message.structure import Part, find, unpack
 from pymailcore.message.text import decode_body
 from pymailcore.store.blobids import EmailBlob, PartBlob, UploadBlob, blob_numbers
@@ -62,6 +62,34 @@ class StoredRows(NamedTuple):
         if address_of(self.tenant_key, octets) != self.recipe.digest:
             raise DamagedMessage("a stored message differs from its digest")
         return octets
+
+    def rebuild_parts(self, blobs: BlobReader, starts: Collection[int]) -> bytes:
+        """Give the octets with NULs in place of files that nobody asks for, which are not even read.
+
+        Args:
+            starts: where the bodies begin that are wanted; others that lie decoded in blobs of their own are
+                left out.
+
+        Raises:
+            NotFound, DamagedBlob, DamagedMessage: as `rebuild`.
+        """
+        recipe = self.recipe
+        begun = decoded_starts(recipe.join)
+        missing = {number for number, start in enumerate(begun) if start is not None and start not in starts}
+        if not missing:
+            return self.rebuild(blobs)
+        unread = {recipe.leaf_key(number) for number in missing}
+        pieces = [
+            b"" if number in unread else self._proved_piece(blobs, key)
+            for number, key in enumerate(recipe.keys)
+        ]
+        skeleton, leaves = recipe.pieces(pieces)
+        there = [None if number in missing else leaf for number, leaf in enumerate(leaves)]
+        return join(recipe.join, skeleton, there)
+
+    def _proved_piece(self, blobs: BlobReader, key: bytes) -> bytes:
+        address = (self.tenant, key)
+        return proved(self.tenant_key, address, read_at(blobs, self.locations, address))
 
 
 def read_at(blobs: BlobReader, locations: Mapping[Address, Location], address: Address) -> bytes:

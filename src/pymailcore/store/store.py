@@ -1,7 +1,6 @@
 """Accounts' mail: the one interface that delivery, IMAP and JMAP share.
 
-Bodies are elsewhere, by subject: `delivering`, `bulk`, `listing`, `evaluate`, `reading`, and `ops` for the
-operations.
+Bodies are elsewhere, by subject: `delivering`, `bulk`, `listing`, `past`, `evaluate`, `reading` and `ops`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +26,7 @@ from pymailcore.store.ops import (
     selected,
     threads,
 )
+from pymailcore.store.past import Past
 from pymailcore.store.query import Filter, Sort
 from pymailcore.store.recipes import unpack_recipe
 from pymailcore.store.sharing import Sharing
@@ -71,6 +71,7 @@ class Store:
         self.space = engine.space
         self.sharing = Sharing(engine)
         self.arranging = Arranging(engine)
+        self.past = Past(engine)
 
     # --- accounts -------------------------------------------------------------------------------
 

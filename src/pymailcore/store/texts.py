@@ -5,7 +5,7 @@ Standards: RFC 9051 section 6.4.4 (BODY, TEXT, HEADER), RFC 8621 section 4.4.1.
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +14,7 @@ import orjson
 from pymailcore.base.errors import NotFound
 from pymailcore.message.headers import as_text, split_fields
 from pymailcore.message.structure import Part, unpack, walk
-from pymailcore.message.text import decode_body, file_text, searchable_text
+from pymailcore.message.text import decode_body, file_text, is_text_file, searchable_text
 from pymailcore.store import query as q
 from pymailcore.store.folding import normal, sought
 from pymailcore.store.fulltext.words import FIELD, PART_FIELD, has_phrase, plain_text
@@ -78,11 +78,11 @@ class SearchedMessage:
         attached: normal text of attachments, their names among it, where somebody has it; else `files`.
     """
 
-    def __init__(self, octets: bytes, parts: bytes, named: Sequence[str] = _UNNAMED) -> None:
+    def __init__(self, octets: bytes, root: Part, named: Sequence[str] = _UNNAMED) -> None:
         self._octets = octets
         self.named = named
         self.attached: str | None = None
-        self.root = unpack(parts)
+        self.root = root
         self._fields: list[tuple[str, str]] | None = None
         self._header: str | None = None
         self._body: str | None = None
@@ -184,8 +184,17 @@ _LOOKED_AT: Final = {
 }
 
 
-def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int, SearchedMessage]]]:
+def _nothing(part: Part) -> bool:  # noqa: ARG001 - what `opened` takes
+    return False
+
+
+def opened(
+    blobs: BlobReader, ids: Sequence[int], also: Callable[[Part], bool] = _nothing
+) -> Reading[tuple[int, dict[int, SearchedMessage]]]:
     """Read some of the first of these Emails, those that are gone or damaged left out.
+
+    Of a large file without text there are NULs in place of its octets, unless it is among those that are
+    wanted `also`.
 
     Returns:
         How many of `ids` are done with, at least one, and their messages.
@@ -199,20 +208,25 @@ def opened(blobs: BlobReader, ids: Sequence[int]) -> Reading[tuple[int, dict[int
         named.update((email, texts) for email, *texts in await tx.rows(_HEADERS, listed))
         return rows
 
+    def read(email: int, stored: StoredRows) -> SearchedMessage:
+        root = unpack(stored.parts)
+        wanted = {
+            part.body_start for part in walk(root) if part.type == "text" or is_text_file(part) or also(part)
+        }
+        return SearchedMessage(stored.rebuild_parts(blobs, wanted), root, named.get(email, _UNNAMED))
+
     rows: dict[int, StoredRows] = yield work
     done = some.index(next(reversed(rows))) + 1 if len(rows) < len(some) and rows else len(some)
     found: dict[int, SearchedMessage] = {}
     damaged = []
     for email, stored in rows.items():
         try:
-            found[email] = SearchedMessage(stored.rebuild(blobs), stored.parts, named.get(email, _UNNAMED))
+            found[email] = read(email, stored)
         except _DAMAGE:
             damaged.append(email)
     if damaged:  # their blobs may have moved since
         rows = yield lambda tx: stored_rows(tx, damaged, leave_damaged=True)
         for email, stored in rows.items():
             with contextlib.suppress(*_DAMAGE):
-                found[email] = SearchedMessage(
-                    stored.rebuild(blobs), stored.parts, named.get(email, _UNNAMED)
-                )
+                found[email] = read(email, stored)
     return done, found

@@ -248,6 +248,7 @@ class Want(enum.IntFlag):
     BODYSTRUCTURE = 8
     PARTS = 16  # the packed part tree: message.structure.unpack
     SAVED = 32  # saved_ms
+    PREVIEW = 64
 
 
 class FetchRow(NamedTuple):
@@ -267,6 +268,7 @@ class FetchRow(NamedTuple):
     bodystructure: bytes | None = None
     parts: bytes | None = None
     saved_ms: int = 0  # when it came into this Mailbox (RFC 8514, SAVEDATE)
+    preview: str | None = None
 
 
 class Snapshot(NamedTuple):

@@ -147,7 +147,7 @@ class Submission:
                 tenant=principal.tenant,
                 received_ms=now_ms,
                 account=principal.account,
-                may_report=True,
+                may_report=_is_proved,
                 copy_to_sent=self._copy_to_sent and origin.protocol != HTTP,
                 queued_as=queued_as,
                 also=counted,
@@ -205,6 +205,11 @@ class Submission:
             message_id=f"{name}@{self._hostname}",
             sender=None if sender is None else str(sender),
         )
+
+
+async def _is_proved() -> bool:
+    """Who has signed in is."""
+    return True
 
 
 def _with_needs(envelope: Envelope, octets: bytes) -> Envelope:

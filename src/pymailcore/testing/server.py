@@ -50,6 +50,7 @@ class MailServer:
         hostname: its name.
         metadata: URL of a PostgreSQL database for its tables; SQLite in its folder when empty.
         settings: further TOML for the configuration, such as `[smtp]` tables.
+        repair_line_ends: the submission listeners mend lone CR and LF.
 
     Attributes:
         ports: by name: `smtp`, `submission`, `submissions`, `imap`, `imaps`, `http`, `https`.
@@ -64,6 +65,7 @@ class MailServer:
         hostname: str = "localhost",
         metadata: str = "",
         settings: str = "",
+        repair_line_ends: bool = False,
     ) -> None:
         self.domain = domain
         self.hostname = hostname
@@ -73,6 +75,7 @@ class MailServer:
         self._folder = folder
         self._metadata = metadata
         self._settings = settings
+        self._repair_line_ends = repair_line_ends
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._fault: BaseException | None = None
@@ -169,6 +172,7 @@ class MailServer:
         listeners = "".join(
             f'[[listener]]\nprotocol = "{protocol}"\nbind = "127.0.0.1:0"\ntls = "{tls}"\n'
             f"plaintext_login = {'true' if plain else 'false'}\n"
+            + ("repair_line_ends = true\n" if self._repair_line_ends and protocol == "submission" else "")
             for _name, protocol, tls, plain in _PLACES
         )
         cheap = "" if "[directory]" in self._settings else _CHEAP

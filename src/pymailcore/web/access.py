@@ -13,6 +13,7 @@ from quart import request
 from pymailcore.admin.operation import Record
 from pymailcore.admin.registry import Administration
 from pymailcore.base.errors import Forbidden
+from pymailcore.base.reach import act_for
 from pymailcore.directory.actors import Actor
 from pymailcore.directory.directory import Directory
 from pymailcore.directory.passkeys import RelyingParty
@@ -69,6 +70,7 @@ class Access:
         principal = await self._directory.session(token) if token else None
         if principal is None:
             raise Detour("/login?next=" + quote(_here(asked), safe="/"))
+        act_for(principal.tenant, principal.account)
         if proved and not await self._directory.web_sessions.is_proved(token, PROOF_SECONDS):
             raise Detour(f"{SECURITY}/confirm?next={quote(proved, safe='/')}")
         actor = await self._directory.roles.actor(principal, peer=asked.peer)

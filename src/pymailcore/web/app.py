@@ -19,7 +19,7 @@ from pymailcore.admin.registry import Administration
 from pymailcore.base import ids
 from pymailcore.base.errors import Forbidden, NotFound, TemporaryFailure
 from pymailcore.base.ids import EmailId
-from pymailcore.base.parties import party_of, work_for
+from pymailcore.base.reach import act_for
 from pymailcore.directory.directory import Directory
 from pymailcore.jmap.asgi import App
 from pymailcore.jmap.http import base_url
@@ -135,7 +135,7 @@ class Pages:
             return redirect("/login")
         number = ids.decode_id(ids.EMAIL, email_id)
         base = base_url(asked)
-        work_for(party_of(principal.tenant, principal.account))
+        act_for(principal.tenant, principal.account)
         mine = account_id == ids.encode_id(ids.ACCOUNT, principal.account)
         if not mine or number is None or base is None:
             self._directory.note_ids(principal, "view", [account_id, email_id], peer=asked.peer)

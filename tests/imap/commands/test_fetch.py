@@ -4,6 +4,7 @@ import pytest
 from tests.support import mails
 from tests.support.imap_client import ACCOUNT, ImapWorld
 
+from pymailcore.base.ids import EMAIL, THREAD, encode_id
 from pymailcore.message.prepare import prepare
 from pymailcore.store.keywords import SEEN, Keywords
 from pymailcore.store.types import Want
@@ -227,3 +228,28 @@ async def test_some_of_the_messages_by_their_place(world: ImapWorld, partial: st
     async with await world.log_in("INBOX") as client:
         responses = await client.ok(f"UID FETCH 1:* (FLAGS) (PARTIAL {partial})")
         assert responses == [b"%d FETCH (UID %d FLAGS ())" % (uid, uid) for uid in uids]
+
+
+async def test_ids_are_those_of_jmap_and_stay_with_a_copy(world: ImapWorld) -> None:
+    """RFC 8474 section 5: EMAILID and THREADID; the same for a copy."""
+    filed = await world.deliver(mails.plain())
+    async with await world.log_in("INBOX") as client:
+        await client.ok("COPY 1 INBOX")
+        email, thread = encode_id(EMAIL, filed.email), encode_id(THREAD, filed.thread)
+        assert await client.ok("FETCH 1:2 (EMAILID THREADID)") == [
+            f"{number} FETCH (EMAILID ({email}) THREADID ({thread}))".encode() for number in (1, 2)
+        ]
+        assert await client.ok(f"SEARCH EMAILID {email}") == [b"SEARCH 1 2"]
+
+
+async def test_of_the_last_messages_those_that_have_changed(world: ImapWorld) -> None:
+    """RFC 9394 section 3.4: PARTIAL comes first."""
+    for _ in range(4):
+        await world.deliver(mails.plain())
+    async with await world.log_in() as client:
+        replies = await client.ok("SELECT INBOX (CONDSTORE)")
+        (modseq,) = (int(one.split()[2][:-1]) for one in replies if b"HIGHESTMODSEQ" in one)
+        await client.ok("STORE 1,3 +FLAGS.SILENT (x)")
+        assert await client.ok(f"UID FETCH 1:* FLAGS (PARTIAL -1:-2 CHANGEDSINCE {modseq})") == [
+            b"3 FETCH (UID 3 FLAGS (x) MODSEQ (%d))" % (modseq + 1)
+        ]

@@ -55,3 +55,40 @@ async def test_messages_that_are_gone_are_said_to_be(world: ImapWorld) -> None:
         reply = await two.command("STORE 1:3 +FLAGS (x)")
         assert reply.code == "EXPUNGEISSUED"
         assert reply.untagged == [b"1 FETCH (FLAGS (x))", b"3 FETCH (FLAGS (x))"]
+
+
+async def test_what_another_has_changed_is_not_taken_for_ones_own(world: ImapWorld) -> None:
+    r"""RFC 3501 section 6.4.6: .SILENT keeps quiet about its own change only."""
+    await world.deliver(mails.plain())
+    async with await world.log_in("INBOX") as one, await world.log_in("INBOX") as two:
+        await two.ok("STORE 1 +FLAGS (theirs)")
+        assert await one.ok("STORE 1 +FLAGS.SILENT (mine)") == [b"1 FETCH (UID 1 FLAGS (theirs))"]
+        assert await one.ok("STORE 1 +FLAGS.SILENT (more)") == []
+        assert await one.ok("NOOP") == []
+
+
+async def test_one_change_too_late_keeps_no_other_from_being_made(world: ImapWorld) -> None:
+    """RFC 7162 section 3.1.3: MODIFIED has numbers, or UIDs; what they are now is told."""
+    for _ in range(4):
+        await world.deliver(mails.plain())
+    async with await world.log_in("INBOX") as client:
+        _, status = await client.ok("STATUS INBOX (HIGHESTMODSEQ)")
+        modseq = int(status.rstrip(b")").split()[-1])
+        await client.ok("STORE 1 +FLAGS (\\Deleted)")
+        await client.ok("EXPUNGE")
+        await client.ok("STORE 2 +FLAGS (x)")
+        reply = await client.command(f"STORE 1:3 (UNCHANGEDSINCE {modseq}) +FLAGS.SILENT (y)")
+        assert (reply.status, reply.code) == ("OK", "MODIFIED 2")
+        assert reply.untagged == [
+            b"1 FETCH (UID 2 MODSEQ (%d))" % (modseq + 4),
+            b"3 FETCH (UID 4 MODSEQ (%d))" % (modseq + 4),
+            b"2 FETCH (UID 3 MODSEQ (%d) FLAGS (x))" % (modseq + 3),
+        ]
+        reply = await client.command(f"UID STORE 2:3 (UNCHANGEDSINCE {modseq + 3}) FLAGS (z)")
+        assert reply.code == "MODIFIED 2"
+        assert reply.untagged == [
+            b"2 FETCH (UID 3 MODSEQ (%d) FLAGS (z))" % (modseq + 5),
+            b"1 FETCH (UID 2 MODSEQ (%d) FLAGS (y))" % (modseq + 4),
+        ]
+        assert (await client.command("STORE 1 (UNCHANGEDSINCE 0) +FLAGS (q)")).code == "MODIFIED 1"
+        assert await client.ok("NOOP") == []

@@ -4,14 +4,11 @@ import pytest
 from tests.support.imap_client import PASSWORD, USER, ImapWorld
 
 from pymailcore.base.errors import TemporaryFailure
+from pymailcore.imap.capabilities import AFTER_LOGIN, ALWAYS
 
 PLAIN = base64.b64encode(b"\0" + USER.encode() + b"\0" + PASSWORD.encode())
-BEFORE = "CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
-AFTER = (
-    f"{BEFORE} IDLE NAMESPACE UNSELECT UIDPLUS CHILDREN MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT"
-    " SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES SEARCH=FUZZY PARTIAL SAVEDATE INPROGRESS"
-    " METADATA FILTERS"
-)
+BEFORE = f"CAPABILITY {b' '.join(ALWAYS).decode()}"
+AFTER = f"CAPABILITY {b' '.join(AFTER_LOGIN).decode()} APPENDLIMIT=52428800 COMPRESS=DEFLATE"
 OFFERED = "AUTH=SCRAM-SHA-256 AUTH=OAUTHBEARER AUTH=XOAUTH2 AUTH=PLAIN AUTH=LOGIN"
 LOGIN = f'LOGIN {USER} "{PASSWORD}"'
 
@@ -114,7 +111,7 @@ async def test_id_and_enable_and_logout(world: ImapWorld) -> None:
     """RFC 2971 section 3.2, RFC 5161 section 3.2, RFC 3501 section 6.1.3."""
     async with await world.log_in() as client:
         assert await client.ok('ID ("name" "probe" "version" NIL)') == [b'ID ("name" "pymailcore")']
-        assert await client.ok("ENABLE CONDSTORE UTF8=ACCEPT IMAP4rev2") == [b"ENABLED"]
+        assert await client.ok("ENABLE X-MINE utf8=accept IMAP4rev2") == [b"ENABLED UTF8=ACCEPT IMAP4rev2"]
         assert await client.ok("LOGOUT") == [b"BYE Good bye"]
         assert await client.at_end()
 

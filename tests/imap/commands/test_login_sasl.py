@@ -201,6 +201,7 @@ def test_every_command_is_for_reading_or_is_not() -> None:
         c.Delete,
         c.Expunge,
         c.Rename,
+        c.Replace,
         c.SetMetadata,
         c.StoreFlags,
         c.Subscribe,

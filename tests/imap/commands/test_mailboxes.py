@@ -16,35 +16,6 @@ def names(untagged: list[bytes]) -> list[bytes]:
     return [line.split(b'"/" ', 1)[1] for line in untagged]
 
 
-async def test_the_first_mailboxes_have_their_use(world: ImapWorld) -> None:
-    """RFC 6154 section 2, RFC 3348 section 4, RFC 2342 section 5."""
-    async with await world.log_in() as client:
-        assert await client.ok('LIST "" *') == FIRST
-        assert await client.ok('LIST "" ""') == [b'LIST (\\Noselect) "/" ""']
-        assert await client.ok("NAMESPACE") == [b'NAMESPACE (("" "/")) NIL NIL']
-
-
-@pytest.mark.parametrize(
-    ("reference", "pattern", "found"),
-    [
-        ("", "%", [b"INBOX", b"Drafts", b"Sent", b"Archive", b"Junk", b"Trash", b"a"]),
-        ("", "a/%", [b"a/b"]),
-        ("a/", "*", [b"a/b", b'"a/b/&- c"']),
-        ("", "inbox", [b"INBOX"]),
-        ("", "iN*", [b"INBOX"]),
-        ("", "inbox/%", []),
-        ("", "INBO%", [b"INBOX"]),
-        ("", "A", []),
-        ("", "a/b/&- c", [b'"a/b/&- c"']),
-    ],
-)
-async def test_patterns(world: ImapWorld, reference: str, pattern: str, found: list[bytes]) -> None:
-    """RFC 3501 section 6.3.8; INBOX in any case."""
-    async with await world.log_in() as client:
-        await client.ok('CREATE "a/b/&- c"')
-        assert names(await client.ok(f'LIST "{reference}" "{pattern}"')) == found
-
-
 async def test_create_makes_the_levels_above(world: ImapWorld) -> None:
     """RFC 3501 section 6.3.3."""
     async with await world.log_in() as client:
@@ -134,26 +105,16 @@ async def test_subscriptions(world: ImapWorld) -> None:
         await client.ok("UNSUBSCRIBE gone")
 
 
-async def test_status(world: ImapWorld) -> None:
-    """RFC 3501 section 6.3.10."""
-    await world.deliver(mails.plain())
+async def test_a_mailbox_is_made_with_its_use(world: ImapWorld) -> None:
+    """RFC 6154 section 3 and its example 5.3: USEATTR, and then there is no Mailbox."""
     async with await world.log_in() as client:
-        (line,) = await client.ok("STATUS Inbox (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)")
-        assert line.startswith(b"STATUS INBOX (MESSAGES 1 RECENT 0 UIDNEXT 2 UIDVALIDITY ")
-        assert line.endswith(b" UNSEEN 1)")
-        assert (await client.command("STATUS gone (MESSAGES)")).code == "NONEXISTENT"
-
-
-async def test_lsub_shows_each_level_above_what_is_subscribed(world: ImapWorld) -> None:
-    """RFC 3501 section 6.3.9, and I3: found in one pass, however many Mailboxes there are."""
-    async with await world.log_in() as client:
-        await client.ok("CREATE a/b/c")
-        await client.ok("CREATE other/d")
-        for name in ("a", "a/b", "other", "other/d"):
-            await client.ok(f"UNSUBSCRIBE {name}")
-        await client.ok("SUBSCRIBE a/b/c")
-        listed = await client.ok('LSUB "" "%"')
-        assert [line for line in listed if b"Noselect" in line] == [b'LSUB (\\Noselect) "/" a']
-        assert [line for line in await client.ok('LSUB "" "a/%"') if b"Noselect" in line] == [
-            b'LSUB (\\Noselect) "/" a/b'
+        for uses in ("\\Sent", "\\All", "\\Flagged", "\\Important", "\\X", "\\Sent \\Drafts"):
+            assert (await client.command(f"CREATE mine (USE ({uses}))")).code == "USEATTR"
+        assert await client.ok('LIST "" *') == FIRST
+        await client.ok("DELETE Sent")
+        assert (await client.command("CREATE Junk (USE (\\Sent))")).code == "ALREADYEXISTS"
+        await client.ok("CREATE a/Gesendet (USE (\\sENT))")
+        assert await client.ok('LIST (SPECIAL-USE) "" a/*') == [
+            b'LIST (\\HasNoChildren \\Sent) "/" a/Gesendet'
         ]
+        await client.ok("CREATE plain (USE ())")

@@ -29,13 +29,11 @@ async def test_what_is_returned(world: ImapWorld) -> None:
         assert await client.ok("SEARCH RETURN (ALL MIN) ANSWERED") == [b'ESEARCH (TAG "t%d")' % client.count]
 
 
-async def test_once_rev2_is_enabled_every_answer_is_extended(
-    world: ImapWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """RFC 9051 section 6.4.4; the switch alone, since IMAP4rev2 cannot be enabled yet."""
+async def test_once_rev2_is_enabled_every_answer_is_extended(world: ImapWorld) -> None:
+    """RFC 9051 section 6.4.4."""
     await filled(world)
-    monkeypatch.setattr("pymailcore.imap.session.Session.extended_search", True)
     async with await world.log_in("INBOX") as client:
+        await client.ok("ENABLE IMAP4rev2")
         assert await client.ok("SEARCH UNSEEN") == [b'ESEARCH (TAG "t%d") ALL 2:3' % client.count]
         assert await client.ok("UID SEARCH ANSWERED") == [b'ESEARCH (TAG "t%d") UID' % client.count]
 
@@ -149,7 +147,10 @@ async def test_mod_sequences(world: ImapWorld) -> None:
         )
         modseq[uid] = rows[0].modseq
     async with await world.log_in("INBOX") as client:
-        assert await client.ok(f"SEARCH MODSEQ {modseq[3]}") == [b"SEARCH 1 3 (MODSEQ %d)" % modseq[1]]
+        assert await client.ok(f"SEARCH MODSEQ {modseq[3]}") == [
+            b"OK [HIGHESTMODSEQ %d] Highest" % modseq[1],  # it switches CONDSTORE on
+            b"SEARCH 1 3 (MODSEQ %d)" % modseq[1],
+        ]
         assert await client.ok(f'SEARCH MODSEQ "/flags/\\\\seen" all {modseq[1]}') == [
             b"SEARCH 1 (MODSEQ %d)" % modseq[1]
         ]

@@ -1,8 +1,11 @@
+import re
+
 from tests.support import mails
 from tests.support.imap_client import ImapWorld
 
 from pymailcore.store.keywords import SEEN, Keywords
 
+MAILBOX_ID = re.compile(rb"OK \[MAILBOXID \((m[0-9a-v]+)\)\]")
 FLAGS = (
     b"\\Seen \\Answered \\Flagged \\Draft \\Deleted $Forwarded $MDNSent $Junk $NotJunk $Phishing $Important"
 )
@@ -24,7 +27,9 @@ async def test_select_says_all_that_it_must(world: ImapWorld) -> None:
             b"OK [UNSEEN 2] First unseen",
             b"OK [UIDVALIDITY " + validity + b"] Valid",
             b"OK [UIDNEXT 3] Next",
+            reply.untagged[7],
         ]
+        assert MAILBOX_ID.match(reply.untagged[7])
 
 
 async def test_examine_changes_nothing(world: ImapWorld) -> None:

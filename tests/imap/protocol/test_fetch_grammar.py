@@ -1,7 +1,7 @@
 import pytest
 
 from pymailcore.imap.protocol.fetch_grammar import MAX_FIELDS, MAX_ITEMS, MAX_PATH, parse_fetch_items
-from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
+from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem, Form
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 
 FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
@@ -32,6 +32,15 @@ def parse(line: bytes) -> tuple[FetchItem, ...]:
         (b"body[text]<10.20>", (BodySection(b"BODY[TEXT]<10>", what="TEXT", first=10, count=20),)),
         (b"BODY[1.2.MIME]", (BodySection(b"BODY[1.2.MIME]", (1, 2), "MIME"),)),
         (b"BODY[12]", (BodySection(b"BODY[12]", (12,)),)),
+        (b"BINARY[]", (BodySection(b"BINARY[]", form=Form.DECODED),)),
+        (b"binary.peek[1.2]", (BodySection(b"BINARY[1.2]", (1, 2), peek=True, form=Form.DECODED),)),
+        (
+            b"BINARY[1]<2.3>",
+            (BodySection(b"BINARY[1]<2>", (1,), first=2, count=3, form=Form.DECODED),),
+        ),
+        (b"BINARY.SIZE[1]", (BodySection(b"BINARY.SIZE[1]", (1,), peek=True, form=Form.DECODED_SIZE),)),
+        (b"PREVIEW", (Attribute.PREVIEW,)),
+        (b"(PREVIEW (LAZY) UID)", (Attribute.PREVIEW, Attribute.UID)),
         (
             b'BODY.PEEK[1.HEADER.FIELDS.NOT (From "X Y")]<0.1>',
             (
@@ -77,6 +86,18 @@ def test_items(line: bytes, items: object) -> None:
         b"BODY[4294967296]",
         b"BODY.PEEK",
         b"RFC822.PEEK",
+        b"BINARY",
+        b"BINARY.PEEK",
+        b"BINARY.SIZE",
+        b"BINARY[TEXT]",
+        b"BINARY[1.MIME]",
+        b"BINARY[0]",
+        b"BINARY[1]<0.0>",
+        b"BINARY[1]<1>",
+        b"BINARY.SIZE[1]<0.1>",
+        b"PREVIEW(LAZY)",
+        b"PREVIEW (LAZY LAZY)",
+        b"PREVIEW (FUZZY)",
     ],
 )
 def test_what_is_no_item_is_refused(line: bytes) -> None:

@@ -5,15 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.append_grammar import NewMessage
 from pymailcore.imap.protocol.fetch_items import Attribute
+from pymailcore.imap.protocol.fetch_modifiers import FetchModifiers
 from pymailcore.imap.protocol.flags import Flags
-from pymailcore.imap.protocol.grammar import MAX_FLAGS, MAX_ID_PAIRS, parse_command
+from pymailcore.imap.protocol.grammar import MAX_ID_PAIRS, parse_command
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import UnknownCharset
 from pymailcore.imap.protocol.search_keys import All, HasKeyword, Without
 from pymailcore.imap.protocol.search_options import PartialRange, ReturnOptions
+from pymailcore.imap.protocol.select_options import SelectOptions
 from pymailcore.imap.protocol.sequence import SequenceSet
 from pymailcore.imap.protocol.sort_grammar import SortCriterion, SortKey, ThreadAlgorithm
+from pymailcore.imap.protocol.status_items import StatusItem
+from pymailcore.imap.protocol.words import MAX_FLAGS
 
 ONE = SequenceSet(((1, 1),))
 
@@ -48,10 +53,13 @@ def parse(*pieces: bytes) -> c.Command:
         (b"RENAME a b", c.Rename("a", "b")),
         (b"SUBSCRIBE a", c.Subscribe("a")),
         (b"UNSUBSCRIBE a", c.Subscribe("a", subscribed=False)),
-        (b'LIST "" *', c.List("", "*")),
-        (b'LIST "" "%"', c.List("", "%")),
-        (b"LSUB a/ %", c.List("a/", "%", subscribed=True)),
-        (b"STATUS a (MESSAGES unseen)", c.StatusOf("a", ("MESSAGES", "UNSEEN"))),
+        (b"CREATE a (USE (\\Drafts \\SENT \\drafts))", c.Create("a", (b"\\drafts", b"\\sent"))),
+        (b"CREATE a (USE ())", c.Create("a")),
+        (b'LIST "" *', c.List("", ("*",))),
+        (b'LIST "" "%"', c.List("", ("%",))),
+        (b"LSUB a/ %", c.Lsub("a/", "%")),
+        (b'XLIST "" %', c.Xlist("", "%")),
+        (b"STATUS a (MESSAGES unseen)", c.StatusOf("a", (StatusItem.MESSAGES, StatusItem.UNSEEN))),
         (b"CHECK", c.Check()),
         (b"CLOSE", c.Close()),
         (b"UNSELECT", c.Close(expunge=False)),
@@ -63,7 +71,9 @@ def parse(*pieces: bytes) -> c.Command:
         (b"UID FETCH 1 UID", c.Fetch(ONE, (Attribute.UID,), uid=True)),
         (
             b"UID FETCH 1 SAVEDATE (PARTIAL -1:-3)",
-            c.Fetch(ONE, (Attribute.SAVEDATE,), uid=True, partial=PartialRange(-1, -3, b"-1:-3")),
+            c.Fetch(
+                ONE, (Attribute.SAVEDATE,), uid=True, modifiers=FetchModifiers(PartialRange(-1, -3, b"-1:-3"))
+            ),
         ),
         (b"FETCH $ UID", c.Fetch(SequenceSet((), saved=True), (Attribute.UID,))),
         (b"UID SEARCH RETURN (COUNT) ALL", c.Search(All(), uid=True, options=ReturnOptions(count=True))),
@@ -78,6 +88,13 @@ def parse(*pieces: bytes) -> c.Command:
         (b"UID THREAD orderedsubject UTF-8 ALL", c.Thread(ThreadAlgorithm.ORDERED_SUBJECT, All(), uid=True)),
         (b'SEARCH RETURN (SAVE) CHARSET X-X TEXT "x" (', c.CannotSearch()),
         (b"UID SORT RETURN (SAVE MIN) (DATE) X-X ALL", c.CannotSearch(uid=True)),
+        (b"SELECT a (CONDSTORE)", c.Select("a", options=SelectOptions(condstore=True))),
+        (b"EXAMINE a (CONDSTORE)", c.Select("a", read_only=True, options=SelectOptions(condstore=True))),
+        (
+            b"FETCH 1 UID (CHANGEDSINCE 7)",
+            c.Fetch(ONE, (Attribute.UID,), modifiers=FetchModifiers(changed_since=7)),
+        ),
+        (b"STORE 1 (UNCHANGEDSINCE 7) FLAGS ()", c.StoreFlags(ONE, "=", Flags(), unchanged_since=7)),
         (b"STORE 1 +FLAGS (\\Seen)", c.StoreFlags(ONE, "+", Flags(("$seen",)))),
         (b"STORE 1 -flags.silent \\Seen x", c.StoreFlags(ONE, "-", Flags(("$seen", "x")), silent=True)),
         (b"UID STORE 1 FLAGS ()", c.StoreFlags(ONE, "=", Flags(), uid=True)),
@@ -96,8 +113,12 @@ def test_append_with_all_its_arguments() -> None:
     """RFC 3501 section 6.3.11."""
     assert parse(
         b"APPEND ", b"box", b' (\\Seen \\Deleted) " 1-Jan-1970 00:00:01 +0000" ', b"octets", b""
-    ) == c.Append("box", Flags(("$seen",), deleted=True), 1000, b"octets")
-    assert parse(b"APPEND box ", b"octets", b"") == c.Append("box", Flags(), None, b"octets")
+    ) == c.Append("box", (NewMessage(Flags(("$seen",), deleted=True), 1000, (b"octets",)),))
+    one = NewMessage(Flags(), None, (b"octets",))
+    assert parse(b"APPEND box ", b"octets", b"") == c.Append("box", (one,))
+    assert parse(b"APPEND box ", b"octets", b" ", b"octets", b" ") == c.Append("box", (one, one))
+    assert parse(b"REPLACE * box ", b"octets", b"") == c.Replace(SequenceSet(((0, 0),)), "box", one)
+    assert parse(b"UID REPLACE 1 box ", b"octets", b"") == c.Replace(ONE, "box", one, uid=True)
 
 
 @pytest.mark.parametrize(
@@ -122,18 +143,27 @@ def test_append_with_all_its_arguments() -> None:
         b'ID ("a" "b"',
         b'ID ("' + b"n" * 31 + b'" NIL)',
         b"SELECT",
-        b"SELECT a (CONDSTORE)",
+        b"SELECT a (CONDSTORE",
+        b"SELECT a (X)",
         b"SELECT &",
-        b'LIST "" * RETURN (CHILDREN)',
-        b'LIST (SPECIAL-USE) "" *',
+        b"CREATE a (USE)",
+        b"CREATE a (USE (",
+        b"CREATE a ()",
+        b"CREATE a (USE () USE ())",
+        b"CREATE a (SIZE (1))",
+        b'XLIST (SUBSCRIBED) "" *',
+        b'LSUB "" (a b)',
         b"STATUS a",
         b"STATUS a ()",
-        b"STATUS a (SIZE)",
+        b"STATUS a (SIZES)",
         b"STATUS a (MESSAGES",
         b"APPEND a (\\Seen",
         b"APPEND a (\\Recent) ",
         b'APPEND a "1-Jan-1970 00:00:01 +0000" ',
         b"APPEND a b",
+        b"REPLACE 1:2 a ",
+        b"REPLACE $ a ",
+        b"REPLACE 1 a",
         b"FETCH 1",
         b"FETCH x FLAGS",
         b"FETCH 0 FLAGS",
@@ -143,7 +173,10 @@ def test_append_with_all_its_arguments() -> None:
         b"STORE 1 FLAGS (x y",
         b"FETCH 1 UID (PARTIAL 1:2)",
         b"UID FETCH 1 UID (PARTIAL 1:2",
-        b"UID FETCH 1 UID (CHANGEDSINCE 1)",
+        b"UID FETCH 1 UID (CHANGEDSINCE)",
+        b"FETCH 1 UID (VANISHED)",
+        b"STORE 1 (UNCHANGEDSINCE) FLAGS (x)",
+        b"STORE 1 (UNCHANGEDSINCE 1)",
         b"SORT DATE UTF-8 ALL",
         b"SORT (DATE) UTF-8",
         b"SORT (RELEVANCY) UTF-8 ALL",
@@ -167,7 +200,7 @@ def test_what_breaks_the_grammar_is_refused(line: bytes) -> None:
 def test_passwords_do_not_show() -> None:
     """A command may be logged."""
     assert "secret" not in repr(parse(b"LOGIN a secret"))
-    assert "message" not in repr(parse(b"APPEND a ", b"octets of a message", b""))
+    assert "octets" not in repr(parse(b"APPEND a ", b"octets of a message", b""))
 
 
 @pytest.mark.parametrize(

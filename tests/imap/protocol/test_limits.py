@@ -8,6 +8,8 @@ def test_strangers_get_little_and_the_known_get_more() -> None:
     assert limits.line_octets == 1_048_576
     assert limits.literal_octets == 131_072
     assert limits.message_octets == 50_000_000
+    assert limits.append_octets == 67_108_864
+    assert after_login(100_000_000, 0).append_octets == 100_000_000
 
 
 def test_the_largest_annotation_fits() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.imap.protocol.names import MAX_NAME_OCTETS, decode_name, encode_name
+from pymailcore.imap.protocol.names import MAX_NAME_OCTETS, decode_name, decode_utf8_name, encode_name
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,23 @@ def test_a_name_may_have_just_so_many_octets() -> None:
     for octets in (MAX_NAME_OCTETS - 1, MAX_NAME_OCTETS):
         assert decode_name(b"a" * octets) == "a" * octets
     assert decode_name(b"a" * (MAX_NAME_OCTETS + 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("octets", "name"),
+    [
+        ("Grüße & mehr".encode(), "Grüße & mehr"),
+        (b"", ""),
+        (b"&APw-", "&APw-"),
+        (b"\xff", None),
+        (b"a\x00b", None),
+        ("a\u0085b".encode(), None),
+        ("a\u2028b".encode(), None),
+        (b"\xed\xa0\x80", None),
+        (b"a" * MAX_NAME_OCTETS, "a" * MAX_NAME_OCTETS),
+        (b"a" * (MAX_NAME_OCTETS + 1), None),
+    ],
+)
+def test_names_in_utf8(octets: bytes, name: str | None) -> None:
+    """RFC 9051 section 5.1."""
+    assert decode_utf8_name(octets) == name

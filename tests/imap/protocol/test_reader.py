@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,9 @@ from pymailcore.base.budget import MailDataBudget
 from pymailcore.imap.protocol.limits import BEFORE_LOGIN, CommandLimits, after_login
 from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, Taken, TooBig, Whole
 
-SMALL = CommandLimits(line_octets=100, literal_octets=20, literals=3, message_octets=50, discard_octets=80)
+SMALL = CommandLimits(
+    line_octets=100, literal_octets=20, literals=3, message_octets=50, append_octets=50, discard_octets=80
+)
 
 DIALOGUE = (
     b"a1 LOGIN {3}\r\nann {2}\r\npw\r\n"
@@ -89,10 +93,30 @@ def test_a_message_has_a_limit_of_its_own(octets: int, fits: bool) -> None:
     assert isinstance(taken[-1], Whole) is fits
 
 
-def test_two_messages_in_one_command_share_the_limit() -> None:
-    """I1: MULTIAPPEND is not offered, and must not be a way round the limit."""
-    taken = read(b"a APPEND INBOX {30+}\r\n" + b"y" * 30 + b" {30}\r\n", 4)
-    assert taken == [TooBig(b"a", fatal=False)]
+@pytest.mark.parametrize(("size", "fits"), [(29, True), (30, True), (31, False)])
+@pytest.mark.parametrize(
+    "name", [b"APPEND INBOX", b"append {5+}\r\nINBOX", b"REPLACE 1 x", b"uid replace * {1+}\r\nx"]
+)
+def test_messages_of_one_command_share_a_limit(name: bytes, size: int, fits: bool) -> None:
+    """I1, RFC 3502: MULTIAPPEND and CATENATE are no way round it; one less, just that, one more."""
+    limits = replace(SMALL, message_octets=50, append_octets=80)
+    taken = read(b"a " + name + b" {50+}\r\n" + b"y" * 50 + b" {%d}\r\n" % size, 4, limits)
+    assert taken == ([GoAhead()] if fits else [TooBig(b"a", fatal=False)])
+
+
+def test_a_refused_message_is_read_to_its_end_with_all_behind_it() -> None:
+    """RFC 7888 section 4: the octets of no literal are ever taken for a command."""
+    limits = replace(SMALL, message_octets=10, append_octets=80)
+    octets = b"a APPEND INBOX {11+}\r\n" + b"b LOGOUT\r\n\r" + b" ~{8+}\r\nc NOOP\r\n\r\nd NOOP\r\n"
+    assert read(octets, 3, limits) == [TooBig(b"a", fatal=False), Whole([b"d NOOP"])]
+
+
+def test_the_name_of_a_mailbox_is_no_message() -> None:
+    """I1: it is small."""
+    limits = replace(SMALL, message_octets=500, append_octets=800)
+    for start in (b"a APPEND ", b"a REPLACE 1 ", b"a UID REPLACE 1 "):
+        assert read(start + b"{99}\r\n", 4, limits) == [TooBig(b"a", fatal=False)]
+        assert read(start + b"b {99}\r\n", 4, limits) == [GoAhead()]
 
 
 @pytest.mark.parametrize(("count", "fits"), [(2, True), (3, True), (4, False)])
@@ -112,7 +136,7 @@ def test_a_literal_that_comes_unasked_is_dropped_up_to_a_size(octets: int, fatal
 def test_many_literals_within_their_limit_are_over_the_budget_together() -> None:
     """I1 (Cyrus CVE-2024-34055)."""
     limits = CommandLimits(
-        line_octets=100, literal_octets=20, literals=99, message_octets=0, discard_octets=80
+        line_octets=100, literal_octets=20, literals=99, message_octets=0, append_octets=0, discard_octets=80
     )
     taken = read(b"a X" + b" {20+}\r\n" + (b"y" * 20 + b" {20+}\r\n") * 20, 11, limits)
     assert taken[0] == TooBig(b"a", fatal=True)

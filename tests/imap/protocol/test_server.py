@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.append_grammar import NewMessage
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.flags import Flags
 from pymailcore.imap.protocol.responses import bye, no, ok
@@ -13,8 +14,8 @@ from pymailcore.imap.protocol.server import (
     MAX_BAD_BEFORE_LOGIN,
     MAX_COMMANDS_BEFORE_LOGIN,
     ImapServerProtocol,
-    State,
 )
+from pymailcore.imap.protocol.states import State
 
 DIALOGUE = (
     b"a1 LOGIN {1}\r\na {3+}\r\np w\r\n"
@@ -66,7 +67,7 @@ def test_events_do_not_depend_on_how_octets_are_cut(step: int) -> None:
         Requested(b"a2", c.Select("INBOX")),
         Requested(b"a3", c.Idle()),
         IdleDone(),
-        Requested(b"a4", c.Append("INBOX", Flags(), None, b"octets")),
+        Requested(b"a4", c.Append("INBOX", (NewMessage(Flags(), None, (b"octets",)),))),
         Requested(b"a6", c.Close()),
         Requested(b"a8", c.Logout()),
     ]

@@ -1,6 +1,7 @@
 """S14: nobody sends as somebody else, whatever the header looks like, by submission port or by JMAP."""
 
 from tests.support.jmap_world import JmapWorld
+from tests.support.smtp import DIGEST
 from tests.support.submissions import envelope_of, identity
 
 from pymailcore.base.address import Address
@@ -70,7 +71,7 @@ async def by_smtp(world: JmapWorld, octets: bytes) -> str:
     conversation._principal = await world.directory.principal(world.anna.id)
     sender, far = Address("anna", "example.org"), Address("far", "example.net")
     try:
-        answer = await conversation.message(Envelope(reverse_path=sender, recipients=(far,)), octets)
+        answer = await conversation.message(Envelope(reverse_path=sender, recipients=(far,)), octets, DIGEST)
     except MailError as refusal:
         return type(refusal).__name__
     assert answer is not None

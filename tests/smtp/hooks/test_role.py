@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import pytest
 import trio
@@ -14,6 +15,7 @@ from tests.support.smtp import FakeConnection, FakeContexts, FakeRole, codes, re
 from pymailcore.base.address import Address
 from pymailcore.base.envelope import Envelope
 from pymailcore.base.ids import AccountId
+from pymailcore.sasl.steps import Credentials
 from pymailcore.smtp.hooks import (
     AddField,
     Client,
@@ -268,6 +270,27 @@ async def test_who_is_told_of_an_accepted_message_is_told_who_has_it() -> None:
     assert watcher.seen[-1] == ("accepted", ((C,), "250 2.0.0 Accepted as c1.1", "client.example"))
 
 
+async def test_a_message_is_known_by_what_came() -> None:
+    """Plug-ins and the role see the digest of the mail data, also where fields of ours stand on top."""
+    digests = []
+
+    class Knows:
+        @hook
+        async def message(self, message: Message) -> AddField:
+            digests.append(message.digest)
+            return AddField("X-Digest", message.digest[:16])
+
+        @hook
+        async def accepted(self, message: Message) -> None:
+            digests.append(message.digest)
+
+    role = FakeRole()
+    await converse(hooked(role, Knows()), HELLO + ENVELOPE + MESSAGE)
+    expected = sha256(b"Subject: hi\r\n\r\n").hexdigest()
+    assert (digests, role.digests) == ([expected] * 2, [expected])
+    assert role.messages[0][1] == f"X-Digest: {expected[:16]}\r\nSubject: hi\r\n\r\n".encode()
+
+
 @pytest.mark.parametrize("trouble", [Refuse("no"), ZeroDivisionError()])
 async def test_a_message_that_is_on_disk_stays_accepted(trouble: object) -> None:
     class Late:
@@ -331,6 +354,26 @@ async def test_a_login_that_a_plug_in_refuses_is_none(
     role = hooked(Signs(), Guard(), listener="submission", on_fault="put-off")
     said = await converse(role, HELLO + AUTH + b"MAIL FROM:<>\r\n", plaintext_login=True)
     assert codes(said) == expected
+
+
+@pytest.mark.parametrize("refusal", [None, Refuse("Not from there", "5.7.8")])
+async def test_who_drives_the_conversation_hears_of_a_login_that_holds(refusal: Refuse | None) -> None:
+    told = []
+
+    class Guard:
+        @hook
+        async def auth(self) -> Refuse | None:
+            return refusal
+
+    session = Session(
+        connection_id="c1",
+        peer="192.0.2.1",
+        tls="",
+        signed_in=lambda account, login: told.append((account, login)),
+    )
+    conversation = hooked(Signs(), Guard(), listener="submission").begin(session)
+    await conversation.authenticate(events.Authenticate("PLAIN", Credentials("tim", "", "tanstaaf")))
+    assert told == ([] if refusal else [(7, "tim@host.example")])
 
 
 def test_no_plug_ins_are_no_calls() -> None:

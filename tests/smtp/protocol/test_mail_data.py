@@ -9,7 +9,13 @@ from tests.support.smtp import ENVELOPE, codes, feed, opened, pieces
 
 from pymailcore.smtp.protocol import events
 from pymailcore.smtp.protocol.lines import LineBuffer
-from pymailcore.smtp.protocol.mail_data import BareLineEnd, MailDataReader, canonical, encode_mail_data
+from pymailcore.smtp.protocol.mail_data import (
+    BareLineEnd,
+    LineMender,
+    MailDataReader,
+    canonical,
+    encode_mail_data,
+)
 
 
 def read(octets: bytes, step: int = 1_000_000) -> tuple[bytes, bool]:
@@ -53,6 +59,14 @@ def test_what_leaves_is_canonical_whatever_is_stored(octets: bytes, step: int) -
     assert re.search(rb"\r(?!\n)|(?<!\r)\n|\0", wire) is None
     assert wire.count(b"\r\n.\r\n") + wire.startswith(b".\r\n") == 1
     assert read(wire, step) == (canonical(octets), True)
+
+
+@given(st.text(alphabet="\r\nab", max_size=12).map(str.encode), st.integers(1, 4))
+def test_what_is_mended_in_pieces_is_what_would_be_mended_whole(octets: bytes, step: int) -> None:
+    """RFC 5321 section 2.3.8."""
+    mender = LineMender()
+    mended = b"".join(mender.mend(piece) for piece in pieces(octets, step))
+    assert mended == re.sub(rb"\r\n|\r|\n", b"\r\n", octets)
 
 
 def test_canonical_octets_are_not_copied() -> None:

@@ -45,6 +45,32 @@ def test_wishes_of_recipients(parameters: bytes, terms: ReportTerms) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "orcpt"),
+    [
+        (b"rfc822;k+C3+A4the@x.example", "utf-8;käthe@x.example"),
+        (b"rfc822;+E6+BC+A2@x.example", "utf-8;漢@x.example"),
+        (b"rfc822;Bob+2B@x.example", "rfc822;Bob+@x.example"),
+        ("utf-8;käthe@x.example".encode(), "utf-8;käthe@x.example"),
+        (b"rfc822;k+C3the@x.example", None),
+        (b"rfc822;k+C2+85the@x.example", None),
+        (b"rfc822;k+E2+80+A8the@x.example", None),
+        (b"x400;k+C3+A4the", None),
+    ],
+)
+def test_original_recipients_of_international_mail(value: bytes, orcpt: str | None) -> None:
+    """RFC 6533 section 3; Postfix writes the UTF-8 of an address as rfc822, in xtext."""
+    arguments = b"TO:<b@host.example> ORCPT=" + value
+    if orcpt is None:
+        with pytest.raises(CommandRefused):
+            parse_recipient(arguments, DSN, smtputf8=True)
+    else:
+        assert parse_recipient(arguments, DSN, smtputf8=True).terms.orcpt == orcpt
+    if not (orcpt or "\x85").isascii():
+        with pytest.raises(CommandRefused):
+            parse_recipient(arguments, DSN, smtputf8=False)
+
+
+@pytest.mark.parametrize(
     "parameters",
     [
         b"RET=BOTH",

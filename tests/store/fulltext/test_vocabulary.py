@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymailcore.store.fulltext.vocabulary import chunk, entry, filling, grams
+from pymailcore.store.fulltext.vocabulary import chunk, entry, filling, grams, words_of
 from pymailcore.store.fulltext.words import SPACE, Place, Words, plain
 
 WORDS = st.lists(st.text("abcdéß漢", min_size=1, max_size=6), min_size=1, max_size=12)
@@ -45,3 +45,9 @@ def test_grams_are_stretches_of_the_part(part: str) -> None:
         found = [gram[1:-1].replace('""', '"') for gram in asked.split(" AND ")]
         assert len(found) <= 12
         assert all(len(gram) == 3 and gram in part for gram in found)
+
+
+@given(WORDS)
+def test_a_chunk_gives_its_words_back(words: list[str]) -> None:
+    assert words_of(chunk(words)) == words
+    assert words_of("") == []

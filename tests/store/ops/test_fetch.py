@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.stores import Opened, a_message
 
+from pymailcore.message import facts
 from pymailcore.message.prepare import prepare
 from pymailcore.store.ops.fetch import MAX_UID, merged, runs, width
 from pymailcore.store.query import Saved
@@ -71,3 +72,14 @@ async def test_a_message_knows_when_it_came_into_its_mailbox(opened: Opened) -> 
     assert await store.search(account, archive, Saved(times[2], times[3] + 1)) == [1, 2]
     # Only a placement was saved: JMAP has none.
     assert (await store.query(account, Saved(), []))[0] == []
+
+
+@pytest.mark.parametrize("want", [Want.PREVIEW, Want.PREVIEW | Want.PARTS | Want.SAVED])
+async def test_the_preview_is_that_of_jmap(opened: Opened, want: Want) -> None:
+    """RFC 8970 section 3, RFC 8621 section 4.1.4: made once, at arrival."""
+    octets = a_message()
+    await opened.deliver(octets)
+    (row,) = await opened.store.fetch(opened.account, opened.mailbox("INBOX"), [(1, MAX_UID)], want)
+    assert row.preview == facts.unpack(prepare(octets).facts).preview
+    (row,) = await opened.store.fetch(opened.account, opened.mailbox("INBOX"), [(1, MAX_UID)], Want.PARTS)
+    assert row.preview is None

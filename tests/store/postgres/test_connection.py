@@ -6,7 +6,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.support.postgres import Cluster, cluster
+import structlog.testing
+from tests.support.postgres import ROLE, Cluster, cluster
 from tests.support.stores import EnginePlace, Opened, opened_store, shared
 from tests.support.waiting import block_until
 
@@ -47,6 +48,13 @@ async def test_a_server_that_is_too_old_is_refused(
     with pytest.raises(UnfitServer, match="99 or later"):
         async with opened_store(tmp_path / "data", **store_settings):
             pass
+
+
+async def test_a_user_whom_no_policy_binds_is_told_of(tmp_path: Path) -> None:
+    with cluster().database() as url, structlog.testing.capture_logs() as logs:
+        for user, warned in ((ROLE, False), ("test", True)):
+            async with opened_store(tmp_path / user, metadata=url.replace(f"{ROLE}@", f"{user}@")):
+                assert any("row-level security" in line["event"] for line in logs) is warned
 
 
 async def test_text_must_be_utf_8(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ async def test_functions_of_the_text_index_of_another_version_are_made_anew(tmp_
     """What is indexed stays."""
     with cluster().database() as url:
         async with opened_store(tmp_path / "data", metadata=url) as opened:
-            await opened.deliver(a_message("1", body="elephant\r\n"))
+            words = " ".join(f"word{number}" for number in range(200))
+            await opened.deliver(a_message("1", body=f"{words}\r\n"))
             await index_all(opened)
             await opened.store.database.write(_other_functions)
         async with opened_store(tmp_path / "data", metadata=url) as opened:
@@ -83,6 +84,13 @@ async def test_functions_of_the_text_index_of_another_version_are_made_anew(tmp_
                 )
             )
             assert rows == [(1,)]
+            new = await opened.store.database.read(
+                lambda tx: tx.rows(
+                    "SELECT w.word FROM text_accounts a,"
+                    " text_unknown_words(a.no, string_to_array('word0 another word199', ' ')) AS w(word)"
+                )
+            )
+            assert new == [("another",)]  # by an index that was not there
 
 
 async def _other_functions(tx: Transaction) -> None:
@@ -90,6 +98,8 @@ async def _other_functions(tx: Transaction) -> None:
         "CREATE OR REPLACE FUNCTION text_found_any(queries text) RETURNS SETOF bigint"
         " LANGUAGE sql AS 'SELECT 7::bigint'"
     )
+    await tx.run("DROP FUNCTION text_unknown_words")
+    await tx.run("DROP FUNCTION text_word_hashes CASCADE")  # and the index
     await tx.run("COMMENT ON FUNCTION text_found IS 'another'")
 
 

@@ -6,7 +6,7 @@ from pymailcore.store.fulltext.documents import Document
 from pymailcore.store.fulltext.words import LONGEST
 from pymailcore.store.postgres import text_rows
 from pymailcore.store.postgres.text_index import MOST_SLOTS, lexeme
-from pymailcore.store.postgres.text_rows import MOST_VECTOR_OCTETS, Remembered, joined, rows_of
+from pymailcore.store.postgres.text_rows import MOST_VECTOR_OCTETS, joined, rows_of
 
 
 def test_the_longest_token_is_a_lexeme() -> None:
@@ -47,19 +47,3 @@ def test_what_is_kept_of_attachments_says_their_text() -> None:
     assert (attached, whole) == (" a file ,\x1f and so ", None)
     texts[-1] += " " + "x" * (LONGEST + 1)
     assert rows_of(3, Document(1, tuple(texts)), set())[0][7] == texts[-1]
-
-
-def test_what_is_remembered_is_bounded() -> None:
-    remembered = Remembered(most=10)
-    remembered.begin(1, whole=True)
-    remembered.add(1, [f"a{n}" for n in range(6)])
-    remembered.begin(2, whole=False)
-    remembered.add(2, ["b"] * 3)
-    assert remembered.is_whole(1)
-    assert not remembered.is_whole(2)
-    assert remembered.of(1) == {f"a{n}" for n in range(6)}  # used last
-    remembered.add(2, [f"b{n}" for n in range(6)])
-    assert remembered.of(2) is None or remembered.of(1) is None
-    remembered.clear()
-    assert remembered.of(1) is None
-    assert not remembered.is_whole(1)

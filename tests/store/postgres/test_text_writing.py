@@ -18,11 +18,11 @@ from pymailcore.store.fulltext import job
 from pymailcore.store.fulltext.documents import Document, Part
 from pymailcore.store.fulltext.index_file import COLUMNS
 from pymailcore.store.fulltext.job import IndexJob, reindex
-from pymailcore.store.fulltext.words import SPACE
+from pymailcore.store.fulltext.remembered import Remembered
+from pymailcore.store.fulltext.vocabulary import words_of
 from pymailcore.store.postgres import text_writing
-from pymailcore.store.postgres.text_rows import Remembered
 from pymailcore.store.postgres.text_writing import PostgresWriting
-from pymailcore.store.types import Row
+from pymailcore.store.types import Row, Transaction
 
 NODES: list[q.Filter] = [
     q.Contains(q.Field.TEXT, "lan"),
@@ -63,12 +63,27 @@ async def generations(opened: Opened) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in await rows(opened, "SELECT id, current FROM text_generations")]
 
 
-@pytest.mark.parametrize("remembered", ["all", "some", "none"])
+def with_words(opened: Opened, number: int, words: Sequence[str]) -> Part:
+    texts = (" ".join(words), *[""] * (len(COLUMNS) - 1))
+    return Part(opened.account, [Document(100 + number, texts)], (), number)
+
+
+def some_words(source: random.Random, count: int) -> list[str]:
+    return ["".join(source.choices("abcäé", k=source.randint(1, 6))) for _ in range(count)]
+
+
+async def vocabulary(opened: Opened) -> list[str]:
+    """The vocabulary; words of all accounts."""
+    chunks = await rows(opened, "SELECT words FROM text_terms")
+    return sorted(word for (text,) in chunks for word in words_of(text))
+
+
+@pytest.mark.parametrize("remembered", ["all", "some", "none", "after each restart"])
 async def test_a_word_comes_into_the_vocabulary_once(
     opened: Opened, remembered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if remembered != "all":
-        monkeypatch.setattr(text_writing, "_LOADED_CHUNKS", -1)
+        monkeypatch.setattr(text_writing, "FIRST_CHUNKS", -1 if remembered != "after each restart" else 1)
     index = PostgresWriting(opened.store.database)
     if remembered == "none":
         index._remembered = Remembered(most=0)
@@ -76,17 +91,61 @@ async def test_a_word_comes_into_the_vocabulary_once(
     source = random.Random(4)  # noqa: S311
     there: set[str] = set()
     for turn in range(6):
-        words = ["".join(source.choices("abcäé", k=source.randint(1, 6))) for _ in range(60)]
+        words = some_words(source, 60)
         there.update(words)
-        texts = (" ".join(words), *[""] * (len(COLUMNS) - 1))
-        await index.write([Part(opened.account, [Document(100 + turn, texts)], (), turn)])
-    chunks = await rows(opened, "SELECT words FROM text_terms")
-    lines = [line for (text,) in chunks for line in text.split("\n") if line]
-    assert sorted(line.partition(SPACE)[0] for line in lines) == sorted(there)
+        await index.write([with_words(opened, turn, words)])
+        if remembered == "after each restart":
+            await index.close()
+            index = PostgresWriting(opened.store.database)
+            await index.open()
+    assert await vocabulary(opened) == sorted(there)
     assert (await index.statistics()).documents == 6
-    await index.write([Part(opened.account, [Document(100, texts)], [7, 7], 3)])
+    await index.write([with_words(opened, 0, words)._replace(unread=[7, 7], modseq=3)])
     assert (await index.statistics())[:3] == (6, 0, 1)
     assert await index.places() == {opened.account: 5}
+    await index.close()
+
+
+async def test_two_writers_at_a_time_bring_each_word_once(opened: Opened) -> None:
+    """Each knows all words of the account until the other adds some: to the open chunk, and beyond it."""
+    writers = [PostgresWriting(opened.store.database) for _ in range(2)]
+    source = random.Random(7)  # noqa: S311
+    there: set[str] = set()
+    for index in writers:
+        await index.open()
+    for turn in range(8):
+        words = some_words(source, 5 if turn < 4 else 60)
+        there.update(words)
+        async with trio.open_nursery() as nursery:
+            for number, index in enumerate(writers):
+                nursery.start_soon(index.write, [with_words(opened, 2 * turn + number, words)])
+    assert await vocabulary(opened) == sorted(there)
+    for index in writers:
+        await index.close()
+
+
+async def test_to_look_for_a_word_reads_no_chunk_that_lacks_it(opened: Opened) -> None:
+    """However many words an account has, and however alike they are."""
+    index = PostgresWriting(opened.store.database)
+    await index.open()
+    words = [f"alike{number:05}" for number in range(0, 6_000, 2)]
+    await index.write([with_words(opened, 0, words)])
+    await index.write([with_words(opened, 1, ["open", "chunk"])])
+    ((no,),) = await rows(opened, "SELECT no FROM text_accounts")
+    sought = [f"alike{number:05}" for number in range(20)] + ["open", "none"]
+    read = "SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'text_terms'"
+
+    async def work(tx: Transaction) -> tuple[list[Row], Row | None, Row | None]:
+        before = await tx.row(read)
+        some = "SELECT word FROM text_unknown_words(?1, string_to_array(?2, ' ')) AS word"
+        return await tx.rows(some, no, " ".join(sought)), before, await tx.row(read)
+
+    new, before, after = await opened.store.database.read(work)
+    assert [word for (word,) in new] == [*sought[1:20:2], "none"]
+    assert before is not None
+    assert after is not None
+    assert after[0] == before[0]
+    assert after[1] - before[1] <= 10 + len(sought)  # of some their chunk, and the open one
     await index.close()
 
 

@@ -37,6 +37,9 @@ async def copy(session: Session, command: c.Copy) -> Status:
     if not command.move:
         return ok("Copied", code)
     await session.send(ok("Moved", code).encode())
+    if session.enabled.qresync:  # RFC 6851 section 4.4
+        await session.sync(expunge=True)
+        return ok("Done", b"HIGHESTMODSEQ %d" % view.safe_modseq)
     return ok("Done")
 
 

@@ -9,7 +9,7 @@ Reading only ever interrupts the waiting, never a send, so no response is cut sh
 import trio
 
 from pymailcore.imap.protocol.events import Event
-from pymailcore.imap.protocol.server import State
+from pymailcore.imap.protocol.states import State
 from pymailcore.imap.session import Session
 
 

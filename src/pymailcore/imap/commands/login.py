@@ -10,8 +10,10 @@ import trio
 
 from pymailcore.base.errors import Forbidden, TemporaryFailure
 from pymailcore.directory.errors import TooManyAttempts
+from pymailcore.imap.capabilities import capabilities
 from pymailcore.imap.errors import UNAVAILABLE
 from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.enabled import SWITCHES
 from pymailcore.imap.protocol.responses import Status, bad, bye, no, ok, string
 from pymailcore.imap.session import Session
 from pymailcore.sasl.steps import (
@@ -27,30 +29,8 @@ from pymailcore.sasl.steps import (
 )
 
 PROTOCOL: Final = "imap"
-BEFORE_LOGIN: Final = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE"
-AFTER_LOGIN: Final = (
-    BEFORE_LOGIN
-    + b" IDLE NAMESPACE UNSELECT UIDPLUS CHILDREN MOVE SPECIAL-USE ESEARCH SEARCHRES WITHIN SORT SORT=DISPLAY"
-    b" ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES SEARCH=FUZZY PARTIAL SAVEDATE INPROGRESS METADATA"
-    b" FILTERS"
-)
-"""Only what works completely is announced."""
-
 _PRIVACY: Final = no("Start TLS first", b"PRIVACYREQUIRED")
 _WRONG: Final = no("Wrong name or password", b"AUTHENTICATIONFAILED")
-
-
-def capabilities(session: Session) -> bytes:
-    """What this connection can do now."""
-    if session.principal is not None:
-        return AFTER_LOGIN
-    names = [BEFORE_LOGIN]
-    if session.may_start_tls:
-        names.append(b"STARTTLS")
-    names += [b"AUTH=" + name.encode("ascii") for name in session.offer.names]
-    if not session.offer.takes_passwords:
-        names.append(b"LOGINDISABLED")
-    return b" ".join(names)
 
 
 def greeting(session: Session) -> Status:
@@ -82,9 +62,18 @@ async def identify(session: Session, command: c.Id) -> Status:
     return ok("Done")
 
 
-async def enable(session: Session, _command: c.Enable) -> Status:
-    """ENABLE: there is nothing yet that needs it, and an unknown name is no fault."""
-    await session.send(b"* ENABLED\r\n")
+async def enable(session: Session, command: c.Enable) -> Status:
+    """ENABLE: an unknown name is no fault, and what is on already stays on."""
+    done = b""
+    told_modseqs = session.enabled.condstore
+    for name in command.capabilities:
+        if (switch := SWITCHES.get(name)) is not None:
+            name_announced, turn_on = switch
+            turn_on(session.enabled)
+            done += b" " + name_announced
+    await session.send(b"* ENABLED%b\r\n" % done)
+    if session.view is not None and session.enabled.condstore and not told_modseqs:  # RFC 7162 section 3.1
+        await session.send(session.view.highest_modseq())
     return ok("Done")
 
 
@@ -192,7 +181,7 @@ def _welcome(session: Session) -> Status:
         raise RuntimeError("an exchange succeeded and nobody was proven")
     session.services.metrics.logins.labels("imap", "ok").inc()
     session.log.info("logged in", account=principal.name, mechanism=session.mechanism_name)
-    return ok("Logged in", b"CAPABILITY " + AFTER_LOGIN)
+    return ok("Logged in", b"CAPABILITY " + capabilities(session))
 
 
 def _put_off(session: Session, fault: TemporaryFailure) -> Status:

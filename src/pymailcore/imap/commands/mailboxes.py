@@ -1,42 +1,53 @@
-r"""Commands about Mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE, LIST, LSUB, STATUS, NAMESPACE.
+"""Commands about Mailboxes: CREATE, DELETE, RENAME, SUBSCRIBE, NAMESPACE.
 
-Standards: RFC 3501 sections 5.1 and 6.3.3 to 6.3.10; RFC 2342 section 5; RFC 3348 section 4; RFC 6154
-section 2; RFC 5530 section 3; RFC 9051 section 6.3.5 (a Mailbox with children cannot be deleted).
+Standards: RFC 3501 sections 5.1 and 6.3.3 to 6.3.7; RFC 2342 section 5; RFC 6154 section 3; RFC 5530
+section 3; RFC 8474 section 4.1 (MAILBOXID); RFC 9051 sections 6.3.5 (a Mailbox with children cannot be
+deleted) and 6.3.9.7 (OLDNAME).
 
 A subscription is a property of a Mailbox: what does not exist cannot be subscribed to, and a Mailbox that
 is deleted is no longer subscribed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from pymailcore.base.errors import NotFound, OverQuota
+from pymailcore.base.errors import AlreadyExists, NotFound, OverQuota
+from pymailcore.imap.commands.list import USES, tell_name
+from pymailcore.imap.commands.status import mailbox_id
 from pymailcore.imap.errors import CANNOT
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.names import SEPARATOR
-from pymailcore.imap.protocol.patterns import compile_pattern
-from pymailcore.imap.protocol.responses import Status, mailbox, no, ok
+from pymailcore.imap.protocol.responses import Status, no, ok
 from pymailcore.imap.session import Session, store_path
-from pymailcore.store.types import Mailbox
 
-INBOX: Final = "INBOX"
+CREATED_USES: Final[Mapping[bytes, str]] = MappingProxyType(
+    {USES[role].lower(): role for role in ("drafts", "sent", "junk", "trash", "archive")}
+)
+"""Uses that a Mailbox can be made with; the others are views of all mail, and no Mailbox."""
 
-_USE: Final = {
-    "drafts": b"\\Drafts",
-    "sent": b"\\Sent",
-    "junk": b"\\Junk",
-    "trash": b"\\Trash",
-    "archive": b"\\Archive",
-    "all": b"\\All",
-    "flagged": b"\\Flagged",
-}
+USE_ATTR: Final = no("No mailbox can be made with that use now", b"USEATTR")
 
 
 async def create(session: Session, command: c.Create) -> Status:
-    """CREATE; parents that are missing come with it, a separator at the end is dropped."""
+    """CREATE; parents that are missing come with it, a separator at the end is dropped.
+
+    An account has one Mailbox of a use: a second one is refused (RFC 6154 section 3).
+    """
     path = store_path(command.mailbox)
-    await session.store.create_mailbox(session.account, path)
-    return ok("Created")
+    role: str | None = None
+    if command.uses:
+        role = CREATED_USES.get(command.uses[0])
+        if role is None or len(command.uses) > 1:
+            return USE_ATTR
+    try:
+        made = await session.store.create_mailbox(session.account, path, role=role)
+    except AlreadyExists:
+        if role is not None and await session.store.mailbox_named(session.account, path) is None:
+            return USE_ATTR
+        raise
+    await tell_name(session, made, command.mailbox)
+    return ok("Created", b"MAILBOXID (%b)" % mailbox_id(made))
 
 
 async def delete(session: Session, command: c.Delete) -> Status:
@@ -68,6 +79,7 @@ async def rename(session: Session, command: c.Rename) -> Status:
     if path.startswith(found.path + SEPARATOR):
         return CANNOT
     await session.store.update_mailbox(session.account, found.id, path=path)
+    await tell_name(session, found._replace(path=path), command.to)
     return ok("Renamed")
 
 
@@ -81,64 +93,6 @@ async def subscribe(session: Session, command: c.Subscribe) -> Status:
         return ok("It was not subscribed to")
     await session.store.update_mailbox(session.account, found.id, subscribed=command.subscribed)
     return ok("Subscribed" if command.subscribed else "Unsubscribed")
-
-
-async def list_mailboxes(session: Session, command: c.List) -> Status:
-    """LIST and LSUB."""
-    kind = b"LSUB" if command.subscribed else b"LIST"
-    if not command.pattern and not command.subscribed:
-        await session.send(b'* LIST (\\Noselect) "/" ""\r\n')
-        return ok("Done")
-    names = {found.path: found for found in await session.store.mailboxes(session.account)}
-    parents = {path.rpartition(SEPARATOR)[0] for path in names}
-    pattern = _inbox_pattern(command.reference + command.pattern)
-    above = _above_subscribed(names.values()) if command.subscribed and pattern.endswith("%") else set()
-    matcher = compile_pattern(pattern)
-    inbox_matcher = compile_pattern(pattern.upper())
-    for path, found in names.items():
-        if not (inbox_matcher if path == INBOX else matcher).matches(path):
-            continue
-        attributes = [b"\\HasChildren" if path in parents else b"\\HasNoChildren"]
-        if command.subscribed and not found.subscribed:
-            # RFC 3501 section 6.3.9: the level above of a subscribed name, when % hides that name.
-            if path not in above:
-                continue
-            attributes = [b"\\Noselect"]
-        elif found.role in _USE and not command.subscribed:
-            attributes.append(_USE[found.role])
-        await session.send(b'* %b (%b) "/" %b\r\n' % (kind, b" ".join(attributes), mailbox(path)))
-    return ok("Done")
-
-
-def _above_subscribed(mailboxes: Iterable[Mailbox]) -> set[str]:
-    """The names of all levels above subscribed Mailboxes."""
-    above: set[str] = set()
-    for found in mailboxes:
-        name = found.path
-        while found.subscribed and (name := name.rpartition(SEPARATOR)[0]) and name not in above:
-            above.add(name)
-    return above
-
-
-def _inbox_pattern(pattern: str) -> str:
-    """A pattern whose first level is INBOX in any case means INBOX."""
-    first, slash, rest = pattern.partition(SEPARATOR)
-    return INBOX + slash + rest if first.upper() == INBOX else pattern
-
-
-async def status(session: Session, command: c.StatusOf) -> Status:
-    """STATUS."""
-    found = await session.mailbox(command.mailbox)
-    values = {
-        "MESSAGES": found.messages,
-        "RECENT": 0,
-        "UIDNEXT": found.uid_next,
-        "UIDVALIDITY": found.uid_validity,
-        "UNSEEN": found.unseen,
-    }
-    items = b" ".join(b"%b %d" % (item.encode("ascii"), values[item]) for item in command.items)
-    await session.send(b"* STATUS %b (%b)\r\n" % (mailbox(found.path), items))
-    return ok("Done")
 
 
 async def namespace(session: Session, _command: c.Namespace) -> Status:

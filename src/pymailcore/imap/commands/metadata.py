@@ -8,7 +8,7 @@ tenant share there is set by its administrators, since one user's filter must no
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from pymailcore.base.errors import InvalidValue, TooLarge
@@ -17,11 +17,12 @@ from pymailcore.imap.commands.criteria import FILTER_ENTRIES, MAX_FILTER_OCTETS
 from pymailcore.imap.errors import NOPERM
 from pymailcore.imap.protocol import commands as c
 from pymailcore.imap.protocol.metadata_grammar import Depth
-from pymailcore.imap.protocol.responses import Status, astring, bad, literal, mailbox, no, ok, string
+from pymailcore.imap.protocol.responses import Status, astring, bad, literal, no, ok, string
 from pymailcore.imap.protocol.scanner import ATOM
 from pymailcore.imap.protocol.search_grammar import BadFilter, parse_filter
 from pymailcore.imap.session import Session
 from pymailcore.store.ops.annotations import PRIVATE, SHARED, TooManyAnnotations, checked_entry
+from pymailcore.store.types import Mailbox
 
 ADMIN: Final = "/shared/admin"
 """The one entry that nobody can set."""
@@ -56,11 +57,26 @@ async def get_metadata(session: Session, command: c.GetMetadata) -> Status:
     for some in _portions(tuple(chosen), sizes):
         values = await sharing.annotations(account, place, account, some) | computed
         pairs = [astring(chosen[name].encode("ascii")) + b" " + _value(values.get(name)) for name in some]
-        where = mailbox(command.mailbox)
+        where = session.name(command.mailbox)
         await session.send(b"* METADATA %b (%b)\r\n" % (where, b" ".join(pairs)))
     if longer:
         return ok("Some values are larger", b"METADATA LONGENTRIES %d" % max(longer))
     return ok("Done")
+
+
+def checked_entries(names: Iterable[str]) -> dict[str, str] | None:
+    """Give entries by the one form of their names; None when one is no name."""
+    try:
+        return {_checked(name): name for name in names}
+    except InvalidValue:
+        return None
+
+
+async def metadata_of(session: Session, found: Mailbox, asked: Mapping[str, str]) -> bytes:
+    """Write METADATA of a Mailbox for LIST (RFC 9590): entries of `checked_entries`."""
+    values = await session.store.sharing.annotations(session.account, found.id, session.account, list(asked))
+    pairs = [astring(text.encode("ascii")) + b" " + _value(values.get(name)) for name, text in asked.items()]
+    return b"* METADATA %b (%b)\r\n" % (session.name(found.path), b" ".join(pairs))
 
 
 async def set_metadata(session: Session, command: c.SetMetadata) -> Status:

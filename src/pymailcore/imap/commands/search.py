@@ -99,7 +99,7 @@ async def answer(
         if options is not None and options.save:
             view.save(())
         return TOO_LONG
-    if options is None and session.extended_search:  # RFC 9051 section 6.4.4
+    if options is None and session.enabled.rev2:  # RFC 9051 section 6.4.4
         options = _ALL
     listed = found.uids if uid else view.numbered(found.uids)
     if options is None:

@@ -17,7 +17,7 @@ import trio
 from pymailcore.imap.commands.criteria import EVERYTHING, FILTER_ENTRIES, compile_key, with_filters
 from pymailcore.imap.protocol import search_keys as k
 from pymailcore.imap.protocol.responses import Status, no, ok, string
-from pymailcore.imap.protocol.server import State
+from pymailcore.imap.protocol.states import State
 from pymailcore.imap.session import Session
 from pymailcore.store import query as q
 
@@ -89,9 +89,13 @@ def in_progress(tag: bytes, progress: Progress) -> Status:
 async def resolved(session: Session, key: k.SearchKey) -> k.SearchKey:
     """Put stored keys in the place of the names of filters.
 
+    MODSEQ switches CONDSTORE on (RFC 7162 section 3.1).
+
     Raises:
         UndefinedFilter: one is not there, or is none.
     """
+    if k.contains(key, k.ModifiedSince):
+        await session.enable_condstore()
     if not k.contains(key, k.Filtered):
         return key
     account, sharing = session.account, session.store.sharing
@@ -100,7 +104,10 @@ async def resolved(session: Session, key: k.SearchKey) -> k.SearchKey:
         for name in await sharing.annotation_sizes(account, None, account)
         if name.startswith(FILTER_ENTRIES)
     ]
-    return with_filters(key, await sharing.annotations(account, None, account, names))
+    key = with_filters(key, await sharing.annotations(account, None, account, names))
+    if k.contains(key, k.ModifiedSince):
+        await session.enable_condstore()
+    return key
 
 
 async def _window_by_window(session: Session, wanted: q.Filter, size: int, progress: Progress) -> list[int]:

@@ -5,13 +5,18 @@ Standards: RFC 3501 section 6, and the extensions named beside each.
 
 from dataclasses import dataclass, field
 
+from pymailcore.imap.protocol.append_grammar import NewMessage
 from pymailcore.imap.protocol.fetch_items import FetchItem
+from pymailcore.imap.protocol.fetch_modifiers import NO_MODIFIERS, FetchModifiers
 from pymailcore.imap.protocol.flags import Flags
+from pymailcore.imap.protocol.list_grammar import ListOptions
 from pymailcore.imap.protocol.metadata_grammar import MetadataOptions, Values
 from pymailcore.imap.protocol.search_keys import SearchKey
-from pymailcore.imap.protocol.search_options import PartialRange, ReturnOptions
+from pymailcore.imap.protocol.search_options import ReturnOptions
+from pymailcore.imap.protocol.select_options import NO_OPTIONS, SelectOptions
 from pymailcore.imap.protocol.sequence import SequenceSet
 from pymailcore.imap.protocol.sort_grammar import SortCriterion, ThreadAlgorithm
+from pymailcore.imap.protocol.status_items import StatusItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,19 @@ class Select:
 
     mailbox: str
     read_only: bool = False
+    options: SelectOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """CREATE."""
+    """CREATE.
+
+    Attributes:
+        uses: special uses that it is to have (RFC 6154 section 3), in lower case.
+    """
 
     mailbox: str
+    uses: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +125,68 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """LIST, and LSUB when `subscribed`."""
+    """LIST.
+
+    Attributes:
+        options: of the extended form (RFC 5258); None for the basic one.
+    """
+
+    reference: str
+    patterns: tuple[str, ...]
+    options: ListOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub:
+    """LSUB."""
 
     reference: str
     pattern: str
-    subscribed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Xlist:
+    """XLIST: what some programs ask for instead of LIST with special uses."""
+
+    reference: str
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
 class StatusOf:
-    """STATUS: items in upper case, in the order given."""
+    """STATUS: items in the order given."""
 
     mailbox: str
-    items: tuple[str, ...]
+    items: tuple[StatusItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuota:
+    """GETQUOTA (RFC 9208)."""
+
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuotaRoot:
+    """GETQUOTAROOT (RFC 9208)."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compress:
+    """COMPRESS DEFLATE (RFC 4978)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticate:
+    """UNAUTHENTICATE (RFC 8437)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetJmapAccess:
+    """GETJMAPACCESS (RFC 9698)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +217,24 @@ class SetMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """APPEND.
-
-    Attributes:
-        time_ms: milliseconds since 1970; None means now.
-    """
+    """APPEND of one message, or of several (RFC 3502)."""
 
     mailbox: str
-    flags: Flags
-    time_ms: int | None
-    message: bytes = field(repr=False)
+    messages: tuple[NewMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """REPLACE and UID REPLACE (RFC 8508).
+
+    Attributes:
+        old: the one message that goes.
+    """
+
+    old: SequenceSet
+    mailbox: str
+    message: NewMessage
+    uid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,16 +297,12 @@ class CannotSearch:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """FETCH and UID FETCH; items without repeats, in the order given.
-
-    Attributes:
-        partial: which of the messages (RFC 9394 section 3.3).
-    """
+    """FETCH and UID FETCH; items without repeats, in the order given."""
 
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool = False
-    partial: PartialRange | None = None
+    modifiers: FetchModifiers = NO_MODIFIERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +311,7 @@ class StoreFlags:
 
     Attributes:
         sign: `+`, `-` or `=`, as store.types.FlagChange writes it.
+        unchanged_since: messages with a higher mod-sequence are left alone (RFC 7162 section 3.1.3).
     """
 
     messages: SequenceSet
@@ -254,6 +319,7 @@ class StoreFlags:
     flags: Flags
     silent: bool = False
     uid: bool = False
+    unchanged_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +349,18 @@ Command = (
     | Rename
     | Subscribe
     | List
+    | Lsub
+    | Xlist
     | StatusOf
+    | GetQuota
+    | GetQuotaRoot
+    | Compress
+    | Unauthenticate
+    | GetJmapAccess
     | GetMetadata
     | SetMetadata
     | Append
+    | Replace
     | Check
     | Close
     | Expunge

@@ -1,14 +1,15 @@
 """The items of FETCH.
 
-Standards: RFC 3501 sections 6.4.5 and 9 (`fetch`, `section`).
+Standards: RFC 3501 sections 6.4.5 and 9 (`fetch`, `section`), RFC 3516 section 7 (BINARY), RFC 8970 section 6
+(PREVIEW).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem
+from pymailcore.imap.protocol.fetch_items import Attribute, BodySection, FetchItem, Form
 from pymailcore.imap.protocol.responses import astring
 from pymailcore.imap.protocol.scanner import MAX_NUMBER, BadCommand, Scanner
 
@@ -19,6 +20,7 @@ MAX_PATH: Final = 64
 _NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
 _PATH: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 _WHAT: Final = re.compile(rb"HEADER\.FIELDS\.NOT|HEADER\.FIELDS|HEADER|TEXT|MIME", re.IGNORECASE)
+_LAZY: Final = re.compile(rb" \(LAZY\)", re.IGNORECASE)
 _PARTIAL: Final = re.compile(rb"<[0-9]{1,10}\.[1-9][0-9]{0,9}>")
 
 _FAST: Final = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
@@ -57,11 +59,14 @@ def parse_fetch_items(scanner: Scanner) -> tuple[FetchItem, ...]:
 
 
 def _item(scanner: Scanner, name: bytes) -> FetchItem:
-    if name in (b"BODY", b"BODY.PEEK") and scanner.takes(b"["):
-        return _section(scanner, peek=name == b"BODY.PEEK")
+    parse = _IN_BRACKETS.get(name)
+    if parse is not None and scanner.takes(b"["):
+        return parse(scanner)
     item = _ITEMS.get(name)
     if item is None:
         raise BadCommand("Unknown fetch item")
+    if item is Attribute.PREVIEW:
+        scanner.maybe(_LAZY)  # a preview is always at hand
     return item
 
 
@@ -73,10 +78,7 @@ def _section(scanner: Scanner, *, peek: bool) -> BodySection:
     dot = False
     if not scanner.sees(b"]"):
         if (numbers := scanner.maybe(_PATH)) is not None:
-            label = numbers
-            path = tuple(map(int, label.split(b".")))
-            if len(path) > MAX_PATH or max(path) > MAX_NUMBER:
-                raise BadCommand("Section is too deep")
+            label, path = numbers, _path(numbers)
             dot = scanner.takes(b".")
         if dot or not path:
             word = scanner.word(_WHAT, "a section").upper()
@@ -90,12 +92,55 @@ def _section(scanner: Scanner, *, peek: bool) -> BodySection:
         label += b" (%b)" % b" ".join(map(astring, names))
         fields = tuple(name.decode("latin-1") for name in names)
     scanner.expect(b"]", "a bracket that ends the section")
-    if not scanner.sees(b"<"):
+    if (part := _partial(scanner)) is None:
         return BodySection(b"BODY[%b]" % label, path, what, fields, peek=peek)
+    return BodySection(b"BODY[%b]<%d>" % (label, part[0]), path, what, fields, *part, peek)
+
+
+def _path(numbers: bytes) -> tuple[int, ...]:
+    path = tuple(map(int, numbers.split(b".")))
+    if len(path) > MAX_PATH or max(path) > MAX_NUMBER:
+        raise BadCommand("Section is too deep")
+    return path
+
+
+def _partial(scanner: Scanner) -> tuple[int, int] | None:
+    """Read where a partial range begins and how many octets it has, if one comes next."""
+    if not scanner.sees(b"<"):
+        return None
     first, count = map(int, scanner.word(_PARTIAL, "a partial range")[1:-1].split(b"."))
     if max(first, count) > MAX_NUMBER:
         raise BadCommand("Expected a partial range")
-    return BodySection(b"BODY[%b]<%d>" % (label, first), path, what, fields, first, count, peek)
+    return first, count
+
+
+def _binary(scanner: Scanner, *, peek: bool) -> BodySection:
+    """Read `section-binary` and a partial range of what is decoded (RFC 3516 section 7)."""
+    numbers = scanner.maybe(_PATH) or b""
+    path = _path(numbers) if numbers else ()
+    scanner.expect(b"]", "a bracket that ends the section")
+    if (part := _partial(scanner)) is None:
+        return BodySection(b"BINARY[%b]" % numbers, path, peek=peek, form=Form.DECODED)
+    label = b"BINARY[%b]<%d>" % (numbers, part[0])
+    return BodySection(label, path, "", (), *part, peek, Form.DECODED)
+
+
+def _binary_size(scanner: Scanner) -> BodySection:
+    numbers = scanner.maybe(_PATH) or b""
+    path = _path(numbers) if numbers else ()
+    scanner.expect(b"]", "a bracket that ends the section")
+    return BodySection(b"BINARY.SIZE[%b]" % numbers, path, peek=True, form=Form.DECODED_SIZE)
+
+
+_IN_BRACKETS: Final[Mapping[bytes, Callable[[Scanner], BodySection]]] = MappingProxyType(
+    {
+        b"BODY": lambda scanner: _section(scanner, peek=False),
+        b"BODY.PEEK": lambda scanner: _section(scanner, peek=True),
+        b"BINARY": lambda scanner: _binary(scanner, peek=False),
+        b"BINARY.PEEK": lambda scanner: _binary(scanner, peek=True),
+        b"BINARY.SIZE": _binary_size,
+    }
+)
 
 
 def _field_names(scanner: Scanner) -> list[bytes]:

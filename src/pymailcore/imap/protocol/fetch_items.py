@@ -1,6 +1,7 @@
 """What FETCH can ask for.
 
-Standards: RFC 3501 section 6.4.5, RFC 8514 section 4.2 (SAVEDATE).
+Standards: RFC 3501 section 6.4.5, RFC 3516 section 4.2 (BINARY), RFC 8514 section 4.2 (SAVEDATE), RFC 8970
+section 3 (PREVIEW).
 """
 
 import enum
@@ -18,11 +19,23 @@ class Attribute(enum.Enum):
     BODY = b"BODY"
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     SAVEDATE = b"SAVEDATE"
+    MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    PREVIEW = b"PREVIEW"
+
+
+class Form(enum.Enum):
+    """What is given of a section."""
+
+    OCTETS = enum.auto()  # as they stand in the message
+    DECODED = enum.auto()  # without the transfer encoding
+    DECODED_SIZE = enum.auto()  # how many these are
 
 
 @dataclass(frozen=True, slots=True)
 class BodySection:
-    r"""Octets of a message: BODY[…], BODY.PEEK[…], RFC822, RFC822.HEADER, RFC822.TEXT.
+    r"""Octets of a message: BODY[…], BINARY[…], each with PEEK, BINARY.SIZE[…], RFC822 and its parts.
 
     Attributes:
         label: the item's name in the answer, with the origin octet of a partial fetch.
@@ -40,6 +53,7 @@ class BodySection:
     first: int | None = None
     count: int = 0
     peek: bool = False
+    form: Form = Form.OCTETS
 
 
 FetchItem = Attribute | BodySection

@@ -1,8 +1,7 @@
 """From the pieces of a command to a value.
 
 Standards: RFC 3501 section 9; RFC 2177 section 4, RFC 2342 section 6, RFC 2971 section 4, RFC 3691
-section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 5256 section 5, RFC 5464 section 5,
-RFC 6851 section 5, RFC 9394 section 4.
+section 4, RFC 4315 section 4, RFC 4959 section 6, RFC 5161 section 4, RFC 5464 section 5.
 
 Each command has one small function; the table at the end leads from its name to it.
 """
@@ -13,9 +12,10 @@ from types import MappingProxyType
 from typing import Final
 
 from pymailcore.imap.protocol import commands as c
-from pymailcore.imap.protocol.dates import parse_date_time
-from pymailcore.imap.protocol.fetch_grammar import parse_fetch_items
-from pymailcore.imap.protocol.flags import Flags, parse_flags
+from pymailcore.imap.protocol import message_grammar as m
+from pymailcore.imap.protocol import words
+from pymailcore.imap.protocol.append_grammar import parse_message, parse_messages
+from pymailcore.imap.protocol.list_grammar import parse_list, parse_plain_list
 from pymailcore.imap.protocol.metadata_grammar import (
     MetadataOptions,
     parse_entries,
@@ -23,21 +23,14 @@ from pymailcore.imap.protocol.metadata_grammar import (
     parse_metadata_options,
     sees_options,
 )
-from pymailcore.imap.protocol.names import decode_name
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
-from pymailcore.imap.protocol.search_grammar import UnknownCharset, parse_criteria, parse_search
-from pymailcore.imap.protocol.search_keys import Filtered, Fuzzy, SearchKey, contains
-from pymailcore.imap.protocol.search_options import ReturnOptions, parse_partial, parse_return
-from pymailcore.imap.protocol.sequence import SequenceSet, parse_set
-from pymailcore.imap.protocol.sort_grammar import SortKey, parse_algorithm, parse_criteria_list
+from pymailcore.imap.protocol.select_options import parse_select_options
+from pymailcore.imap.protocol.status_items import parse_status_items
 from pymailcore.sasl.wire import decode_initial
 
-MAX_FLAGS: Final = 256
+MAX_CAPABILITIES: Final = 256
 MAX_ID_PAIRS: Final = 30  # RFC 2971 section 3.3
-STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
 
-_STORE: Final = re.compile(rb"([+-]?)FLAGS(\.SILENT)?", re.IGNORECASE)
-_DATE_TIME: Final = re.compile(rb'"([^"]{26})"')
 _ANY: Final = re.compile(rb"[!-~]+")
 
 
@@ -58,55 +51,6 @@ def parse_command(scanner: Scanner) -> c.Command:
     return command
 
 
-def _mailbox(scanner: Scanner) -> str:
-    scanner.space()
-    return _decoded(scanner.astring("a mailbox name"))
-
-
-def _decoded(octets: bytes) -> str:
-    name = decode_name(octets)
-    if name is None:
-        raise BadCommand("Mailbox name is too long or not in modified UTF-7")
-    return name
-
-
-def _text(octets: bytes, what: str) -> str:
-    try:
-        return octets.decode()
-    except UnicodeDecodeError:
-        raise BadCommand(f"Expected {what} in UTF-8") from None
-
-
-def _set(scanner: Scanner) -> SequenceSet:
-    messages = parse_set(scanner.set_text())
-    if messages is None:
-        raise BadCommand("Expected a sequence set")
-    return messages
-
-
-def _messages(scanner: Scanner) -> SequenceSet:
-    scanner.space()
-    return _set(scanner)
-
-
-def _flag_words(scanner: Scanner) -> list[bytes]:
-    words: list[bytes] = []
-    while not scanner.takes(b")"):
-        if words:
-            scanner.space()
-        if len(words) == MAX_FLAGS:
-            raise BadCommand("Too many flags")
-        words.append(scanner.flag())
-    return words
-
-
-def _flags(words: list[bytes]) -> Flags:
-    flags = parse_flags(words)
-    if flags is None:
-        raise BadCommand("A flag cannot be set")
-    return flags
-
-
 def _id(scanner: Scanner) -> c.Id:
     scanner.space()
     if not scanner.takes(b"("):
@@ -124,15 +68,15 @@ def _id(scanner: Scanner) -> c.Id:
         value = scanner.nstring("a value or NIL") or b""
         if len(name) > 30 or len(value) > 1024:
             raise BadCommand("A field is too long")
-        fields.append((_text(name, "a field name"), _text(value, "a value")))
+        fields.append((words.text(name, "a field name"), words.text(value, "a value")))
     return c.Id(tuple(fields))
 
 
 def _login(scanner: Scanner) -> c.Login:
     scanner.space()
-    user = _text(scanner.astring("a user name"), "a user name")
+    user = words.text(scanner.astring("a user name"), "a user name")
     scanner.space()
-    return c.Login(user, _text(scanner.astring("a password"), "a password"))
+    return c.Login(user, words.text(scanner.astring("a password"), "a password"))
 
 
 def _authenticate(scanner: Scanner) -> c.Authenticate:
@@ -152,34 +96,49 @@ def _enable(scanner: Scanner) -> c.Enable:
     while not names or scanner.sees(b" "):
         scanner.space()
         names[scanner.atom("a capability").decode("ascii").upper()] = None
-        if len(names) > MAX_FLAGS:
+        if len(names) > MAX_CAPABILITIES:
             raise BadCommand("Too many capabilities")
     return c.Enable(tuple(names))
 
 
+def _select(scanner: Scanner, *, read_only: bool = False) -> c.Select:
+    return c.Select(words.mailbox(scanner), read_only, parse_select_options(scanner))
+
+
 def _rename(scanner: Scanner) -> c.Rename:
-    return c.Rename(_mailbox(scanner), _mailbox(scanner))
+    return c.Rename(words.mailbox(scanner), words.mailbox(scanner))
 
 
-def _list(scanner: Scanner, *, subscribed: bool) -> c.List:
-    reference = _mailbox(scanner)
+def _use(scanner: Scanner, _: tuple[bytes, ...]) -> tuple[bytes, ...]:
     scanner.space()
-    return c.List(reference, _decoded(scanner.list_mailbox()), subscribed)
+    scanner.expect(b"(", "a list of special uses")
+    return tuple(dict.fromkeys(flag.lower() for flag in words.flag_words(scanner)))
+
+
+def _create(scanner: Scanner) -> c.Create:
+    mailbox = words.mailbox(scanner)
+    if not scanner.sees(b" ("):
+        return c.Create(mailbox)
+    scanner.space()
+    return c.Create(mailbox, words.modifiers(scanner, {b"USE": _use}, (), "parameter"))
 
 
 def _status(scanner: Scanner) -> c.StatusOf:
-    mailbox = _mailbox(scanner)
+    mailbox = words.mailbox(scanner)
     scanner.space()
-    scanner.expect(b"(", "a list of status items")
-    items: dict[str, None] = {}
-    while not items or not scanner.takes(b")"):
-        if items:
-            scanner.space()
-        item = scanner.atom("a status item").decode("ascii").upper()
-        if item not in STATUS_ITEMS:
-            raise BadCommand("Unknown status item")
-        items[item] = None
-    return c.StatusOf(mailbox, tuple(items))
+    return c.StatusOf(mailbox, parse_status_items(scanner))
+
+
+def _get_quota(scanner: Scanner) -> c.GetQuota:
+    scanner.space()
+    return c.GetQuota(scanner.astring("a quota root"))
+
+
+def _compress(scanner: Scanner) -> c.Compress:
+    scanner.space()
+    if scanner.atom("DEFLATE").upper() != b"DEFLATE":
+        raise BadCommand("Expected DEFLATE")
+    return c.Compress()
 
 
 def _get_metadata(scanner: Scanner) -> c.GetMetadata:
@@ -187,7 +146,7 @@ def _get_metadata(scanner: Scanner) -> c.GetMetadata:
     if scanner.sees(b" ("):
         scanner.space()
         options = parse_metadata_options(scanner)
-    mailbox = _mailbox(scanner)
+    mailbox = words.mailbox(scanner)
     scanner.space()
     if options is None and sees_options(scanner):
         options = parse_metadata_options(scanner)
@@ -196,109 +155,21 @@ def _get_metadata(scanner: Scanner) -> c.GetMetadata:
 
 
 def _set_metadata(scanner: Scanner) -> c.SetMetadata:
-    mailbox = _mailbox(scanner)
+    mailbox = words.mailbox(scanner)
     scanner.space()
     return c.SetMetadata(mailbox, parse_entry_values(scanner))
 
 
 def _append(scanner: Scanner) -> c.Append:
-    mailbox = _mailbox(scanner)
+    return c.Append(words.mailbox(scanner), parse_messages(scanner))
+
+
+def _replace(scanner: Scanner, *, uid: bool = False) -> c.Replace:
     scanner.space()
-    flags, time_ms = Flags(), None
-    if scanner.takes(b"("):
-        flags = _flags(_flag_words(scanner))
-        scanner.space()
-    if scanner.sees(b'"'):
-        time_ms = parse_date_time(scanner.word(_DATE_TIME, "a date and time")[1:-1])
-        if time_ms is None:
-            raise BadCommand("Expected a date and time")
-        scanner.space()
-    return c.Append(mailbox, flags, time_ms, scanner.literal("a literal"))
-
-
-def _search(scanner: Scanner, *, uid: bool = False) -> c.Command:
-    scanner.space()
-    options = parse_return(scanner)
-    try:
-        key = parse_search(scanner)
-    except UnknownCharset as fault:
-        return _cannot_search(scanner, options, fault, uid=uid)
-    _require_fuzzy(key, asked=options is not None and options.relevancy)
-    return c.Search(key, uid, options)
-
-
-def _sort(scanner: Scanner, *, uid: bool = False) -> c.Command:
-    scanner.space()
-    options = parse_return(scanner)
-    criteria = parse_criteria_list(scanner)
-    scanner.space()
-    try:
-        key = parse_criteria(scanner)
-    except UnknownCharset as fault:
-        return _cannot_search(scanner, options, fault, uid=uid)
-    asked = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
-    _require_fuzzy(key, asked=asked or (options is not None and options.relevancy))
-    return c.Sort(criteria, key, uid, options)
-
-
-def _thread(scanner: Scanner, *, uid: bool = False) -> c.Thread:
-    scanner.space()
-    algorithm = parse_algorithm(scanner)
-    scanner.space()
-    return c.Thread(algorithm, parse_criteria(scanner), uid)
-
-
-def _cannot_search(
-    scanner: Scanner, options: ReturnOptions | None, fault: UnknownCharset, *, uid: bool
-) -> c.CannotSearch:
-    if fault.bad or options is None or not options.save:
-        raise fault
-    scanner.skip()
-    return c.CannotSearch(uid)
-
-
-def _require_fuzzy(key: SearchKey, *, asked: bool) -> None:
-    # What a filter has in it is seen when it is read.
-    if asked and not contains(key, Fuzzy) and not contains(key, Filtered):  # RFC 6203 section 4
-        raise BadCommand("RELEVANCY needs FUZZY")
-
-
-def _fetch(scanner: Scanner, *, uid: bool = False) -> c.Fetch:
-    messages = _messages(scanner)
-    scanner.space()
-    items = parse_fetch_items(scanner)
-    partial = None
-    if uid and scanner.takes(b" ("):  # RFC 9394 section 3.3
-        if scanner.atom("a modifier").upper() != b"PARTIAL":
-            raise BadCommand("Unknown modifier")
-        scanner.space()
-        partial = parse_partial(scanner)
-        scanner.expect(b")", "a parenthesis that ends the modifiers")
-    return c.Fetch(messages, items, uid, partial)
-
-
-def _store(scanner: Scanner, *, uid: bool = False) -> c.StoreFlags:
-    messages = _messages(scanner)
-    scanner.space()
-    match = _STORE.fullmatch(scanner.atom("FLAGS"))
-    if match is None:
-        raise BadCommand("Expected FLAGS, +FLAGS or -FLAGS")
-    scanner.space()
-    if scanner.takes(b"("):
-        words = _flag_words(scanner)
-    else:
-        words = [scanner.flag()]
-        while scanner.takes(b" "):
-            words.append(scanner.flag())
-            if len(words) > MAX_FLAGS:
-                raise BadCommand("Too many flags")
-    sign = match[1].decode("ascii") or "="
-    return c.StoreFlags(messages, sign, _flags(words), match[2] is not None, uid)
-
-
-def _copy(scanner: Scanner, *, uid: bool = False, move: bool = False) -> c.Copy:
-    messages = _messages(scanner)
-    return c.Copy(messages, _mailbox(scanner), uid, move)
+    old = words.sequence_set(scanner)
+    if not old.is_single:
+        raise BadCommand("Expected one number")
+    return c.Replace(old, words.mailbox(scanner), parse_message(scanner), uid)
 
 
 def _uid(scanner: Scanner) -> c.Command:
@@ -315,14 +186,15 @@ def _nothing(command: c.Command) -> Callable[[Scanner], c.Command]:
 
 _UID_COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyType(
     {
-        b"SEARCH": lambda s: _search(s, uid=True),
-        b"SORT": lambda s: _sort(s, uid=True),
-        b"THREAD": lambda s: _thread(s, uid=True),
-        b"FETCH": lambda s: _fetch(s, uid=True),
-        b"STORE": lambda s: _store(s, uid=True),
-        b"COPY": lambda s: _copy(s, uid=True),
-        b"MOVE": lambda s: _copy(s, uid=True, move=True),
-        b"EXPUNGE": lambda s: c.Expunge(_messages(s)),
+        b"SEARCH": lambda s: m.search(s, uid=True),
+        b"SORT": lambda s: m.sort(s, uid=True),
+        b"THREAD": lambda s: m.thread(s, uid=True),
+        b"FETCH": lambda s: m.fetch(s, uid=True),
+        b"STORE": lambda s: m.store(s, uid=True),
+        b"COPY": lambda s: m.copy(s, uid=True),
+        b"MOVE": lambda s: m.copy(s, uid=True, move=True),
+        b"EXPUNGE": lambda s: c.Expunge(words.messages(s)),
+        b"REPLACE": lambda s: _replace(s, uid=True),
     }
 )
 _COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyType(
@@ -337,30 +209,37 @@ _COMMANDS: Final[Mapping[bytes, Callable[[Scanner], c.Command]]] = MappingProxyT
         b"ENABLE": _enable,
         b"NAMESPACE": _nothing(c.Namespace()),
         b"IDLE": _nothing(c.Idle()),
-        b"SELECT": lambda s: c.Select(_mailbox(s)),
-        b"EXAMINE": lambda s: c.Select(_mailbox(s), read_only=True),
-        b"CREATE": lambda s: c.Create(_mailbox(s)),
-        b"DELETE": lambda s: c.Delete(_mailbox(s)),
+        b"SELECT": _select,
+        b"EXAMINE": lambda s: _select(s, read_only=True),
+        b"CREATE": _create,
+        b"DELETE": lambda s: c.Delete(words.mailbox(s)),
         b"RENAME": _rename,
-        b"SUBSCRIBE": lambda s: c.Subscribe(_mailbox(s)),
-        b"UNSUBSCRIBE": lambda s: c.Subscribe(_mailbox(s), subscribed=False),
-        b"LIST": lambda s: _list(s, subscribed=False),
-        b"LSUB": lambda s: _list(s, subscribed=True),
+        b"SUBSCRIBE": lambda s: c.Subscribe(words.mailbox(s)),
+        b"UNSUBSCRIBE": lambda s: c.Subscribe(words.mailbox(s), subscribed=False),
+        b"LIST": lambda s: c.List(*parse_list(s)),
+        b"LSUB": lambda s: c.Lsub(*parse_plain_list(s)),
+        b"XLIST": lambda s: c.Xlist(*parse_plain_list(s)),
         b"STATUS": _status,
+        b"GETQUOTA": _get_quota,
+        b"GETQUOTAROOT": lambda s: c.GetQuotaRoot(words.mailbox(s)),
+        b"COMPRESS": _compress,
+        b"UNAUTHENTICATE": _nothing(c.Unauthenticate()),
+        b"GETJMAPACCESS": _nothing(c.GetJmapAccess()),
         b"GETMETADATA": _get_metadata,
         b"SETMETADATA": _set_metadata,
         b"APPEND": _append,
+        b"REPLACE": _replace,
         b"CHECK": _nothing(c.Check()),
         b"CLOSE": _nothing(c.Close()),
         b"UNSELECT": _nothing(c.Close(expunge=False)),
         b"EXPUNGE": _nothing(c.Expunge()),
-        b"SEARCH": _search,
-        b"SORT": _sort,
-        b"THREAD": _thread,
-        b"FETCH": _fetch,
-        b"STORE": _store,
-        b"COPY": _copy,
-        b"MOVE": lambda s: _copy(s, move=True),
+        b"SEARCH": m.search,
+        b"SORT": m.sort,
+        b"THREAD": m.thread,
+        b"FETCH": m.fetch,
+        b"STORE": m.store,
+        b"COPY": m.copy,
+        b"MOVE": lambda s: m.copy(s, move=True),
         b"UID": _uid,
     }
 )

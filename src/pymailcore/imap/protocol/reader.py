@@ -1,15 +1,16 @@
 """Gathers the octets of one command: its lines and its literals.
 
-Standards: RFC 3501 sections 2.2.1 and 4.3, RFC 7888 (LITERAL+), RFC 9051 section 6.3.12 (too large).
+Standards: RFC 3501 sections 2.2.1 and 4.3, RFC 7888 (LITERAL+), RFC 9051 section 6.3.12 (too large), RFC 3502
+section 3 and RFC 4469 section 3 (several literals of messages in one APPEND).
 
 A command is a list of pieces: line, literal, line, literal, …, line. A line that ends with `{n}` is
 followed by a literal of n octets, and no other line of the grammar can end so; thus commands can be cut
 apart, and a literal refused before it is asked for, without understanding them. Each octet is searched
 for a line end once, however the input is cut, and nothing is read twice.
 
-The message of an APPEND is charged to a budget that all connections share, octet by octet as it comes in: who
-only announces much holds nothing. When the budget is used up the rest of the message is read and dropped, and
-the command refused for now.
+The messages of an APPEND are charged to a budget that all connections share, octet by octet as they come in:
+who only announces much holds nothing. When the budget is used up the rest is read and dropped, and the
+command refused for now.
 """
 
 import re
@@ -22,7 +23,7 @@ from pymailcore.imap.protocol.limits import CommandLimits
 
 _LITERAL: Final = re.compile(rb"\{([0-9]{1,20})(\+?)\}\r?\n\Z")
 _TAG: Final = re.compile(rb"""[!#$&',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]{1,64}(?= )""")
-_APPEND: Final = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
+_APPEND: Final = re.compile(rb"[^ ]+ (?:APPEND|(?:UID )?REPLACE [^ ]{1,32}) ", re.IGNORECASE)
 _SET_METADATA: Final = re.compile(rb"[^ ]+ SETMETADATA ", re.IGNORECASE)
 
 
@@ -166,7 +167,8 @@ class CommandReader:
         if append and not names_mailbox:
             self._message_octets += size
             self._in_message = True
-            return self._message_octets <= self.limits.message_octets
+            limits = self.limits
+            return size <= limits.message_octets and self._message_octets <= limits.append_octets
         if size > self.limits.literal_octets:
             self._large_annotation = _SET_METADATA.match(self._head) is not None
             return False

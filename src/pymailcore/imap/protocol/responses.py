@@ -14,6 +14,7 @@ IDLING: Final = b"+ idling\r\n"
 
 _QUOTABLE: Final = bytes(octet for octet in range(0x20, 0x7F) if octet not in b'"\\')
 _ATOM: Final = bytes(octet for octet in range(0x21, 0x7F) if octet not in b'(){%*"\\]')
+_CONTROLS: Final = bytes([*range(0x20), 0x7F])
 MAX_QUOTED_OCTETS: Final = 1_024
 
 
@@ -84,6 +85,13 @@ def string(octets: bytes) -> bytes:
     return literal(octets)
 
 
+def utf8_string(octets: bytes) -> bytes:
+    """Write UTF-8 as a quoted string (RFC 9051 section 9, `quoted`), or as a literal where it is none."""
+    if len(octets) > MAX_QUOTED_OCTETS or octets.translate(None, _CONTROLS) != octets:
+        return literal(octets)
+    return b'"%b"' % octets.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+
+
 def astring(octets: bytes) -> bytes:
     """Write octets as an atom where that is allowed, else as a string."""
     if octets and not octets.translate(None, _ATOM) and octets.upper() != b"NIL":
@@ -91,6 +99,8 @@ def astring(octets: bytes) -> bytes:
     return string(octets)
 
 
-def mailbox(name: str) -> bytes:
-    """Write a Mailbox name."""
-    return astring(encode_name(name))
+def mailbox(name: str, *, utf8: bool = False) -> bytes:
+    """Write a Mailbox name: in UTF-8 where that was agreed on, else in modified UTF-7."""
+    if not utf8 or name.isascii():
+        return astring(name.encode("ascii") if utf8 else encode_name(name))
+    return utf8_string(name.encode())

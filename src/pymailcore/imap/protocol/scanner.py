@@ -28,10 +28,25 @@ class BadCommand(Exception):
     """The command breaks the grammar; the text is for the client and repeats nothing of what it sent."""
 
 
-class Scanner:
-    """A place in the pieces of one command."""
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
-    def __init__(self, pieces: list[bytes]) -> None:
+
+class Scanner:
+    """A place in the pieces of one command.
+
+    Attributes:
+        utf8: names of Mailboxes are in UTF-8, as IMAP4rev2 has them, and not in modified UTF-7.
+        charsets: a search may name its charset.
+    """
+
+    def __init__(self, pieces: list[bytes], *, utf8: bool = False, charsets: bool = True) -> None:
+        self.utf8 = utf8
+        self.charsets = charsets
         self._pieces = pieces
         self._piece = 0
         self._line = pieces[0]
@@ -41,6 +56,11 @@ class Scanner:
     def at_end(self) -> bool:
         """Whether nothing is left."""
         return self._at >= len(self._line) and self._piece + 1 >= len(self._pieces)
+
+    @property
+    def at_blank_end(self) -> bool:
+        """Whether nothing is left but spaces."""
+        return self._piece + 1 >= len(self._pieces) and not self._line[self._at :].strip(b" ")
 
     def sees(self, octets: bytes) -> bool:
         """Whether these octets come next."""
@@ -142,6 +162,8 @@ class Scanner:
                 raise BadCommand(f"Expected {what} that ends with a quote")
             self._at = match.end()
             text = match[1]
+            if self.utf8 and not text.isascii() and not _is_utf8(text):
+                raise BadCommand(f"Expected {what} in UTF-8")
             return _ESCAPE.sub(rb"\1", text) if b"\\" in text else text
         return self.literal(what)
 

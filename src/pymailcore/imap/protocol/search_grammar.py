@@ -80,6 +80,8 @@ def parse_search(scanner: Scanner) -> k.SearchKey:
     """
     codec = _UTF8
     if scanner.sees_word(b"CHARSET"):
+        if not scanner.charsets:  # RFC 6855 section 3
+            raise BadCommand("Strings are in UTF-8: no CHARSET")
         scanner.atom("CHARSET")
         scanner.space()
         codec = _charset(scanner)

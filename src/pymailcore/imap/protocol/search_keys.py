@@ -200,6 +200,13 @@ def leaves(key: SearchKey) -> int:
     return sum(map(leaves, parts(key))) or 1
 
 
+def has_numbers(key: SearchKey) -> bool:
+    """Whether a key names messages by number."""
+    if isinstance(key, Messages):
+        return bool(key.messages.ranges) and not key.uid
+    return any(map(has_numbers, parts(key)))
+
+
 def contains(key: SearchKey, kind: type) -> bool:
     """Whether a key, or one of which it is made, is of a kind."""
     return isinstance(key, kind) or any(contains(part, kind) for part in parts(key))

@@ -7,6 +7,7 @@ A set is kept as the ranges that were written. It becomes merged, ascending inte
 `*` is known, so that `1:*,1:*,1:*` costs what `1:*` costs.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +29,11 @@ class SequenceSet:
 
     ranges: Ranges
     saved: bool = False
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it names one message, by its number or as `*`."""
+        return not self.saved and len(self.ranges) == 1 and self.ranges[0][0] == self.ranges[0][1]
 
     def resolve(self, largest: int) -> Ranges:
         """Give the set as merged, ascending intervals, ends included.
@@ -101,6 +107,15 @@ def runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
             start = end = number
     found.append((start, end))
     return found
+
+
+def members(ranges: Iterable[tuple[int, int]], numbers: Sequence[int]) -> list[int]:
+    """Give those of ascending numbers that are in a range."""
+    return [
+        number
+        for low, high in ranges
+        for number in numbers[bisect_left(numbers, low) : bisect_right(numbers, high)]
+    ]
 
 
 def encode_runs(pairs: Iterable[tuple[int, int]]) -> bytes:

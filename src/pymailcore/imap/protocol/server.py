@@ -16,6 +16,7 @@ from pymailcore.base.budget import MailDataBudget
 from pymailcore.base.buffer import LineTooLong
 from pymailcore.base.errors import LocalProtocolError
 from pymailcore.imap.protocol import commands as c
+from pymailcore.imap.protocol.enabled import Enabled
 from pymailcore.imap.protocol.events import Event, IdleDone, Opened, Requested, SaslResponse
 from pymailcore.imap.protocol.grammar import parse_command
 from pymailcore.imap.protocol.limits import BEFORE_LOGIN, after_login
@@ -23,6 +24,7 @@ from pymailcore.imap.protocol.reader import CommandReader, GoAhead, NoRoom, TooB
 from pymailcore.imap.protocol.responses import CONTINUE, IDLING, Condition, Status, bad, bye, no
 from pymailcore.imap.protocol.scanner import BadCommand, Scanner
 from pymailcore.imap.protocol.search_grammar import CHARSETS, UnknownCharset
+from pymailcore.imap.protocol.states import AFTER_OK, ALLOWED, WRONG_STATE, State
 from pymailcore.sasl.wire import CANCEL, MAX_LINE_OCTETS, decode, encode
 
 MAX_BAD_BEFORE_LOGIN: Final = 10
@@ -32,16 +34,6 @@ MAX_COMMANDS_BEFORE_LOGIN: Final = 100
 """Commands of any kind after which a client that has not logged in is sent away."""
 
 _MAX_DONE_OCTETS: Final = 64
-
-
-class State(enum.Enum):
-    """Where the conversation stands; RFC 3501 section 3."""
-
-    CONNECTED = enum.auto()  # no greeting yet
-    NOT_AUTHENTICATED = enum.auto()
-    AUTHENTICATED = enum.auto()
-    SELECTED = enum.auto()
-    CLOSED = enum.auto()  # nothing more will be read
 
 
 class _Mode(enum.Enum):
@@ -57,57 +49,9 @@ class _Step(enum.Enum):
     WAIT = enum.auto()  # the peer owes us octets
 
 
-_BEFORE: Final = frozenset({State.NOT_AUTHENTICATED})
-_AFTER: Final = frozenset({State.AUTHENTICATED, State.SELECTED})
-_SELECTED: Final = frozenset({State.SELECTED})
-_ALWAYS: Final = _BEFORE | _AFTER
-_ALLOWED: Final[dict[type[c.Command], frozenset[State]]] = {
-    c.Capability: _ALWAYS,
-    c.Noop: _ALWAYS,
-    c.Logout: _ALWAYS,
-    c.Id: _ALWAYS,
-    c.StartTls: _BEFORE,
-    c.Login: _BEFORE,
-    c.Authenticate: _BEFORE,
-    c.Enable: _AFTER,
-    c.Namespace: _AFTER,
-    c.Idle: _AFTER,
-    c.Select: _AFTER,
-    c.Create: _AFTER,
-    c.Delete: _AFTER,
-    c.Rename: _AFTER,
-    c.Subscribe: _AFTER,
-    c.List: _AFTER,
-    c.StatusOf: _AFTER,
-    c.GetMetadata: _AFTER,
-    c.SetMetadata: _AFTER,
-    c.Append: _AFTER,
-    c.Check: _SELECTED,
-    c.Close: _SELECTED,
-    c.Expunge: _SELECTED,
-    c.Search: _SELECTED,
-    c.Sort: _SELECTED,
-    c.Thread: _SELECTED,
-    c.CannotSearch: _SELECTED,
-    c.Fetch: _SELECTED,
-    c.StoreFlags: _SELECTED,
-    c.Copy: _SELECTED,
-}
-_AFTER_OK: Final[dict[type[object], State]] = {
-    c.Login: State.AUTHENTICATED,
-    c.Authenticate: State.AUTHENTICATED,
-    c.Select: State.SELECTED,
-    c.Close: State.AUTHENTICATED,
-    c.Logout: State.CLOSED,
-}
 BAD_CHARSET: Final = b"BADCHARSET (%b)" % CHARSETS
 UNKNOWN_CHARSET: Final = no("Strings are not in a charset that is known", BAD_CHARSET)
 _CANCELLED: Final = bad("Authentication cancelled")
-_WRONG_STATE: Final = {
-    State.NOT_AUTHENTICATED: bad("Log in first"),
-    State.AUTHENTICATED: bad("Not now: no mailbox is selected, or you are logged in already"),
-    State.SELECTED: bad("Not now: you are logged in already"),
-}
 
 
 class ImapServerProtocol:
@@ -118,6 +62,9 @@ class ImapServerProtocol:
         annotation_octets: the largest value that SETMETADATA takes.
         budget: what messages in transit may take, shared by all connections; a budget for one message when
             None. `release` gives back what is taken when the conversation ends.
+
+    Attributes:
+        enabled: what the client has switched on.
     """
 
     def __init__(
@@ -129,6 +76,7 @@ class ImapServerProtocol:
         budget: MailDataBudget | None = None,
     ) -> None:
         self.state = state
+        self.enabled = Enabled()
         self._message_octets = message_octets
         self._annotation_octets = annotation_octets
         self._reader = CommandReader(BEFORE_LOGIN, budget or MailDataBudget(message_octets))
@@ -255,6 +203,10 @@ class ImapServerProtocol:
         self._out.clear()
         return out
 
+    def rest(self) -> bytes:
+        """Take what was received and not read yet, for a conversation that begins anew."""
+        return self._reader.buffer.take_all()
+
     @property
     def reading_literal(self) -> bool:
         """Whether the client is expected to send the octets of a literal."""
@@ -275,7 +227,7 @@ class ImapServerProtocol:
         if self.state is State.CLOSED:
             return
         if status.ok:
-            self.state = _AFTER_OK.get(kind, self.state)
+            self.state = AFTER_OK.get(kind, self.state)
         elif kind is c.Select and self.state is State.SELECTED:  # RFC 3501 section 6.3.1
             self.state = State.AUTHENTICATED
         if status.ok and kind in (c.Login, c.Authenticate):
@@ -320,7 +272,8 @@ class ImapServerProtocol:
     def _take_command(self, pieces: list[bytes]) -> Event | _Step:
         self._tag = b"*"
         try:
-            scanner = Scanner(pieces)
+            enabled = self.enabled
+            scanner = Scanner(pieces, utf8=enabled.utf8, charsets=not enabled.utf8_accept)
             self._tag = scanner.tag()
             command = parse_command(scanner)
         except BadCommand as fault:
@@ -329,12 +282,14 @@ class ImapServerProtocol:
         except UnknownCharset as fault:
             self._finish(bad("Filters are in UTF-8", BAD_CHARSET) if fault.bad else UNKNOWN_CHARSET)
             return _Step.AGAIN
-        if self.state not in _ALLOWED[type(command)]:
-            self._finish(_WRONG_STATE[self.state])
+        if self.state not in ALLOWED[type(command)]:
+            self._finish(WRONG_STATE[self.state])
             return _Step.AGAIN
-        if isinstance(command, c.StartTls) and self._reader.buffer:
+        if isinstance(command, c.StartTls | c.Compress) and self._reader.buffer:
             # Octets sent in clear may be an attacker's; whoever wrote them wants them to be read inside TLS.
-            self.close(bye("Octets after STARTTLS"))
+            # Nobody knows whether those behind COMPRESS are compressed (RFC 4978 section 3 forbids them).
+            name = "STARTTLS" if isinstance(command, c.StartTls) else "COMPRESS"
+            self.close(bye(f"Octets after {name}"))
             return _Step.AGAIN
         self._command = command
         return Requested(self._tag, command)

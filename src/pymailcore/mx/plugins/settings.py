@@ -117,7 +117,8 @@ class GreylistSettings:
         default="suspicious",
         metadata={
             "doc": "Who is put off: `suspicious` clients only (no or no fitting host name, a strange name in "
-            "EHLO, listed by `dnsbl` below its `refuse_score`), or `everybody` who is not known."
+            "EHLO, a domain that does not let them send for it, listed by `dnsbl` below its "
+            "`refuse_score`), or `everybody` who is not known."
         },
     )
     delay_seconds: int = field(

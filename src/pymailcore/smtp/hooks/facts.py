@@ -25,8 +25,8 @@ class Client:
         hello: what it says its name is; "" before that.
         login: the full address of the account that has logged in; "" before that, and always on `smtp`.
         account: the number of that account; 0 before that.
-        marks: what the server's own checks find odd about the client, such as "no-peer-name"; empty when
-            nothing is.
+        marks: what the server's own checks find odd about the client, such as "no-peer-name" or, of this
+            transaction, "spf-fail"; empty when nothing is.
         tags: what plug-ins remember of this connection and transaction.
     """
 
@@ -68,17 +68,20 @@ class Message:
     """A whole message, before anything of ours stands in it.
 
     Attributes:
-        octets: as they came, without dot-stuffing.
+        octets: as they came, without dot-stuffing; binary parts (BINARYMIME) are encoded.
+        digest: SHA-256 of the mail data, as 64 lower-case hexadecimal digits: of `octets`, or of what came
+            where that was binary.
         fields: name as written and raw value of each header field, from the top.
     """
 
     octets: bytes = field(repr=False)
+    digest: str
     fields: tuple[tuple[str, bytes], ...] = field(repr=False)
 
     @classmethod
-    def read(cls, octets: bytes) -> "Message":
+    def read(cls, octets: bytes, digest: str) -> "Message":
         """Make one of mail data."""
-        return cls(octets, tuple(split_fields(octets[: header_end(octets, 0, len(octets))])))
+        return cls(octets, digest, tuple(split_fields(octets[: header_end(octets, 0, len(octets))])))
 
     @property
     def subject(self) -> str:

@@ -93,6 +93,7 @@ class HookedConversation:
         self._role = role
         self._calls = calls
         self._session = replace(session, signed_in=self._note_login)
+        self._signed_in = session.signed_in
         self._known: set[str] = set()
         self._client = Client(
             connection=session.connection_id,
@@ -175,14 +176,16 @@ class HookedConversation:
         answer = await self._inner.data(event)
         return (await self._ask("data")).reply or answer if _taken(answer) else answer
 
-    async def message(self, envelope: Envelope, octets: bytes) -> Reply | Sequence[Reply] | None:
+    async def message(self, envelope: Envelope, octets: bytes, digest: str) -> Reply | Sequence[Reply] | None:
         """Ask plug-ins, let the role take the message with their header fields, and tell them."""
-        message = Message.read(octets) if self._calls.keys() & {"message", "accepted"} else None
+        message = Message.read(octets, digest) if self._calls.keys() & {"message", "accepted"} else None
         verdict = await self._ask("message", message=message)
         if verdict.reply is not None:
             return verdict.reply
         fields = self._fields + [one for lasting in self._lasting.values() for one in lasting.fields]
-        answer = await self._inner.message(envelope, b"".join([*fields, octets]) if fields else octets)
+        if fields:
+            octets = b"".join([*fields, octets])
+        answer = await self._inner.message(envelope, octets, digest)
         await self._tell(envelope, message, answer)
         return answer
 
@@ -210,6 +213,8 @@ class HookedConversation:
                 self._inner = self._role.role.begin(self._session)
         if refused and self._hello is not None:
             await self._inner.hello(self._hello)
+        elif self._login is not None:
+            self._signed_in(*self._login)
         return verdict.reply or answer
 
     def _note_login(self, account: AccountId, login: str) -> None:

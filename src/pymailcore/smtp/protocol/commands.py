@@ -102,8 +102,6 @@ def _parse_address(path: bytes, options: ServerOptions, *, smtputf8: bool) -> Ad
 
 def _decode_address(path: bytes) -> Address | None:
     try:
-        address = Address.parse(path.decode())
+        return Address.parse(path.decode())
     except UnicodeDecodeError:
         return None
-    # Controls (C1, line and paragraph separators, directions) have no place in a trace field or a report.
-    return address if address is not None and str(address).isprintable() else None

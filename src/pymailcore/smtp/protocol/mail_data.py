@@ -63,9 +63,32 @@ class MailDataReader:
         return octets or (b"" if self._ended else None)
 
 
+class LineMender:
+    """Makes each lone CR and each lone LF a CRLF, in octets that come in pieces."""
+
+    __slots__ = ("_after_cr",)
+
+    def __init__(self) -> None:
+        self._after_cr = False
+
+    def mend(self, octets: bytes) -> bytes:
+        """Give the next piece with line ends that are whole; b"" where it was the rest of one."""
+        if self._after_cr and octets.startswith(b"\n"):
+            octets = octets[1:]  # its CR has got an LF already
+            self._after_cr = False
+        if not octets:
+            return octets
+        self._after_cr = octets.endswith(b"\r")
+        return octets if _is_whole(octets) else _with_whole_ends(octets)
+
+
 def _is_whole(octets: bytes) -> bool:
     """Whether each CR has its LF and each LF its CR; takes a third of the time that counting them does."""
     return octets.replace(b"\r", b"").replace(b"\n", b"\r\n") == octets
+
+
+def _with_whole_ends(octets: bytes) -> bytes:
+    return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
 def canonical(octets: bytes) -> bytes:
@@ -76,7 +99,7 @@ def canonical(octets: bytes) -> bytes:
     if b"\0" in octets:
         octets = octets.replace(b"\0", b"")
     if not octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n"):
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        octets = _with_whole_ends(octets)
     return octets if not octets or octets.endswith(b"\r\n") else octets + b"\r\n"
 
 

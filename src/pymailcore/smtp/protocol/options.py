@@ -36,8 +36,8 @@ class ServerOptions:
         max_transactions: MAIL commands in one conversation; 0 for as many as the client likes.
         refuse_early_talkers: end the conversation with a client that does not wait for the greeting, or for
             the reply to DATA.
-        repair_line_ends: mail data may hold bare CR and LF; who gets it makes them whole. What ends mail data
-            stays the same.
+        repair_line_ends: mail data may hold bare CR and LF, which are made whole. What ends mail data stays
+            the same.
         now_ms: the time for commands that speak of one, milliseconds since 1970.
     """
 

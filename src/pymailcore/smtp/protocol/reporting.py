@@ -63,7 +63,9 @@ def _orcpt(draft: RecipientDraft, value: bytes, options: ServerOptions) -> None:
     if kind.lower() == "utf-8":
         address = decode_utf8_address(match[2], smtputf8=draft.smtputf8)
     else:
-        address = decode_xtext(match[2])
+        # Postfix writes an address of UTF-8 as rfc822, in xtext; in reports and further on it is what it is.
+        address = decode_xtext(match[2], utf8=draft.smtputf8 and kind.lower() == "rfc822")
+        kind = kind if address is None or address.isascii() else "utf-8"
     must(address)
     draft.terms = replace(draft.terms, orcpt=f"{kind};{address}")
 

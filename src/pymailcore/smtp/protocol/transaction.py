@@ -14,7 +14,7 @@ from pymailcore.base.envelope import NOTHING_SAID, PLAIN, Envelope, ReportTerms
 from pymailcore.smtp.protocol import events, reply
 from pymailcore.smtp.protocol.chunking import MAX_CHUNKS_COUNT, TOO_MANY_CHUNKS, Chunk, ChunkedText
 from pymailcore.smtp.protocol.lines import LineBuffer
-from pymailcore.smtp.protocol.mail_data import BareLineEnd, MailDataReader
+from pymailcore.smtp.protocol.mail_data import BareLineEnd, LineMender, MailDataReader
 from pymailcore.smtp.protocol.options import ServerOptions
 from pymailcore.smtp.protocol.reply import Reply
 
@@ -30,12 +30,13 @@ class Transaction:
         commands: the forward-path of each RCPT that was accepted, in their order: LMTP answers them all.
         recipient_refused: at least one RCPT was not accepted.
         refusal: why the message will be refused at its end.
-        size_octets: of mail data read so far, dots removed.
+        size_octets: of mail data read so far, dots removed and line ends mended.
     """
 
     __slots__ = (
         "_chunks_count",
         "_eight_bit",
+        "_mender",
         "_reader",
         "_text",
         "_wishes",
@@ -56,6 +57,7 @@ class Transaction:
         self.size_octets = 0
         self._eight_bit = False
         self._reader: MailDataReader | None = None
+        self._mender: LineMender | None = None
         self._text: ChunkedText | None = None
         self._chunks_count = 0
         self._wishes = False
@@ -113,6 +115,8 @@ class Transaction:
             self.refuse(reply.BARE_LINE_END)
             octets = self._reader.read(buffer)  # the end, when that was seen already
         if octets:
+            if options.repair_line_ends:
+                octets = self._mend(octets)
             self._count(octets, options.max_message_octets)
         return octets
 
@@ -140,6 +144,10 @@ class Transaction:
             return None
         if not options.repair_line_ends:
             self._check_text(octets)
+        elif self.mail is not None and not self.mail.binary:
+            octets = self._mend(octets)
+            if not octets:
+                return self.read_chunk(chunk, buffer, options)
         self._count(octets, options.max_message_octets)
         return octets
 
@@ -147,6 +155,10 @@ class Transaction:
     def begun(self) -> bool:
         """Whether a chunk has come already."""
         return self._chunks_count > 0
+
+    def _mend(self, octets: bytes) -> bytes:
+        self._mender = self._mender or LineMender()
+        return self._mender.mend(octets)
 
     def _check_text(self, octets: bytes, *, whole: bool = False) -> None:
         if self.refusal is not None or self.mail is None or self.mail.binary:

@@ -16,14 +16,19 @@ _UTF8_XTEXT: Final = re.compile(r"(?:[^\x00-\x20+=\x7f\\]|\\x\{[0-9A-F]{1,6}\})+
 _UTF8_HEX: Final = re.compile(r"\\x\{([0-9A-F]{1,6})\}")
 
 
-def decode_xtext(octets: bytes) -> str | None:
-    """Decode xtext; None when it is none, or when what it means is not printable ASCII."""
+def decode_xtext(octets: bytes, *, utf8: bool = False) -> str | None:
+    """Decode xtext; None when it is none, or when what it means is not printable.
+
+    Args:
+        utf8: it may mean more than ASCII.
+    """
     if not XTEXT.match(octets):
         return None
     decoded = _HEX.sub(lambda found: bytes((int(found[1], 16),)), octets)
-    if not decoded.isascii():
+    try:
+        text = decoded.decode("utf-8" if utf8 else "ascii")
+    except UnicodeDecodeError:
         return None
-    text = decoded.decode("ascii")
     return text if text.isprintable() else None
 
 

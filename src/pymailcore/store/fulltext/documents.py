@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 from pymailcore.extract.attachment_text import AttachmentText
-from pymailcore.message.structure import walk
+from pymailcore.message import structure
 from pymailcore.message.text import is_markup
 from pymailcore.store.folding import normal
 from pymailcore.store.texts import SearchedMessage
@@ -128,12 +128,19 @@ def read(email: int, message: SearchedMessage, attachments: AttachmentText) -> R
     texts = (message.body(), subject, from_, to, cc, bcc, message.header(), message.files())
     wanted = [
         Wanted(part.mime_type, part.filename or "", message.content(part))
-        for part in walk(message.root)
-        if not part.children
-        and (part.type != "text" or is_markup(part))
-        and attachments.wants(part.mime_type, part.filename or "", part.size)
+        for part in structure.walk(message.root)
+        if is_wanted(part, attachments)
     ]
     return Read(email, texts, wanted)
+
+
+def is_wanted(part: structure.Part, attachments: AttachmentText) -> bool:
+    """Whether the text of a part is taken by `complete`."""
+    return (
+        not part.children
+        and (part.type != "text" or is_markup(part))
+        and attachments.wants(part.mime_type, part.filename or "", part.size)
+    )
 
 
 async def complete(read: Read, attachments: AttachmentText) -> Document:

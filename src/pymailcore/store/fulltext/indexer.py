@@ -11,6 +11,7 @@ writer. Accounts have turns, a page of Emails each, by tenants (`base.fair_queue
 ones holds up another's by a page.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -223,7 +224,9 @@ class Indexer:
 def _read_some(
     blobs: BlobReader, ids: Sequence[int], attachments: AttachmentText
 ) -> Reading[tuple[list[Read], int]]:
-    done, messages = yield from texts.opened(blobs, ids)
+    done, messages = yield from texts.opened(
+        blobs, ids, functools.partial(documents.is_wanted, attachments=attachments)
+    )
     found = []
     for email in ids[:done]:
         message = messages.pop(email, None)

@@ -29,6 +29,11 @@ def chunk(words: Iterable[str]) -> str:
     return "".join([f"\n{entry(word)}" for word in words]) + "\n"
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a chunk."""
+    return [line.partition(SPACE)[0] for line in text.split("\n") if line]
+
+
 def grams(part: str) -> str | None:
     """What FTS5 is asked for the chunks that may have a part; None: any may."""
     if len(part) < GRAM:

@@ -96,17 +96,27 @@ def _patterns() -> _Patterns:
 
 def stream(text: str) -> tuple[list[str], set[str]]:
     """Cut normal text into its stream; also gives the different tokens."""
-    found = _cut(text)
-    there = set(found)
-    if len(text) > LONGEST and max(map(len, there), default=0) > LONGEST:
-        found = [piece for token in found for piece in pieces(token)]
-        there = set(found)
-    return found, there
+    found = tokens(text)
+    return found, set(found)
 
 
 def tokens(text: str) -> list[str]:
     """Cut normal text into its stream."""
-    return stream(text)[0]
+    found = _cut(text)
+    if _has_long_run(text) and max(map(len, found), default=0) > LONGEST:
+        return [piece for token in found for piece in pieces(token)]
+    return found
+
+
+def _has_long_run(text: str) -> bool:
+    """Whether there is a stretch without a blank in which a word has room that is longer than `LONGEST`."""
+    start, last = 0, len(text) - LONGEST
+    while start < last:
+        blank = text.rfind(" ", start, start + LONGEST + 1)
+        if blank < 0:
+            return True
+        start = blank + 1
+    return False
 
 
 def _cut(text: str) -> list[str]:

@@ -2,13 +2,12 @@
 
 Theory. Documents, the words that they bring to the account's vocabulary, and the account's place are one
 transaction: after a crash the index has all of a batch or nothing of it, and its place says so. A word is new
-when neither the words seen lately (`_Known`, bounded) nor any document of the account has it. Many documents
-in one transaction are cheap: FTS5 sorts them in memory and writes one segment; a few at a time make many
-small segments, which are merged when there is time. What is let go of stays in FTS5, where nothing leads to
-it any more, until the index is built anew.
+when it is not among those that are remembered of the account (`Remembered`) and, where those are not all,
+when no document of the account has it. Many documents in one transaction are cheap: FTS5 sorts them in memory
+and writes one segment; a few at a time make many small segments, which are merged when there is time. What is
+let go of stays in FTS5, where nothing leads to it any more, until the index is built anew.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +17,9 @@ import orjson
 
 from pymailcore.store.fulltext.documents import Document, Part, Statistics
 from pymailcore.store.fulltext.index_file import BITS, COLUMNS, mark_of_account, rows_of
-from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk
-from pymailcore.store.fulltext.words import is_word, stream
-
-MOST_KNOWN: Final = 400_000
-"""Words that are remembered; some 100 octets each."""
+from pymailcore.store.fulltext.remembered import FIRST_CHUNKS, Remembered
+from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk, words_of
+from pymailcore.store.fulltext.words import is_word, tokens
 
 _CACHE_OCTETS: Final = 32 * 1024 * 1024
 _HASH_OCTETS: Final = 16 * 1024 * 1024
@@ -40,35 +37,6 @@ _ACCOUNT: Final = "SELECT no, next_doc, next_chunk FROM accounts WHERE account =
 _NEW_ACCOUNT: Final = "INSERT INTO accounts (account) VALUES (?1) RETURNING no, next_doc, next_chunk"
 
 
-class _Known:
-    """Tokens of accounts that were seen lately; those of the account longest not used go first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-        self._sets: OrderedDict[int, set[str]] = OrderedDict()
-
-    def of(self, no: int) -> set[str]:
-        """The tokens of one account."""
-        found = self._sets.setdefault(no, set())
-        self._sets.move_to_end(no)
-        return found
-
-    def add(self, no: int, fresh: set[str]) -> None:
-        """Remember more."""
-        there = self.of(no)
-        self._count += len(fresh)
-        there |= fresh
-        while self._count > self._most:
-            _, gone = self._sets.popitem(last=False)
-            self._count -= len(gone)
-
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._sets.clear()
-        self._count = 0
-
-
 class IndexWriter:
     """One index file, open for writing.
 
@@ -76,9 +44,9 @@ class IndexWriter:
         apsw.Error: by all methods: the file is damaged, the disk is full.
     """
 
-    def __init__(self, path: Path, *, most_known: int = MOST_KNOWN) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._known = _Known(most_known)
+        self._remembered = Remembered()
         self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=50)
         self._connection.set_busy_timeout(_BUSY_MS)
         self._connection.pragma("synchronous", "normal")
@@ -121,7 +89,7 @@ class IndexWriter:
                 self._write_part(part)
             self._execute("COMMIT")
         except BaseException:
-            self._known.clear()
+            self._remembered.clear()
             if self._connection.in_transaction:
                 self._execute("ROLLBACK")
             raise
@@ -207,7 +175,10 @@ class IndexWriter:
         )
 
     def _add(self, no: int, next_doc: int, next_chunk: int, documents: Sequence[Document]) -> int:
-        known = self._known.of(no)
+        known = self._remembered.of(no)
+        if known is None:
+            known = self._meet(no, next_chunk)
+        all_known = self._remembered.is_whole(no, next_chunk)
         fresh: set[str] = set()
         rows: list[tuple[Any, ...]] = []
         first = no << BITS
@@ -216,21 +187,29 @@ class IndexWriter:
         for number, document in enumerate(documents, next_doc):
             streams = []
             for text in document.texts:
-                cut, there = stream(text)
+                cut = tokens(text)
                 streams.append(mark + between.join(cut) if cut else "")
-                fresh |= there
+                fresh.update(cut)
             rows.append((first | number, *streams))
-        fresh -= known
-        words = [token for token in fresh if is_word(token)]
-        if next_doc > 1:
-            words = [word for word in words if not self._has_word(no, word)]
+        fresh = fresh - known
+        words = [token for token in fresh if is_word(token) and (all_known or not self._has_word(no, token))]
         self._connection.executemany(_INSERT, rows)
         self._connection.executemany(
             "INSERT INTO docs VALUES (?, ?)",
             [(first | number, document.email) for number, document in enumerate(documents, next_doc)],
         )
-        self._known.add(no, fresh)
-        return self._add_words(no, next_chunk, sorted(words)) if words else next_chunk
+        if words:
+            next_chunk = self._add_words(no, next_chunk, sorted(words))
+        self._remembered.add(no, fresh, next_chunk)
+        return next_chunk
+
+    def _meet(self, no: int, next_chunk: int) -> set[str]:
+        """Remember the words of an account, the first ones where it has many."""
+        sql = "SELECT text FROM terms WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
+        chunks = self._execute(sql, (*rows_of(no), FIRST_CHUNKS + 1)).fetchall()
+        words = [word for (text,) in chunks for word in words_of(str(text))]
+        self._remembered.begin(no, words, whole=next_chunk if len(chunks) <= FIRST_CHUNKS else None)
+        return self._remembered.of(no) or set()
 
     def _has_word(self, no: int, word: str) -> bool:
         return self._execute(_HAS_WORD, (f'"{mark_of_account(no)}{word}"',)).fetchone() is not None

@@ -2,7 +2,8 @@
 
 Standards: RFC 5464 sections 3 (entries, `/private` and `/shared`), 4.3 (NIL removes), 5.
 
-An annotation takes no modseq: no state of RFC 8620 and no HIGHESTMODSEQ covers it.
+A change of an annotation of a Mailbox takes a modseq, which becomes the Mailbox's (RFC 7162 section 3.2); no
+state of RFC 8620 covers it.
 
 Where they are kept: those of a Mailbox under its account and its id, those of the server under the Mailbox 0;
 private ones with their owner, shared ones with the owner 0. What is private to somebody and of the server is
@@ -152,25 +153,42 @@ async def write(
         await tx.lock("annotations")  # those of a tenant belong to no account
     sharers = await _sharers(tx, account, mailbox)
     before = [await _used(tx, keeper, mailbox) for keeper in (account, sharers)]
+    changed = 0
     for name, value in changes.items():
         shared, entry = checked_entry(name)
         place = (sharers if shared else account, mailbox, 0 if shared else reader, entry)
         if value is None:
-            await tx.run(
+            changed += await tx.run(
                 "DELETE FROM annotations WHERE account = ?1 AND mailbox = ?2 AND owner = ?3 AND entry = ?4",
                 *place,
             )
             continue
         if len(value) > limits.octets:
             raise TooLarge("the annotation is too large")
-        await tx.run(
+        changed += await tx.run(
             "INSERT INTO annotations (account, mailbox, owner, entry, value) VALUES (?1, ?2, ?3, ?4, ?5)"
-            " ON CONFLICT (account, mailbox, owner, entry) DO UPDATE SET value = excluded.value",
+            " ON CONFLICT (account, mailbox, owner, entry) DO UPDATE SET value = excluded.value"
+            " WHERE annotations.value IS DISTINCT FROM excluded.value",
             *place,
             value,
         )
     for was, keeper in zip(before, (account, sharers), strict=True):
         await _check(tx, keeper, mailbox, was, limits)
+    if changed and mailbox:
+        await _bump(tx, account, mailbox)
+
+
+async def _bump(tx: Transaction, account: AccountId, mailbox: int) -> None:
+    """Give a Mailbox the account's next modseq."""
+    row = await tx.row("UPDATE accounts SET modseq = modseq + 1 WHERE id = ?1 RETURNING modseq", account)
+    if row is not None:
+        await tx.run(
+            "UPDATE mailboxes SET highest_modseq = ?3 WHERE id = ?2 AND account = ?1",
+            account,
+            mailbox,
+            row[0],
+        )
+        tx.announce(account, row[0])
 
 
 async def copy(

@@ -13,12 +13,13 @@ from typing import Final, cast
 import orjson
 
 from pymailcore.base.ids import AccountId, MailboxId
+from pymailcore.message import facts
 from pymailcore.message.structure import unpack
 from pymailcore.message.wire import body_forms
 from pymailcore.store.columns import unpack_column
 from pymailcore.store.keywords import SEEN
 from pymailcore.store.ops import mailboxes
-from pymailcore.store.types import FetchRow, MailboxDelta, Snapshot, Transaction, Want
+from pymailcore.store.types import FetchRow, MailboxDelta, Numbers, Snapshot, Transaction, Want
 
 MAX_UID: Final = 2**32 - 1
 _MODSEQ: Final = "max(e.flags_modseq, p.modseq)"
@@ -54,8 +55,9 @@ def fetch_sql(want: int) -> str:
     blobs = ", ".join(column if want & bit else "NULL" for bit, column in _BLOBS)
     data = " JOIN email_data d ON d.email = p.email" if want & ~int(Want.FACTS | Want.SAVED) else ""
     saved = "p.saved_ms" if want & Want.SAVED else "0"
+    preview = "d.facts" if want & Want.PREVIEW else "NULL"
     return (
-        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, {facts}, {blobs}, {saved}"
+        f"SELECT p.uid, p.email, e.flags, e.extra, p.deleted, {_MODSEQ}, {facts}, {blobs}, {saved}, {preview}"
         f" FROM placements p JOIN emails e ON e.id = p.email{data}"
         " WHERE p.mailbox = ?1 AND p.uid BETWEEN ?2 AND ?3 ORDER BY p.uid LIMIT ?4"
     )
@@ -83,6 +85,10 @@ async def fetch(
         out = [row._replace(body=body_forms(unpack(unpack_column(row.body or b"")))[0]) for row in out]
     if want & Want.PARTS:
         out = [row._replace(parts=unpack_column(row.parts or b"")) for row in out]
+    if want & Want.PREVIEW:  # the column is all that JMAP shows in a list
+        packed = [cast("bytes", row.preview) for row in out]
+        previews = [facts.unpack(unpack_column(column)).preview for column in packed]
+        out = [row._replace(preview=preview) for row, preview in zip(out, previews, strict=True)]
     return out
 
 
@@ -186,4 +192,33 @@ async def delta(tx: Transaction, account: AccountId, mailbox: MailboxId, since: 
         tuple([row[0] for row in rows if row[9] > since]),
         tuple([FetchRow(*row[:9]) for row in rows if row[9] <= since]),
         tuple([row[0] for row in expunged]),
+    )
+
+
+async def changed_uids(tx: Transaction, account: AccountId, mailbox: MailboxId, since: int) -> Numbers:
+    """UIDs of the messages there that came, or were changed, after a modseq; ascending."""
+    return await tx.numbers(
+        1,
+        # The plus: as in `delta`.
+        "SELECT p.uid FROM emails e JOIN placements p ON p.email = e.id"
+        " WHERE e.account = ?1 AND e.changed_modseq > ?3 AND +p.mailbox = ?2"
+        f" AND {_MODSEQ} > ?3 ORDER BY p.uid",
+        account,
+        mailbox,
+        since,
+    )
+
+
+async def vanished(tx: Transaction, account: AccountId, mailbox: MailboxId, since: int) -> "Numbers | None":
+    """UIDs that have left a Mailbox after a modseq, ascending; None: the change log does not reach back."""
+    row = await tx.row(
+        "SELECT a.log_floor FROM mailboxes m JOIN accounts a ON a.id = m.account"
+        " WHERE m.id = ?1 AND m.account = ?2",
+        mailbox,
+        account,
+    )
+    if row is None or since < row[0]:
+        return None
+    return await tx.numbers(
+        1, "SELECT uid FROM expunged WHERE mailbox = ?1 AND modseq > ?2 ORDER BY uid", mailbox, since
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from pymailcore.base.errors import InvalidValue, NotFound, OverQuota
-from pymailcore.base.ids import AccountId
+from pymailcore.base.ids import AccountId, MailboxId
 from pymailcore.store.ops.revision import Revision
 from pymailcore.store.types import Quota, Transaction
 
@@ -120,6 +120,18 @@ async def of_account(tx: Transaction, account: AccountId) -> tuple[Quota, Quota]
     if row is None:
         raise NotFound("no such account")
     return Quota(*row[:3]), Quota(*row[3:])
+
+
+async def reclaimable(tx: Transaction, account: AccountId, mailbox: MailboxId) -> int:
+    r"""Octets of the Emails whose every placement is in a Mailbox and has `\Deleted`."""
+    row = await tx.row(
+        "SELECT coalesce(sum(e.size_octets), 0) FROM emails e WHERE e.account = ?1 AND e.id IN"
+        " (SELECT p.email FROM placements p WHERE p.mailbox = ?2 AND p.deleted = 1) AND NOT EXISTS"
+        " (SELECT 1 FROM placements q WHERE q.email = e.id AND NOT (q.mailbox = ?2 AND q.deleted = 1))",
+        account,
+        mailbox,
+    )
+    return 0 if row is None else int(row[0])
 
 
 async def free_octets(tx: Transaction, account: AccountId, limits: Limits) -> float:

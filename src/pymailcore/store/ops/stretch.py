@@ -192,7 +192,7 @@ def stretch(mailbox: int, uids: Sequence[int]) -> Stretch:
 
 async def rows(tx: Transaction, where: Stretch) -> list[FetchRow]:
     """The rows of a stretch, by UID."""
-    return [FetchRow._make(row) for row in await tx.rows(where.on(_ROWS), *where)]
+    return [FetchRow(*row) for row in await tx.rows(where.on(_ROWS), *where)]
 
 
 async def all_deleted(tx: Transaction, where: Stretch, deleted: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from pymailcore.base.errors import InsufficientStorage, PermanentFailure, TemporaryFailure
+from pymailcore.runtime.logs import get_logger
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -21,11 +22,19 @@ _SCRATCH: Final = (
 )
 """What set statements of one operation pass on to each other (ops.stretch)."""
 
+REACH: Final = "pymailcore.reach"
+"""The setting by which the policies of tables (`row_security.sql`) know what a transaction may touch."""
+NOTHING: Final = "-9223372036854775807/-9223372036854775807"
+"""Its value for no rows at all: a tenant and an account that nobody has."""
+
+log = get_logger()
+
 _ABOUT: Final = (
     "SELECT current_setting('server_version_num') AS server_version_num,"
     " current_setting('server_encoding') AS server_encoding, current_setting('fsync') AS fsync,"
     " current_setting('full_page_writes') AS full_page_writes,"
-    " current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS standby"
+    " current_setting('synchronous_commit') AS synchronous_commit, pg_is_in_recovery() AS standby,"
+    " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS above_policies"
 )
 
 GONE: Final = (
@@ -124,6 +133,7 @@ async def connect(
             "standard_conforming_strings": "on",
             "jit": "off",
             "client_min_messages": "error",
+            REACH: NOTHING,  # for a transaction that forgets to say
             **({"synchronous_commit": "off"} if quick else {}),
         },
     )
@@ -163,6 +173,11 @@ async def check_server(connection: "Connection") -> None:
             raise NotDurable(f"PostgreSQL has {name} = off: accepted mail could be lost; switch it on")
     if found["standby"]:
         raise TemporaryFailure("the PostgreSQL server is a standby and takes no writes")
+    if found["above_policies"]:
+        log.warning(
+            "the database user is a superuser or has BYPASSRLS, so that row-level security does not bind it;"
+            " give the database to a plain user"
+        )
 
 
 def changed_rows(status: str) -> int:

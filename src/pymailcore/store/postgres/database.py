@@ -28,6 +28,7 @@ from pymailcore.store.postgres.migrate import migrate
 from pymailcore.store.postgres.notices import Notices
 from pymailcore.store.postgres.operation import RETRY_SECONDS, Operation
 from pymailcore.store.postgres.pool import Pool
+from pymailcore.store.postgres.reach import set_reach
 from pymailcore.store.postgres.transaction import NeedsSnapshot, PostgresTransaction, SingleStatement
 from pymailcore.store.settings import StoreSettings
 from pymailcore.store.types import Transaction
@@ -45,7 +46,7 @@ COMMIT
 """Every write begins with a row in operations; the error is one that callers take for "not now"."""
 _RETIRED: Final = "SELECT coalesce(obj_description(to_regproc('pymailcore_moved'), 'pg_proc'), '')"
 
-SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {reach}"
 LOCK_SECONDS: Final = 10.0
 FORGET_SECONDS: Final = 300.0
 KEEP_MS: Final = 3_600_000
@@ -237,7 +238,7 @@ class PostgresDatabase:
                 return await work(SingleStatement(connection, self._dialect))
             except NeedsSnapshot:
                 self._long_reads.add(code)
-        await connection.execute(SNAPSHOT)
+        await connection.execute(SNAPSHOT.format(reach=set_reach()))
         result = await work(PostgresTransaction(connection, self._dialect, read_only=True))
         await connection.execute("COMMIT")
         return result

@@ -10,13 +10,14 @@ import asyncpg
 from pymailcore.store.dialect import Dialect, translate_schema
 from pymailcore.store.migrate import FLOOR, NEWEST, VERSIONS, missing
 from pymailcore.store.postgres.connection import Connection
+from pymailcore.store.postgres.reach import set_reach
 from pymailcore.store.postgres.transaction import PostgresTransaction
 from pymailcore.store.refill import FILLS
 
 _LOCK: Final = 0x70_79_6D_61_69_6C  # "pymail": any number that nobody else takes for an advisory lock
 _WAIT_SECONDS: Final = 300
 
-_OWN: Final = {1: "functions.sql"}
+_OWN: Final = {1: "functions.sql", 8: "row_security.sql"}
 """What only PostgreSQL has, by the number of the migration before whose statements it is run."""
 
 _TEXT_INDEX: Final = "text_index.sql"
@@ -45,12 +46,13 @@ async def migrate(connection: Connection, *, dry: bool = False) -> list[int]:
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        await connection.execute(f"{set_reach()}; SELECT pg_advisory_xact_lock({_LOCK})")
         await connection.execute(translate_schema(VERSIONS))
         for number, sql in await _missing(connection):
             if number in _OWN:
                 await connection.execute(_own(_OWN[number]))
-            await connection.execute(translate_schema(sql))
+            if text := translate_schema(sql).strip():
+                await connection.execute(text)
             if number in FILLS:
                 tx = PostgresTransaction(connection, Dialect())
                 await FILLS[number](tx)

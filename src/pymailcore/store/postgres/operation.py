@@ -23,6 +23,7 @@ from pymailcore.base.ids import AccountId
 from pymailcore.store.dialect import Dialect
 from pymailcore.store.postgres.connection import AGAIN, Connection, failure_of, is_gone
 from pymailcore.store.postgres.pool import Pool
+from pymailcore.store.postgres.reach import set_reach
 from pymailcore.store.postgres.transaction import PostgresTransaction
 from pymailcore.store.types import Transaction
 
@@ -36,7 +37,7 @@ MOST_CONFLICTS: Final = 20
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 _FENCE: Final = 0
-BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED; {reach}"
 
 
 class Operation(Generic[T]):
@@ -103,7 +104,7 @@ class Operation(Generic[T]):
             done = await self._settle(connection)
             if done is not None:
                 return done
-        tx = PostgresTransaction(connection, self._dialect, begin=BEGIN)
+        tx = PostgresTransaction(connection, self._dialect, begin=BEGIN.format(reach=set_reach()))
         result = await self._work(tx)
         self._results[attempt] = (result, tx.moved)
         if not tx.wrote:

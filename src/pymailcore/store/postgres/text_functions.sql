@@ -1,6 +1,6 @@
 -- What searches and the indexer ask the text index by (text_index.sql has its tables). store.postgres.migrate runs this
 -- whenever it is not what it was when it ran last; nothing is lost by that, so what a function is given and what it
--- gives is changed under another name only.
+-- gives is changed under another name only, and an index is made where it is not there yet.
 
 -- What tells a store from others: fulltext.index_file.mark_of.
 CREATE OR REPLACE FUNCTION text_mark() RETURNS text LANGUAGE sql STABLE
@@ -160,12 +160,27 @@ BEGIN
     END IF;
 END $$;
 
--- Those of some words that are no words of the account yet; `grams` has theirs, parted by spaces.
-CREATE OR REPLACE FUNCTION text_new_words(account_no bigint, given text[], their_grams text[]) RETURNS SETOF text
-    LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-    SELECT g.word FROM unnest(given, their_grams) AS g(word, grams)
-    WHERE NOT EXISTS (SELECT 1 FROM text_terms t WHERE t.grams @> string_to_array(g.grams, ' ')
-            AND (strpos(t.words, E'\n' || g.word || E'\n') > 0 OR strpos(t.words, E'\n' || g.word || E'\x1f') > 0))
+-- A number for each word of a chunk, and of its account.
+CREATE OR REPLACE FUNCTION text_word_hashes(no bigint, words text) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT COST 100000 AS $$
+    SELECT array_agg(hashtextextended(no::text || ' ' || split_part(w.line, E'\x1f', 1), 0))
+        FROM unnest(string_to_array(btrim(words, E'\n'), E'\n')) w(line)
+$$;
+
+-- A word is looked up in all of an account in some microseconds, however many there are; for that nothing may be pending.
+CREATE INDEX IF NOT EXISTS text_terms_hashes ON text_terms
+    USING gin (text_word_hashes(no, words)) WITH (fastupdate = off) WHERE chunk > 0;
+
+-- Those of some words that are no words of the account yet. OFFSET 0: each is looked up by itself, and no join
+-- goes through all chunks; `no + 0`: nor does an index that has the account's.
+CREATE OR REPLACE FUNCTION text_unknown_words(account_no bigint, given text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 100 SET enable_seqscan = off AS $$
+    SELECT g.word FROM unnest(given) AS g(word)
+    WHERE NOT EXISTS (SELECT 1 FROM text_terms t WHERE t.chunk > 0 AND t.no + 0 = account_no
+            AND text_word_hashes(t.no, t.words) @> ARRAY[hashtextextended(account_no::text || ' ' || g.word, 0)]
+            AND (strpos(t.words, E'\n' || g.word || E'\n') > 0 OR strpos(t.words, E'\n' || g.word || E'\x1f') > 0)
+            OFFSET 0)
         AND NOT EXISTS (SELECT 1 FROM text_terms t WHERE t.no = account_no AND t.chunk = 0
-            AND (strpos(t.words, E'\n' || g.word || E'\n') > 0 OR strpos(t.words, E'\n' || g.word || E'\x1f') > 0))
+            AND (strpos(t.words, E'\n' || g.word || E'\n') > 0 OR strpos(t.words, E'\n' || g.word || E'\x1f') > 0)
+            OFFSET 0)
 $$;

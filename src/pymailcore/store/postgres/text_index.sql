@@ -5,7 +5,7 @@
 
 DROP TABLE IF EXISTS text_generations, text_accounts, text_documents, text_unread, text_terms CASCADE;
 DROP FUNCTION IF EXISTS text_lexemes, text_says, text_says_field, text_says_all, text_mark, text_found, text_found_any, text_has, text_tail,
-    text_chunks, text_new_words CASCADE;
+    text_chunks, text_new_words, text_unknown_words, text_word_hashes CASCADE;
 
 -- An index; one that is built beside the one in use is not current until it is whole.
 CREATE TABLE text_generations (

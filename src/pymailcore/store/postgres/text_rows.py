@@ -1,16 +1,13 @@
 """Rows of the text index on PostgreSQL, made of the texts of mail; pure, for any thread."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pymailcore.store.fulltext.documents import Document, Part
 from pymailcore.store.fulltext.index_file import COLUMNS
+from pymailcore.store.fulltext.remembered import Remembered
 from pymailcore.store.fulltext.words import BREAK, is_word, stream
 from pymailcore.store.postgres.text_index import MOST_SLOTS, lexeme
-
-MOST_REMEMBERED: Final = 400_000
-"""Words that are remembered; some 100 octets each."""
 
 MOST_VECTOR_OCTETS: Final = 768 * 1024
 """Of the lexemes of one row; a tsvector holds 1 MiB."""
@@ -21,52 +18,6 @@ ROW: Final = ("email", "no", "piece", "cut", "texts", "named", "attached", "whol
 _TEXTS: Final = (0, 6)  # of COLUMNS: body, header
 _NAMED: Final = (1, 2, 3, 4, 5)
 _ATTACHED: Final = 7
-
-
-class Remembered:
-    """Tokens of accounts that were seen lately; those of the account longest not used go first."""
-
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
-        self._most = most
-        self._count = 0
-        self._sets: OrderedDict[int, set[str]] = OrderedDict()
-        self._whole: set[int] = set()
-
-    def of(self, no: int) -> set[str] | None:
-        """The tokens of one account; None: nothing is remembered of it."""
-        found = self._sets.get(no)
-        if found is not None:
-            self._sets.move_to_end(no)
-        return found
-
-    def is_whole(self, no: int) -> bool:
-        """Whether a word that is not remembered is new."""
-        return no in self._whole
-
-    def begin(self, no: int, *, whole: bool) -> None:
-        """Remember an account."""
-        self._sets[no] = set()
-        if whole:
-            self._whole.add(no)
-
-    def add(self, no: int, fresh: Iterable[str]) -> None:
-        """Remember more of an account that was begun."""
-        there = self._sets.get(no)
-        if there is None:
-            return
-        before = len(there)
-        there.update(fresh)
-        self._count += len(there) - before
-        while self._count > self._most:
-            gone, words = self._sets.popitem(last=False)
-            self._whole.discard(gone)
-            self._count -= len(words)
-
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._sets.clear()
-        self._whole.clear()
-        self._count = 0
 
 
 class Ready(NamedTuple):

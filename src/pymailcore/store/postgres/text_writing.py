@@ -6,7 +6,9 @@ for a moment, add to each other, and no document comes twice. A transaction of a
 not current any more fails, and the writer takes up the one that is.
 
 A word is new when it is not among those that are remembered of the account (`Remembered`), and, of an
-account of which not all are, when no chunk has it. To take a word for new once too often does no harm.
+account of which not all are, when no chunk has it. That is asked while the account's row is held, by a number
+for each word (`text_unknown_words`), so that it takes as long for the millionth word as for the first. All
+words of an account are remembered only where it has few, or was new when we met it.
 
 Cutting texts into words and preparing the rows is a thread's work; the asyncio thread only sends them.
 """
@@ -22,13 +24,12 @@ import trio
 from pymailcore.base.errors import TemporaryFailure
 from pymailcore.runtime.logs import get_logger
 from pymailcore.store.fulltext.documents import Part, Statistics
-from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk
-from pymailcore.store.fulltext.words import SPACE
+from pymailcore.store.fulltext.remembered import FIRST_CHUNKS, Remembered
+from pymailcore.store.fulltext.vocabulary import CHUNK_WORDS, chunk, words_of
 from pymailcore.store.postgres.text_index import FORMAT, grams
-from pymailcore.store.postgres.text_rows import MOST_REMEMBERED, ROW, Ready, Remembered, prepare
+from pymailcore.store.postgres.text_rows import ROW, Ready, prepare
 from pymailcore.store.types import Database, Row, Transaction
 
-_LOADED_CHUNKS: Final = MOST_REMEMBERED // 4 // CHUNK_WORDS
 _SLICE: Final = 1_000
 _MANY: Final = 200
 """So many documents are merged into the index while the next ones are prepared; searches look through what is
@@ -67,9 +68,9 @@ _PLACE: Final = (
     "UPDATE text_accounts SET modseq = greatest(modseq, ?2), next_chunk = ?3, documents = documents + ?4"
     " WHERE no = ?1"
 )
-_NEW_WORDS: Final = (
-    "SELECT word FROM text_new_words(?1, string_to_array(?2, ' '), string_to_array(?3, '  ')) AS word"
-)
+_FIRST_CHUNKS: Final = "SELECT words FROM text_terms WHERE no = ?1 ORDER BY chunk LIMIT ?2"
+_NEXT_CHUNK: Final = "SELECT next_chunk FROM text_accounts WHERE no = ?1"
+_NEW_WORDS: Final = "SELECT word FROM text_unknown_words(?1, string_to_array(?2, ' ')) AS word"
 
 log = get_logger()
 
@@ -139,23 +140,21 @@ class PostgresWriting:
                 nursery.start_soon(self._merge_if_it_can_be)
             work_out = functools.partial(prepare, parts, numbers, self._remembered)
             prepared = await trio.to_thread.run_sync(work_out)
-        ready = [await self._without_old_words(one) for one in prepared]
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> list[int]:
             if await tx.row(_KEEP, self._generation) is None:
                 raise TemporaryFailure("another text index is in use")
             await tx.row(_ROOM)
-            for one in ready:
-                await _add(tx, one)
+            return [await self._add(tx, one) for one in prepared]
 
         try:
-            await self._database.write(work)
+            next_chunks = await self._database.write(work)
         except BaseException:
             self._remembered.clear()
             raise
-        for one in ready:
-            self._remembered.add(one.no, one.tokens)
-        self._unmerged += sum(len(one.rows) for one in ready)
+        for one, next_chunk in zip(prepared, next_chunks, strict=True):
+            self._remembered.add(one.no, one.tokens, next_chunk)
+        self._unmerged += sum(len(one.rows) for one in prepared)
 
     async def emails(self, after: int, count: int) -> list[tuple[int, int]]:
         """Some of the Emails that it has; an Email's document has the same number."""
@@ -294,21 +293,34 @@ class PostgresWriting:
         return dict(await self._database.write(work))
 
     async def _load(self, no: int) -> None:
-        """Remember the words of an account that has not too many."""
-        rows = await self._rows("SELECT words FROM text_terms WHERE no = ?1 LIMIT ?2", no, _LOADED_CHUNKS + 1)
-        self._remembered.begin(no, whole=len(rows) <= _LOADED_CHUNKS)
-        for (text,) in rows:
-            self._remembered.add(no, [line.partition(SPACE)[0] for line in text.split("\n") if line])
+        """Remember the words of an account, the first ones where it has many."""
 
-    async def _without_old_words(self, one: Ready) -> Ready:
-        if not one.words or self._remembered.is_whole(one.no):
-            return one
-        fresh: list[str] = []
-        for start in range(0, len(one.words), _SLICE):
-            some = one.words[start : start + _SLICE]
-            theirs = "  ".join([" ".join(grams(one.no, word)) for word in some])
-            fresh += [row[0] for row in await self._rows(_NEW_WORDS, one.no, " ".join(some), theirs)]
-        return one._replace(words=fresh)
+        async def work(tx: Transaction) -> tuple[Row | None, list[Row]]:
+            return await tx.row(_NEXT_CHUNK, no), await tx.rows(_FIRST_CHUNKS, no, FIRST_CHUNKS + 1)
+
+        account, chunks = await self._database.read(work)
+        words = [word for (text,) in chunks for word in words_of(text)]
+        all_of_it = account is not None and len(chunks) <= FIRST_CHUNKS
+        self._remembered.begin(no, words, whole=account[0] if account and all_of_it else None)
+
+    async def _add(self, tx: Transaction, one: Ready) -> int:
+        """Add what is new of one account; gives the number of its next chunk."""
+        row = await tx.row(_LOCK, one.no)
+        if row is None:
+            raise TemporaryFailure("the text index has let go of the account")
+        next_chunk: int = row[0]
+        emails = list(one.rows)
+        there = {found[0] for found in await tx.rows(_HAS, one.no, _json(emails))} if emails else set()
+        fresh = [email for email in emails if email not in there]
+        await tx.load("text_documents", ROW, [row for email in fresh for row in one.rows[email]])
+        await tx.run_many(_ADD_UNREAD, [(email, one.no) for email in one.unread])
+        words = one.words
+        if not self._remembered.is_whole(one.no, next_chunk):
+            words = await _new_words(tx, one.no, words)
+        if words:
+            next_chunk = await add_words(tx, one.no, next_chunk, words)
+        await tx.run(_PLACE, one.no, one.modseq, next_chunk, len(fresh))
+        return next_chunk
 
     # --- what goes --------------------------------------------------------------------------------
 
@@ -349,24 +361,20 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-async def _add(tx: Transaction, one: Ready) -> None:
-    """Add what is new of one account."""
-    row = await tx.row(_LOCK, one.no)
-    if row is None:
-        raise TemporaryFailure("the text index has let go of the account")
-    emails = list(one.rows)
-    there = {found[0] for found in await tx.rows(_HAS, one.no, _json(emails))} if emails else set()
-    fresh = [email for email in emails if email not in there]
-    await tx.load("text_documents", ROW, [row for email in fresh for row in one.rows[email]])
-    await tx.run_many(_ADD_UNREAD, [(email, one.no) for email in one.unread])
-    next_chunk = await add_words(tx, one.no, row[0], one.words) if one.words else row[0]
-    await tx.run(_PLACE, one.no, one.modseq, next_chunk, len(fresh))
+async def _new_words(tx: Transaction, no: int, words: Sequence[str]) -> list[str]:
+    """Those of some words that no chunk of the account has."""
+    new: list[str] = []
+    for start in range(0, len(words), _SLICE):
+        new += [row[0] for row in await tx.rows(_NEW_WORDS, no, " ".join(words[start : start + _SLICE]))]
+    return new
 
 
 async def add_words(tx: Transaction, no: int, next_chunk: int, words: list[str]) -> int:
     """Put new words into the open chunk; when it is full, into chunks that have grams."""
     row = await tx.row(_OPEN_CHUNK, no)
-    there = [] if row is None else [line.partition(SPACE)[0] for line in row[0].split("\n") if line]
+    there = [] if row is None else words_of(row[0])
+    old = set(there)
+    words = [word for word in words if word not in old]
     if len(there) + len(words) < CHUNK_WORDS:
         await tx.run(_OPEN, no, chunk([*there, *words]))
         return next_chunk

@@ -12,6 +12,7 @@ from pymailcore.base.errors import AlreadyExists
 from pymailcore.base.ids import AccountId
 from pymailcore.store.dialect import Dialect, kinds_of, kinds_of_rows, quote
 from pymailcore.store.postgres.connection import Connection, changed_rows
+from pymailcore.store.postgres.reach import bounded_by_itself, reach_text
 from pymailcore.store.types import Numbers, Row
 
 _MANY_ROWS: Final = 2_000
@@ -20,6 +21,13 @@ _FEW_ROWS: Final = 8
 
 _FEW_OCTETS: Final = 16 * 1024
 """Octets of one argument for which that is so."""
+
+_POLICED: Final = (
+    "SELECT format_type(a.atttypid, NULL) FROM unnest($2::text[]) WITH ORDINALITY c (name, place)"
+    " JOIN pg_class t ON t.oid = to_regclass($1) AND t.relrowsecurity"
+    " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.name ORDER BY c.place"
+)
+"""The types of columns of a table that has policies, which COPY does not fill; none of another table."""
 
 _TARGET: Final = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
@@ -40,7 +48,7 @@ class SingleStatement:
     """
 
     def __init__(self, connection: Connection, dialect: Dialect) -> None:
-        self._tx = PostgresTransaction(connection, dialect, read_only=True)
+        self._tx = PostgresTransaction(connection, dialect, read_only=True, alone=True)
         self._ran = False
 
     def _once(self, sql: str) -> None:
@@ -92,6 +100,7 @@ class PostgresTransaction:
 
     Args:
         begin: sent before the first statement, together with it where that is a lock.
+        alone: there is no transaction; each statement is one by itself.
 
     Attributes:
         moved: accounts that were announced, with their modseqs.
@@ -99,12 +108,19 @@ class PostgresTransaction:
     """
 
     def __init__(
-        self, connection: Connection, dialect: Dialect, *, begin: str = "", read_only: bool = False
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        *,
+        begin: str = "",
+        read_only: bool = False,
+        alone: bool = False,
     ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._begin = begin
         self._read_only = read_only
+        self._alone = alone
         self._locked: set[tuple[str, int | None]] = set()
         self._waiting: list[str] = []
         self._targets: set[str] = set()
@@ -121,7 +137,10 @@ class PostgresTransaction:
         if self._begin:
             await self._start()
         translated = self._dialect.translate(sql, kinds_of(args))
-        return translated.text, translated.arguments(args)
+        given = translated.arguments(args)
+        if self._alone:
+            return bounded_by_itself(translated.text, len(given) + 1), [*given, reach_text()]
+        return translated.text, given
 
     async def _start(self) -> None:
         begin, self._begin = self._begin, ""
@@ -214,10 +233,23 @@ class PostgresTransaction:
         """Put many rows into a table by COPY, in binary form: no statement for each row."""
         self.wrote = True
         await self.send()
+        types = [found[0] for found in await self._connection.fetch(_POLICED, table, list(columns))]
         try:
-            await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
+            if types:
+                await self._insert_columns(table, columns, types, rows)
+            else:
+                await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise AlreadyExists(str(error)) from error
+
+    async def _insert_columns(
+        self, table: str, columns: Sequence[str], types: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Put many rows into a table by one statement, which takes an array for each column."""
+        if rows:
+            arrays = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(types, 1))
+            text = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+            await self._connection.execute(text, *zip(*rows, strict=True))
 
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
         """Keep other operations from changing rows, in ascending order; see `types.Transaction.lock`."""

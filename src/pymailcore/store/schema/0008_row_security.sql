@@ -1,0 +1,1 @@
+-- Who reaches which rows: policies of PostgreSQL, which are in store/postgres/row_security.sql. Nothing on SQLite.
