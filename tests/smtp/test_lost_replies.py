@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
+from tests.support.logs import captured
 from tests.support.smtp import (
     DIGEST,
     ENVELOPE,
@@ -197,7 +197,7 @@ async def test_who_goes_away_without_a_word_is_answered_again(
     role = FakeRole(answer=lambda _envelope, _octets: YES)
     async with listening(server_of(role, lmtp=lmtp)) as sockets:
         assert await sockets.send(hang_up=hang_up) == [b"250"]
-        with capture_logs() as seen:
+        with captured() as seen:
             assert await sockets.send(b"QUIT\r\n") == [b"250", b"221"]
         assert [line["reply"] for line in seen if line["event"].startswith("sent again")] == [str(YES)]
         assert len(role.messages) == 1

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 from structlog.contextvars import merge_contextvars
-from structlog.testing import capture_logs
+from tests.support.logs import captured
 from tests.support.smtp import ENVELOPE, FakeConnection, FakeRole, read_codes, server_of
 
 from pymailcore.base.budget import MailDataBudget
@@ -272,11 +272,11 @@ async def test_all_that_is_logged_of_a_message_names_its_digest(
 
     ask = await exchange(nursery, server_of(FakeRole(answer=decide)))
     await ask(ENVELOPE + b"DATA\r\n", 4)
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with captured([merge_contextvars]) as lines:
         await ask(BIG + b".\r\nRCPT TO:<unknown@host.example>\r\n", 2)
     assert [line["event"] for line in lines] == ["role"] + ["refused"] * (answer is not None)
     assert {line["digest"] for line in lines} == {sha256(BIG).hexdigest()[:16]}
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with captured([merge_contextvars]) as lines:
         get_logger().info("later")
         await ask(ENVELOPE, 3)
     assert all("digest" not in line for line in lines)

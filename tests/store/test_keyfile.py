@@ -57,7 +57,7 @@ def _flip(text: str) -> str:
     """Change one letter of the key."""
     *head, last = text.splitlines()
     id_, _, key = last.partition(" ")
-    return "\n".join([*head, f"{id_} {'A' if key[5] != 'A' else 'B'}{key[1:]}"])
+    return "\n".join([*head, f"{id_} {'B' if key[0] == 'A' else 'A'}{key[1:]}"])
 
 
 @pytest.mark.parametrize(
