@@ -1,21 +1,9 @@
 import pytest
 from tests.support import mails
 from tests.support.imap_client import ImapClient, ImapWorld
+from tests.support.imap_lists import FIRST, names
 
 from pymailcore.imap.protocol.list_grammar import MAX_PATTERNS
-
-FIRST = [
-    b'LIST (\\HasNoChildren) "/" INBOX',
-    b'LIST (\\HasNoChildren \\Drafts) "/" Drafts',
-    b'LIST (\\HasNoChildren \\Sent) "/" Sent',
-    b'LIST (\\HasNoChildren \\Archive) "/" Archive',
-    b'LIST (\\HasNoChildren \\Junk) "/" Junk',
-    b'LIST (\\HasNoChildren \\Trash) "/" Trash',
-]
-
-
-def names(untagged: list[bytes]) -> list[bytes]:
-    return [line.split(b'"/" ', 1)[1] for line in untagged]
 
 
 async def test_the_first_mailboxes_have_their_use(world: ImapWorld) -> None:

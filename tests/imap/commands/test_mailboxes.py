@@ -1,19 +1,7 @@
 import pytest
 from tests.support import mails
 from tests.support.imap_client import ImapWorld
-
-FIRST = [
-    b'LIST (\\HasNoChildren) "/" INBOX',
-    b'LIST (\\HasNoChildren \\Drafts) "/" Drafts',
-    b'LIST (\\HasNoChildren \\Sent) "/" Sent',
-    b'LIST (\\HasNoChildren \\Archive) "/" Archive',
-    b'LIST (\\HasNoChildren \\Junk) "/" Junk',
-    b'LIST (\\HasNoChildren \\Trash) "/" Trash',
-]
-
-
-def names(untagged: list[bytes]) -> list[bytes]:
-    return [line.split(b'"/" ', 1)[1] for line in untagged]
+from tests.support.imap_lists import FIRST, names
 
 
 async def test_create_makes_the_levels_above(world: ImapWorld) -> None:
