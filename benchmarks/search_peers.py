@@ -121,7 +121,7 @@ class Imap:
             if not piece:
                 raise RuntimeError(f"the connection ended at {line!r}: {b''.join(pieces)[-500:]!r}")
             pieces.append(piece)
-            tail = (tail + piece)[-400:]
+            tail = (tail + piece)[-4_096:]  # more than the longest tagged line, which is that of LOGIN
         answer = b"".join(pieces)
         if b"zz9 OK" not in tail and b"zz9 NO [LIMIT]" not in tail:
             raise RuntimeError(f"{line!r}: {tail!r}")
