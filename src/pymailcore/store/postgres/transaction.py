@@ -248,7 +248,7 @@ class PostgresTransaction:
         """Put many rows into a table by one statement, which takes an array for each column."""
         if rows:
             arrays = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(types, 1))
-            text = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608
+            text = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - ours
             await self._connection.execute(text, *zip(*rows, strict=True))
 
     async def lock(self, table: str, ids: Iterable[int] = ()) -> None:
