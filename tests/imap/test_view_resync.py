@@ -6,7 +6,10 @@ there, though it has only been told what it had missed.
 
 import random
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import pytest
 import trio
@@ -79,17 +82,37 @@ async def act(cache: Cache, action: str, chance: random.Random) -> None:
 
 
 async def check(cache: Cache) -> None:
-    """What the client knows is what there is."""
-    await cache.run("NOOP")
+    """What the client knows is what there is, once no command that was broken off is at work any more."""
     store = cache.world.store
+    before, there = -1, Mailbox()
+    while before != there.highest_modseq:
+        before = (await read(store)).highest_modseq
+        await cache.run("NOOP")
+        there = await read(store)
+    assert cache.places == sorted(there.flags)
+    if cache.enable:
+        assert cache.known == there.flags
+        assert cache.highest <= there.highest_modseq
+
+
+class Mailbox(NamedTuple):
+    """What there is."""
+
+    highest_modseq: int = 0
+    flags: Mapping[int, frozenset[str]] = MappingProxyType({})
+
+
+async def read(store: Store) -> Mailbox:
     found = await store.mailbox_named(ACCOUNT, "INBOX")
     assert found is not None
     rows = await store.fetch(ACCOUNT, found.id, ((1, 2**32 - 1),), Want.NONE, limit=10_000)
-    there = {row.uid: frozenset(flags_wire(row[2:5], False).decode().split()) for row in rows}
-    assert cache.places == sorted(there)
-    if cache.enable:
-        assert cache.known == there
-        assert cache.highest <= found.highest_modseq
+    again = await store.mailbox_named(ACCOUNT, "INBOX")
+    if again != found:
+        return await read(store)
+    return Mailbox(
+        found.highest_modseq,
+        {row.uid: frozenset(flags_wire(row[2:5], False).decode().split()) for row in rows},
+    )
 
 
 async def forget(store: Store) -> None:
