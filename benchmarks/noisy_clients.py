@@ -17,7 +17,9 @@ WORDS: Final = (
     "odd",
 )  # fmt: skip
 _USING: Final = ("urn:ietf:params:jmap:core", "urn:ietf:params:jmap:mail")
-_LIST: Final = "id threadId mailboxIds keywords from to subject receivedAt size preview".split()  # noqa: SIM905
+_LIST: Final = [
+    "id", "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "size", "preview",
+]  # fmt: skip
 
 
 @dataclass

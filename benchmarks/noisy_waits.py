@@ -210,4 +210,4 @@ def _look_into_commands(waits: Waits) -> None:
         await enter(self)
         waits.note("commands: until one may begin", time.perf_counter() - began, self.party.tenant)
 
-    command_turns.CommandTurn.__aenter__ = timed  # type: ignore[method-assign]
+    command_turns.CommandTurn.__aenter__ = timed  # type: ignore[method-assign] # measured from outside

@@ -10,7 +10,7 @@ for a line end once, however the input is cut, and nothing is read twice.
 
 The messages of an APPEND are charged to a budget that all connections share, octet by octet as they come in:
 who only announces much holds nothing. When the budget is used up the rest is read and dropped, and the
-command refused for now.
+command is refused as one that may be tried again.
 """
 
 import re
